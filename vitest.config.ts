@@ -1,0 +1,19 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+// Tests run against dist/: worker threads can only load built JavaScript, and two copies of one
+// module (one built, one not) would not share their classes.
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^semel$/, replacement: fileURLToPath(new URL('./dist/index.js', import.meta.url)) },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 10_000,
+  },
+})
