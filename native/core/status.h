@@ -1,0 +1,88 @@
+// The result of an operation of the core. The core throws nothing: what can fail returns a Status or
+// a Result, and the binding turns it into a JavaScript error once. Full and empty are not errors and
+// are returned as values of their own.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace semel {
+
+enum class Code {
+  ok,
+  io,                // the operating system refused; `message` carries its words
+  no_space,          // the disk is full
+  read_only,         // the directory or a file may not be written
+  locked,            // another process or stream has the directory
+  format,            // made by another version, or not ours at all
+  damaged,           // bytes that were acknowledged do not check; `message` names file and offset
+  mismatch,          // the directory was made with other options
+  too_large,         // a message is over the limit
+  invalid_argument,  // misuse; found before anything happened
+  closed,            // the stream or shard has been closed
+  fenced,            // a newer attempt or epoch has taken over
+  poisoned,          // a sync failed; nothing is acknowledged until the stream is opened again
+};
+
+// The stable code that JavaScript sees.
+constexpr const char* code_name(Code code) {
+  switch (code) {
+    case Code::ok: return "SEMEL_OK";
+    case Code::io: return "SEMEL_IO";
+    case Code::no_space: return "SEMEL_NO_SPACE";
+    case Code::read_only: return "SEMEL_READ_ONLY";
+    case Code::locked: return "SEMEL_LOCKED";
+    case Code::format: return "SEMEL_FORMAT";
+    case Code::damaged: return "SEMEL_DAMAGED";
+    case Code::mismatch: return "SEMEL_MISMATCH";
+    case Code::too_large: return "SEMEL_TOO_LARGE";
+    case Code::invalid_argument: return "SEMEL_INVALID_ARGUMENT";
+    case Code::closed: return "SEMEL_CLOSED";
+    case Code::fenced: return "SEMEL_FENCED";
+    case Code::poisoned: return "SEMEL_POISONED";
+  }
+  return "SEMEL_IO";
+}
+
+class [[nodiscard]] Status {
+ public:
+  Status() = default;
+  Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
+
+  static Status ok() { return {}; }
+  // From errno, naming what was done to which file.
+  static Status from_errno(int error, const char* action, const std::string& path);
+
+  bool is_ok() const { return code_ == Code::ok; }
+  Code code() const { return code_; }
+  const std::string& message() const { return message_; }
+
+ private:
+  Code code_ = Code::ok;
+  std::string message_;
+};
+
+// A value, or the reason why there is none.
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}              // NOLINT: implicit by design
+  Result(Status status) : status_(std::move(status)) {}      // NOLINT: implicit by design
+
+  bool is_ok() const { return value_.has_value(); }
+  const Status& status() const { return status_; }
+  T& value() { return *value_; }
+  const T& value() const { return *value_; }
+
+ private:
+  std::optional<T> value_;
+  Status status_;
+};
+
+#define SEMEL_TRY(expression)                                   \
+  do {                                                          \
+    if (::semel::Status status_ = (expression); !status_.is_ok()) return status_; \
+  } while (false)
+
+}  // namespace semel

@@ -1,0 +1,227 @@
+#include "core/storage.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/bytes.h"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SEMEL_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define SEMEL_TSAN 1
+#endif
+
+namespace semel {
+namespace {
+
+// Region::write() puts whole blocks of live memory into the file, and behind the last frame the owner
+// of the log may be storing meanwhile. That is meant, since no frame depends on the bytes behind it;
+// past TSan's interceptor, TSan does not report it.
+ssize_t put_at(int fd, std::span<const uint8_t> from, uint64_t offset) {
+#if defined(SEMEL_TSAN) && defined(__linux__)
+  return ::syscall(SYS_pwrite64, fd, from.data(), from.size(), static_cast<off_t>(offset));
+#else
+  return ::pwrite(fd, from.data(), from.size(), static_cast<off_t>(offset));
+#endif
+}
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  ~PosixFile() override {
+    if (mapping_.data() != nullptr) ::munmap(mapping_.data(), mapping_.size());
+    ::close(fd_);
+  }
+
+  const std::string& path() const override { return path_; }
+
+  Result<uint64_t> size() const override {
+    struct stat info;
+    if (::fstat(fd_, &info) != 0) return Status::from_errno(errno, "look at", path_);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+  Status read(uint64_t offset, std::span<uint8_t> into) const override {
+    while (!into.empty()) {
+      const ssize_t got = ::pread(fd_, into.data(), into.size(), static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return Status::from_errno(errno, "read", path_);
+      if (got == 0) {
+        return {Code::damaged, path_ + " ends at offset " + std::to_string(offset) + ", too early"};
+      }
+      into = into.subspan(static_cast<std::size_t>(got));
+      offset += static_cast<uint64_t>(got);
+    }
+    return Status::ok();
+  }
+
+  Status write(uint64_t offset, std::span<const uint8_t> from) override {
+    while (!from.empty()) {
+      const ssize_t put = put_at(fd_, from, offset);
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0 && errno == EINVAL && leave_direct()) continue;
+      if (put < 0) return Status::from_errno(errno, "write", path_);
+      from = from.subspan(static_cast<std::size_t>(put));
+      offset += static_cast<uint64_t>(put);
+    }
+    return Status::ok();
+  }
+
+  Status preallocate(uint64_t bytes) override {
+    int error = EINTR;
+    while (error == EINTR) error = ::posix_fallocate(fd_, 0, static_cast<off_t>(bytes));
+    return error == 0 ? Status::ok() : Status::from_errno(error, "reserve space for", path_);
+  }
+
+  Status truncate(uint64_t bytes) override {
+    if (::ftruncate(fd_, static_cast<off_t>(bytes)) == 0) return Status::ok();
+    return Status::from_errno(errno, "truncate", path_);
+  }
+
+  Result<std::span<uint8_t>> map(uint64_t bytes) override {
+    void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+    if (at == MAP_FAILED) return Status::from_errno(errno, "map", path_);
+    mapping_ = {static_cast<uint8_t*>(at), bytes};
+    return mapping_;
+  }
+
+  Status sync() override {
+    if (::fdatasync(fd_) == 0) return Status::ok();
+    return Status::from_errno(errno, "sync", path_);
+  }
+
+ private:
+  // Some file systems take the flag and refuse the writes. False where it was not set, or stays.
+  bool leave_direct() {
+#ifdef O_DIRECT
+    const int flags = ::fcntl(fd_, F_GETFL);
+    return flags >= 0 && (flags & O_DIRECT) != 0 && ::fcntl(fd_, F_SETFL, flags & ~O_DIRECT) == 0;
+#else
+    return false;
+#endif
+  }
+
+  const int fd_;
+  const std::string path_;
+  std::span<uint8_t> mapping_;
+};
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+class PosixStorage final : public Storage {
+ public:
+  Result<std::unique_ptr<File>> open(const std::string& path, Open how) override {
+    int flags = O_RDWR | O_CLOEXEC;
+    if (how == Open::create) flags |= O_CREAT;
+    int fd = -1;
+#ifdef O_DIRECT
+    if (how == Open::existing_direct) {
+      // Some file systems refuse direct I/O; buffered writes then give the same bytes, more slowly.
+      fd = ::open(path.c_str(), flags | O_DIRECT);
+    }
+#endif
+    if (fd < 0) fd = ::open(path.c_str(), flags, 0644);
+    if (fd < 0) return Status::from_errno(errno, "open", path);
+    return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path));
+  }
+
+  Result<std::vector<std::string>> list(const std::string& directory) override {
+    DIR* open = ::opendir(directory.c_str());
+    if (open == nullptr) return Status::from_errno(errno, "list", directory);
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(open)) {
+      const std::string name = entry->d_name;
+      if (name != "." && name != "..") names.push_back(name);
+    }
+    ::closedir(open);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  Result<bool> exists(const std::string& path) override {
+    struct stat info;
+    if (::stat(path.c_str(), &info) == 0) return true;
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return Status::from_errno(errno, "look at", path);
+  }
+
+  Status make_directory(const std::string& path) override {
+    for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+      const std::string part = path.substr(0, end);
+      if (::mkdir(part.c_str(), 0755) == 0) {
+        SEMEL_TRY(sync_directory(parent_of(part)));
+      } else if (errno != EEXIST) {
+        return Status::from_errno(errno, "make the directory", part);
+      }
+      if (end == std::string::npos) return Status::ok();
+    }
+  }
+
+  Status rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) == 0) return Status::ok();
+    return Status::from_errno(errno, "rename", from);
+  }
+
+  Status remove(const std::string& path) override {
+    if (::unlink(path.c_str()) == 0) return Status::ok();
+    return Status::from_errno(errno, "remove", path);
+  }
+
+  Status sync_directory(const std::string& directory) override {
+    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return Status::from_errno(errno, "open", directory);
+    const int failed = ::fsync(fd);
+    const int error = errno;
+    ::close(fd);
+    return failed == 0 ? Status::ok() : Status::from_errno(error, "sync", directory);
+  }
+};
+
+}  // namespace
+
+Storage& Storage::real() {
+  static PosixStorage storage;
+  return storage;
+}
+
+Status write_atomically(Storage& storage, const std::string& directory, const std::string& name,
+                        std::span<const uint8_t> content) {
+  const std::string path = directory + "/" + name;
+  const std::string draft = path + ".new";
+  {
+    auto file = storage.open(draft, Open::create);
+    if (!file.is_ok()) return file.status();
+    SEMEL_TRY(file.value()->truncate(0));
+    SEMEL_TRY(file.value()->write(0, content));
+    SEMEL_TRY(file.value()->sync());
+  }
+  SEMEL_TRY(storage.rename(draft, path));
+  return storage.sync_directory(directory);
+}
+
+Result<std::vector<uint8_t>> read_whole(Storage& storage, const std::string& path) {
+  auto file = storage.open(path, Open::existing);
+  if (!file.is_ok()) return file.status();
+  auto size = file.value()->size();
+  if (!size.is_ok()) return size.status();
+  std::vector<uint8_t> content(size.value());
+  SEMEL_TRY(file.value()->read(0, content));
+  return content;
+}
+
+}  // namespace semel

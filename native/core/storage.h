@@ -1,0 +1,66 @@
+// All file work of the core goes through these two interfaces, so that a test can put a simulated
+// disk under it. None of it is on a message's way: messages are stores into memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+
+namespace semel {
+
+class File {
+ public:
+  virtual ~File() = default;
+  File() = default;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  virtual const std::string& path() const = 0;
+  virtual Result<uint64_t> size() const = 0;
+  // Reads exactly `into.size()` bytes or fails.
+  virtual Status read(uint64_t offset, std::span<uint8_t> into) const = 0;
+  virtual Status write(uint64_t offset, std::span<const uint8_t> from) = 0;
+  // Reserves real blocks, so that a later store through a mapping cannot meet a full disk.
+  virtual Status preallocate(uint64_t bytes) = 0;
+  virtual Status truncate(uint64_t bytes) = 0;
+  // Shared mapping of the whole file; stores reach the file. Valid as long as the File.
+  virtual Result<std::span<uint8_t>> map(uint64_t bytes) = 0;
+  // Data (and size) to stable storage, including stores through the mapping.
+  virtual Status sync() = 0;
+};
+
+enum class Open {
+  existing,         // must exist
+  create,           // made if missing
+  existing_direct,  // as `existing`, past the page cache where the file system allows it: offsets,
+                    // lengths and addresses in kBlockBytes
+};
+
+class Storage {
+ public:
+  virtual ~Storage() = default;
+
+  virtual Result<std::unique_ptr<File>> open(const std::string& path, Open how) = 0;
+  virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names, sorted
+  virtual Result<bool> exists(const std::string& path) = 0;
+  // And its parents; those that it makes are durable.
+  virtual Status make_directory(const std::string& path) = 0;
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual Status remove(const std::string& path) = 0;
+  // Makes creations, renames and removals in `directory` durable.
+  virtual Status sync_directory(const std::string& directory) = 0;
+
+  // The machine's own file system.
+  static Storage& real();
+};
+
+// Replaces the whole of a small file so that a crash leaves either the old or the new content.
+Status write_atomically(Storage& storage, const std::string& directory, const std::string& name,
+                        std::span<const uint8_t> content);
+Result<std::vector<uint8_t>> read_whole(Storage& storage, const std::string& path);
+
+}  // namespace semel
