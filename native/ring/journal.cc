@@ -1,0 +1,118 @@
+#include "ring/journal.h"
+
+#include <cstring>
+
+namespace semel {
+namespace {
+
+constexpr char kMagic[8] = {'s', 'e', 'm', 'e', 'l', 'j', 'n', 'l'};
+constexpr uint64_t kHeaderUsed = 40;  // magic 8, format 4, shard 4, capacity 8, salt 8, zero 4, crc 4
+
+void write_header(uint8_t* at, const JournalIdentity& identity) {
+  std::memset(at, 0, kHeaderUsed);
+  std::memcpy(at, kMagic, sizeof kMagic);
+  store<uint32_t>(at + 8, kJournalFormat);
+  store<uint32_t>(at + 12, identity.shard);
+  store<uint64_t>(at + 16, identity.capacity);
+  store<uint64_t>(at + 24, identity.salt);
+  store<uint32_t>(at + 36, crc32c(0, at, 36));
+}
+
+Status check_header(const Region& region, const JournalIdentity& identity) {
+  const uint8_t* at = region.memory().data();
+  const std::string& path = region.path();
+  if (std::memcmp(at, kMagic, sizeof kMagic) != 0) {
+    return {Code::damaged, path + " at offset 0: not a journal of semel; restore it from a copy"};
+  }
+  if (load<uint32_t>(at + 8) != kJournalFormat) {
+    return {Code::format, path + " has format " + std::to_string(load<uint32_t>(at + 8)) +
+                              ", this version reads " + std::to_string(kJournalFormat)};
+  }
+  if (load<uint32_t>(at + 36) != crc32c(0, at, 36)) {
+    return {Code::damaged, path + " at offset 36: the header's checksum is wrong"};
+  }
+  if (load<uint64_t>(at + 24) != identity.salt || load<uint32_t>(at + 12) != identity.shard) {
+    return {Code::damaged, path + " at offset 12: belongs to another stream or shard"};
+  }
+  if (load<uint64_t>(at + 16) != identity.capacity ||
+      region.memory().size() != kJournalHeaderBytes + identity.capacity) {
+    return {Code::damaged, path + " at offset 16: is not of the size that it was made with"};
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+uint32_t journal_seed(const JournalIdentity& identity) {
+  return crc32c(identity.shard, &identity.salt, sizeof identity.salt);
+}
+
+Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string& directory,
+                                             const JournalIdentity& identity, Writer writer,
+                                             bool* created) {
+  const std::string path = directory + "/journal";
+  auto exists = storage.exists(path);
+  if (!exists.is_ok()) return exists.status();
+  *created = !exists.value();
+  if (exists.value()) {
+    auto region = Region::open(storage, path, writer);
+    if (!region.is_ok()) return region.status();
+    SEMEL_TRY(check_header(*region.value(), identity));
+    return std::move(region.value());
+  }
+  // Made under another name: a journal that exists is whole.
+  const std::string draft = path + ".new";
+  {
+    auto region =
+        Region::create(storage, draft, kJournalHeaderBytes + identity.capacity, Writer::direct);
+    if (!region.is_ok()) return region.status();
+    write_header(region.value()->memory().data(), identity);
+    SEMEL_TRY(region.value()->write(0, region.value()->memory().size()));
+    SEMEL_TRY(region.value()->sync());
+  }
+  SEMEL_TRY(storage.rename(draft, path));
+  SEMEL_TRY(storage.sync_directory(directory));
+  return Region::open(storage, path, writer);
+}
+
+JournalScan scan_journal(std::span<uint8_t> ring, uint32_t seed, uint64_t position,
+                         uint64_t sequence,
+                         const std::function<void(const uint8_t* frame, uint64_t meta)>& visit) {
+  JournalScan scan{sequence, position, 0};
+  const uint64_t capacity = ring.size();
+  const uint64_t limit = position + capacity;
+  while (scan.position < limit) {
+    const uint64_t place = scan.position & (capacity - 1);
+    const uint8_t* at = ring.data() + place;
+    const uint64_t room = capacity - place < limit - scan.position ? capacity - place
+                                                                    : limit - scan.position;
+    const uint64_t length = frame_length(at);
+    if (is_padding(at)) {
+      const uint32_t crc = frame_seed(seed, scan.position, static_cast<uint32_t>(length));
+      if (length != capacity - place || length > room || load<uint32_t>(at + 4) != crc) break;
+      scan.position += length;
+      continue;
+    }
+    if (length < kFullHeaderBytes || length > frame_bytes_max(capacity) ||
+        round_up(length, kFrameAlignment) > room) {
+      break;
+    }
+    const uint64_t meta = full_meta(at);
+    const bool counts = !is_control(meta_type(meta));
+    const uint64_t expected = scan.sequence + (counts ? 1 : 0);
+    if (meta_type(meta) > FrameType::drop || meta_id_kind(meta) > IdKind::wide ||
+        meta_header_bytes(meta) > length || load<uint64_t>(at + 8) != expected) {
+      break;
+    }
+    const uint32_t crc = crc32c(
+        frame_seed(seed, scan.position, static_cast<uint32_t>(length)), at + 8, length - 8);
+    if (load<uint32_t>(at + 4) != crc) break;
+    scan.sequence = expected;
+    scan.position += round_up(length, kFrameAlignment);
+    scan.time_us = meta_time_us(meta);
+    if (visit) visit(at, meta);
+  }
+  return scan;
+}
+
+}  // namespace semel

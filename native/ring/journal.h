@@ -1,0 +1,47 @@
+// The ring's image on disk and what a crash left of it (FORMAT.md). Nothing read from it is trusted
+// before its length, place, sequence and CRC have been checked (I10).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/region.h"
+#include "ring/frame.h"
+
+namespace semel {
+
+// In front of the ring in the file, so that the ring itself stays block-aligned.
+constexpr uint64_t kJournalHeaderBytes = kBlockBytes;
+constexpr uint32_t kJournalFormat = 1;
+
+struct JournalIdentity {
+  uint64_t salt = 0;   // of the directory
+  uint32_t shard = 0;
+  uint64_t capacity = 0;
+};
+
+// Every checksum of a shard's frames starts here.
+uint32_t journal_seed(const JournalIdentity& identity);
+
+// Makes the file `journal` in `directory`, or opens and checks the one that is there.
+Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string& directory,
+                                             const JournalIdentity& identity, Writer writer,
+                                             bool* created);
+
+struct JournalScan {
+  uint64_t sequence;  // of the last valid message; as given where there is none
+  uint64_t position;  // behind the last valid frame
+  uint64_t time_us;   // of the last valid frame; 0 where there is none
+};
+
+// Walks the valid frames from `position`, where the message after `sequence` is expected, through at
+// most one lap. Stops at the first place that holds no valid next frame: a torn tail, bytes of an
+// earlier lap, or the end. `visit` may be empty.
+JournalScan scan_journal(std::span<uint8_t> ring, uint32_t seed, uint64_t position,
+                         uint64_t sequence,
+                         const std::function<void(const uint8_t* frame, uint64_t meta)>& visit);
+
+}  // namespace semel
