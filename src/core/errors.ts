@@ -1,0 +1,43 @@
+/** What every error of the library carries; `code` is stable, `message` is for people. */
+export interface SemelErrorOptions {
+  cause?: unknown
+  /** Whether the same call may succeed later without a change. */
+  retriable?: boolean
+}
+
+/**
+ * An error of the library. The message names what was wrong, with which value, and the remedy;
+ * `code` is stable across versions.
+ */
+export class SemelError extends Error {
+  readonly code: string
+  readonly retriable: boolean
+
+  constructor(code: string, message: string, options: SemelErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'SemelError'
+    this.code = code
+    this.retriable = options.retriable ?? false
+  }
+}
+
+/** An option, argument or definition that can't be used as it is. */
+export class InvalidArgumentError extends SemelError {
+  constructor(message: string, options?: SemelErrorOptions) {
+    super('SEMEL_INVALID_ARGUMENT', message, options)
+    this.name = 'InvalidArgumentError'
+  }
+}
+
+/** The stream has been closed; open it again to go on. */
+export class ClosedError extends SemelError {
+  constructor(message = 'the stream is closed; open it again to go on') {
+    super('SEMEL_CLOSED', message)
+    this.name = 'ClosedError'
+  }
+}
+
+/** Wraps whatever was thrown, so that `error.message` can be relied on. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}

@@ -1,0 +1,52 @@
+/** What makes two messages the same message. */
+export type Id = string | number | bigint
+
+/** What must stay in order; decides the shard. */
+export type Key = string | number | bigint
+
+/** What an operator may ask about the message that it is given (its second argument). */
+export interface MessageContext {
+  /** The message's number in its shard: 1, 2, 3 …; never reused. */
+  readonly sequence: number
+  readonly shard: number
+  /** 1 at the first attempt, 2 at the first retry … */
+  readonly attempt: number
+  /** When the message was taken in, in milliseconds since 1970. */
+  readonly timeMs: number
+  /** By the pipeline's `id`; use it as the idempotency key of effects made elsewhere. */
+  readonly id: Id | undefined
+}
+
+/** The one explicit end of every message. */
+export type Outcome =
+  | 'processed'
+  | 'filtered'
+  | 'duplicate'
+  | 'late'
+  | 'dead-lettered'
+  | 'dropped'
+
+/** Where every message of a stream, or of one of its shards, stands. stored = the sum of the others. */
+export interface Counters {
+  stored: number
+  processed: number
+  filtered: number
+  duplicate: number
+  late: number
+  deadLettered: number
+  dropped: number
+  parked: number
+  inFlight: number
+}
+
+/**
+ * A row that a source could not read as a message. It takes the ordinary way through the stream, in
+ * order, and ends as a dead letter with its place and reason (at-most-once: dropped and counted).
+ */
+export interface MalformedRow {
+  /** As it was found, cut at 64 KiB. */
+  readonly text: string
+  /** Line in its file, from 1. */
+  readonly line: number
+  readonly reason: string
+}

@@ -1,0 +1,94 @@
+import type { Durability } from './delivery.js'
+
+/**
+ * What a sink can do with a position, and so which deliveries it can carry.
+ * - `transactional`: stores the position with the outputs and refuses an older epoch
+ * - `rewindable`: can be cut back to a place of its own that the ack log keeps
+ * - `idempotent`: writing the same outputs again changes nothing
+ * - `repeatable`: none of these; exactly-once does not compile with it
+ */
+export type SinkKind = 'transactional' | 'rewindable' | 'idempotent' | 'repeatable'
+
+/** Every sequence ≤ `through` is done, but for the parked ones. */
+export interface Position {
+  readonly epoch: number
+  readonly through: number
+}
+
+/** The shard that a connection serves. */
+export interface SinkContext {
+  readonly pipeline: string
+  readonly shard: number
+  readonly shards: number
+  readonly epoch: number
+  readonly durability: Durability
+}
+
+/**
+ * A sink as a definition names it: data, frozen, importable from any thread. Each shard opens its own
+ * connection.
+ * @typeParam T what it takes
+ * @typeParam K what it can carry
+ */
+export interface Sink<T, K extends SinkKind = SinkKind> {
+  /** For messages and reports: `file(bars.ndjson)`. */
+  readonly name: string
+  readonly kind: K
+  connect(context: SinkContext): SinkConnection<T> | Promise<SinkConnection<T>>
+}
+
+/** One shard's connection; called from one thread, one call at a time. */
+export interface SinkConnection<T> {
+  /**
+   * Rewindable: called once before the first write with the place that was committed; afterwards
+   * nothing behind that place exists. With undefined where none ever was: what is there already comes
+   * from elsewhere and stays, but for a torn end. Whoever calls it commits the `place()` that follows
+   * before the first write: otherwise outputs of a first batch that a crash cut off from its commit
+   * would pass for content from elsewhere, and stay when the batch is written again.
+   * @throws SemelError `SEMEL_SINK_BEHIND` where less is there than was committed
+   */
+  rewind?(place: number | undefined): void | Promise<void>
+  /** Rewindable: the place behind all that was written. */
+  place?(): number
+  /** Transactional: the position stored with the last committed outputs. */
+  committed?(): Promise<Position | undefined>
+  /**
+   * Writes outputs in order. It ends in one of three ways:
+   * - it returns: all of them are written
+   * - it throws RejectedOutputs: the first `written` are written, the rejected ones are refused, and
+   *   the others have not been tried: they are written by another call
+   * - it throws anything else: the sink as a whole failed and none of them is written; the same call
+   *   is made again with backoff
+   *
+   * A property and not a method, so that the compiler refuses a sink that takes less than T.
+   */
+  write: (outputs: readonly T[], position: Position) => void | Promise<void>
+  /**
+   * All that was written reaches stable storage; called at durability `disk` and `{ interval }`. A
+   * throw means that nobody knows what has reached it: it is not tried again, the shard fails.
+   */
+  flush?(): void | Promise<void>
+  /** May be called twice. A write after it throws a ClosedError. */
+  close(): void | Promise<void>
+}
+
+/**
+ * Thrown by `write` when single outputs are at fault. The first `written` outputs are written; none of
+ * those behind is.
+ */
+export class RejectedOutputs extends Error {
+  /** Index in `outputs` → why; each index ≥ `written`. */
+  readonly rejected: ReadonlyMap<number, Error>
+  /**
+   * How many outputs, counted from the front, have been written. 0 where a sink looks through a batch
+   * before it writes; more where each output takes effect at once, as with `forEach`.
+   */
+  readonly written: number
+
+  constructor(rejected: ReadonlyMap<number, Error>, written = 0) {
+    super(`the sink refuses ${rejected.size} output${rejected.size === 1 ? '' : 's'}`)
+    this.name = 'RejectedOutputs'
+    this.rejected = rejected
+    this.written = written
+  }
+}

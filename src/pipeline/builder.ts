@@ -1,0 +1,152 @@
+import { InvalidArgumentError } from '../core/errors.js'
+import type { Key } from '../core/message.js'
+import { durationMs, type Duration } from '../core/durations.js'
+import type { Operator } from '../core/operator.js'
+import { checkOptions, shown, wholeNumber } from '../core/options.js'
+import { retryPolicy, type RetryPolicy } from '../reliability/retry.js'
+import { checkDeliver, checkSink, type Deliver } from './deliver.js'
+import { checkExtractor, isFrameFormat, type At } from './frames.js'
+import { define, unfinishedKey, type Accepts, type Definition } from './graph.js'
+import { refusals } from './refusals.js'
+import { validator } from './schema.js'
+
+/** What has been said so far. */
+interface Draft {
+  readonly name: string
+  readonly accepts: Accepts
+  readonly deliver?: Deliver
+  readonly keyBy?: ((message: never) => Key) | At
+  readonly operators: readonly Operator[]
+  readonly retry: RetryPolicy
+  readonly concurrency: number
+}
+
+type Apply = Extract<Operator, { apply: unknown }>
+
+const concurrencyDefault = 64
+
+/** No batch waits longer: its messages hold ring space all the while. */
+const withinMsMax = 3_600_000
+
+/**
+ * The steps as JavaScript sees them: every argument is checked, whatever the types have promised.
+ * What TypeScript sees is `Pipeline`, in pipeline.ts.
+ */
+export class Builder {
+  readonly #draft: Draft
+  readonly [unfinishedKey]: string
+
+  private constructor(draft: Draft) {
+    this.#draft = draft
+    this[unfinishedKey] = draft.name
+    Object.freeze(this)
+  }
+
+  static start(name: string, format: unknown): Builder {
+    return new Builder({
+      name,
+      accepts: checkFormat(format),
+      operators: Object.freeze([]),
+      retry: retryPolicy(),
+      concurrency: concurrencyDefault,
+    })
+  }
+
+  deliver(delivery: unknown, options?: unknown): Builder {
+    if (this.#draft.deliver !== undefined) this.#refuse(refusals.delivered)
+    return this.#with({ deliver: checkDeliver(delivery, options, this.#frameSize) })
+  }
+
+  keyBy(key: unknown): Builder {
+    if (this.#draft.keyBy !== undefined) this.#refuse(refusals.keyed)
+    if (this.#draft.operators.length > 0) this.#refuse(refusals.operated)
+    return this.#with({ keyBy: checkExtractor<Key>(key, this.#frameSize, 'keyBy') })
+  }
+
+  filter(predicate: unknown): Builder {
+    return this.#apply('filter', predicate)
+  }
+
+  map(apply: unknown): Builder {
+    return this.#apply('map', apply)
+  }
+
+  flatMap(apply: unknown): Builder {
+    return this.#apply('flatMap', apply)
+  }
+
+  tap(apply: unknown): Builder {
+    return this.#apply('tap', apply)
+  }
+
+  batch(size: unknown, options: unknown): Builder {
+    const { within } = checkOptions<{ within: Duration }>(options, 'batch', ['within'])
+    const copied = this.#draft.operators.some(({ kind }) => kind === 'map' || kind === 'flatMap')
+    if (this.#frameSize !== undefined && !copied) this.#refuse(refusals.framesBatched)
+    const withinMs = durationMs(within as Duration, 'batch.within')
+    if (withinMs < 1 || withinMs > withinMsMax) {
+      throw new InvalidArgumentError(
+        `batch.within: ${shown(within)} is out of bounds; give a duration from '1ms' to '1h'`,
+      )
+    }
+    return this.#operate({
+      kind: 'batch',
+      size: wholeNumber(size, 'batch.size', 1, 65_536),
+      withinMs,
+    })
+  }
+
+  retry(options: unknown): Builder {
+    return this.#with({ retry: retryPolicy(options as object | undefined) })
+  }
+
+  concurrency(inFlight: unknown): Builder {
+    return this.#with({ concurrency: wholeNumber(inFlight, 'concurrency', 1, 65_536) })
+  }
+
+  to(sink: unknown): Definition<never> {
+    const { deliver, ...draft } = this.#draft
+    if (deliver === undefined) return this.#refuse(refusals.undelivered)
+    return define(Object.freeze({ ...draft, deliver, sink: checkSink(sink, deliver.delivery) }))
+  }
+
+  get #frameSize(): number | undefined {
+    return this.#draft.accepts.kind === 'frames' ? this.#draft.accepts.size : undefined
+  }
+
+  #apply(kind: Apply['kind'], apply: unknown): Builder {
+    if (typeof apply !== 'function') {
+      throw new InvalidArgumentError(
+        `${kind}: ${shown(apply)} is not a function; give one of the value`,
+      )
+    }
+    return this.#operate({ kind, apply: apply as Apply['apply'] })
+  }
+
+  #operate(operator: Operator): Builder {
+    const operators = Object.freeze([...this.#draft.operators, Object.freeze(operator)])
+    return this.#with({ operators })
+  }
+
+  #refuse(why: string): never {
+    throw new InvalidArgumentError(`pipeline ${this.#draft.name}: ${why}`)
+  }
+
+  #with(step: Partial<Draft>): Builder {
+    return new Builder({ ...this.#draft, ...step })
+  }
+}
+
+/** @throws InvalidArgumentError for what is no name */
+export function checkName(name: unknown): string {
+  if (typeof name === 'string' && /^[a-z0-9][a-z0-9._-]{0,63}$/i.test(name)) return name
+  throw new InvalidArgumentError(
+    `pipeline: ${shown(name)} is not a name; give 1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or digit`,
+  )
+}
+
+function checkFormat(format: unknown): Accepts {
+  if (format === undefined) return Object.freeze({ kind: 'object' })
+  if (isFrameFormat(format)) return format
+  return Object.freeze({ kind: 'object', validate: validator(format) })
+}

@@ -1,0 +1,97 @@
+import type { Delivery } from '../core/delivery.js'
+import { InvalidArgumentError } from '../core/errors.js'
+import type { Key } from '../core/message.js'
+import type { Operator } from '../core/operator.js'
+import { shown } from '../core/options.js'
+import type { Sink } from '../core/sink.js'
+import type { RetryPolicy } from '../reliability/retry.js'
+import { checkSink, isDelivery, redeliver, type Deliver } from './deliver.js'
+import type { At, FrameFormat } from './frames.js'
+import type { Validated } from './schema.js'
+
+/** What a pipeline takes: objects, perhaps checked at the door, or raw frames of one size. */
+export type Accepts =
+  | { readonly kind: 'object'; readonly validate?: (value: unknown) => Validated<unknown> }
+  | FrameFormat
+
+/** A definition as data: checked, complete and frozen, so that a runtime needs no check of its own. */
+export interface Graph {
+  readonly name: string
+  readonly accepts: Accepts
+  readonly deliver: Deliver
+  /** Of the message as it was sent, after its check. Without it, `deliver.id` decides the shard. */
+  readonly keyBy?: ((message: never) => Key) | At
+  readonly operators: readonly Operator[]
+  readonly retry: RetryPolicy
+  /** Asynchronous operators in flight for each shard. */
+  readonly concurrency: number
+  readonly sink: Sink<never>
+}
+
+/** The property that holds a definition's graph; registered, so that two copies of semel share it. */
+export const graphKey: unique symbol = Symbol.for('semel.pipeline') as never
+
+/** The property that holds the name of a pipeline without a sink, so that openers can say so. */
+export const unfinishedKey: unique symbol = Symbol.for('semel.pipeline.unfinished') as never
+
+declare const input: unique symbol
+
+/**
+ * A pipeline that is complete: frozen data, importable from any thread, opened by `open`.
+ * @typeParam In what `send` takes
+ */
+export interface Definition<In> {
+  readonly name: string
+  readonly [graphKey]: Graph
+  /** Only a type: a definition takes In, and so whatever is assignable to it. */
+  readonly [input]?: (message: In) => void
+}
+
+export function define<In>(graph: Graph): Definition<In> {
+  return Object.freeze({ name: graph.name, [graphKey]: graph })
+}
+
+/** The graph of a definition, of this copy of the library or another; undefined of anything else. */
+export function graphOf(value: unknown): Graph | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  return (value as Partial<Definition<never>>)[graphKey]
+}
+
+/** Whether a value is a complete pipeline. */
+export function isDefinition(value: unknown): value is Definition<never> {
+  return graphOf(value) !== undefined
+}
+
+/**
+ * The graph of what should be a definition.
+ * @param where it comes from, a module's path, say; named in the error
+ * @throws InvalidArgumentError where it is none, with what is missing
+ */
+export function requireGraph(value: unknown, where: string): Graph {
+  const graph = graphOf(value)
+  if (graph !== undefined) return graph
+  if (typeof value === 'object' && value !== null && unfinishedKey in value) {
+    throw new InvalidArgumentError(
+      `${where}: the pipeline ${String(value[unfinishedKey])} has no sink: end it with .to(…)`,
+    )
+  }
+  throw new InvalidArgumentError(
+    `${where}: ${shown(value)} is not a pipeline; give (or export as default) pipeline('name')….to(sink)`,
+  )
+}
+
+/**
+ * The same pipeline under another delivery, to compare them. Id, window and bounds stay as they are:
+ * a pipeline that drops duplicates goes on to do so.
+ * @throws InvalidArgumentError where the delivery is unknown, needs an id and a window that the
+ * pipeline does not have, or a sink of another kind
+ */
+export function withDelivery(graph: Graph, delivery: Delivery): Graph {
+  if (!isDelivery(delivery)) {
+    throw new InvalidArgumentError(
+      `delivery: ${shown(delivery)} is unknown; choose 'at-most-once', 'at-least-once' or 'exactly-once'`,
+    )
+  }
+  const deliver = redeliver(graph.deliver, delivery)
+  return Object.freeze({ ...graph, deliver, sink: checkSink(graph.sink, delivery) })
+}

@@ -1,0 +1,151 @@
+import type { Delivery } from '../core/delivery.js'
+import type { Duration } from '../core/durations.js'
+import type { Frame } from '../core/frame.js'
+import type { Key, MessageContext } from '../core/message.js'
+import type { Sink, SinkKind } from '../core/sink.js'
+import type { RetryOptions } from '../reliability/retry.js'
+import { Builder, checkName } from './builder.js'
+import type { Carried, DeliverArguments } from './deliver.js'
+import type { Extractor, FrameFormat, IsFrame } from './frames.js'
+import { unfinishedKey, type Definition } from './graph.js'
+import type { Refusals, Refused } from './refusals.js'
+import type { InputOf, OutputOf, StandardSchema } from './schema.js'
+
+/** How far a pipeline is: `keyBy` is said at most once, and before the operators. */
+export type Stage = 'open' | 'keyed' | 'operated'
+
+/** A pipeline with a name only: `accepts` says what it takes. */
+export interface NamedPipeline {
+  /** Messages of a type that the compiler alone checks. */
+  accepts<T>(): Pipeline<T>
+  /**
+   * Raw frames of a fixed size: `send` takes their bytes, operators a `Frame`.
+   * @throws InvalidArgumentError
+   */
+  accepts(format: FrameFormat): Pipeline<Uint8Array, Frame, undefined, Frame>
+  /**
+   * Messages that a Standard Schema v1 (zod, valibot, ArkType …) checks at the door, and may change.
+   * It must answer synchronously: one that answers with a promise is an error at the first message.
+   * @throws InvalidArgumentError for what is no such schema
+   */
+  accepts<S extends StandardSchema>(
+    schema: S,
+  ): Pipeline<InputOf<S>, OutputOf<S>, undefined, OutputOf<S>>
+}
+
+/**
+ * A pipeline that is being written down. Each step returns a new frozen value and leaves this one as
+ * it was, so that a beginning can be shared. `to` ends it.
+ *
+ * Functions may return promises: up to `concurrency` messages of a shard are then in flight at once,
+ * those of one key one after the other. A function that throws or rejects fails its message, which
+ * is retried as `retry` says.
+ *
+ * @typeParam In what `send` takes
+ * @typeParam Out what the next operator, or the sink, gets
+ * @typeParam D the delivery; undefined until it is chosen
+ * @typeParam M the message as it was sent and checked: what `id`, `keyBy` and the first operator get
+ * @typeParam S whether `keyBy` may come
+ */
+export interface Pipeline<
+  In,
+  Out = In,
+  D extends Delivery | undefined = undefined,
+  M = In,
+  S extends Stage = 'open',
+> {
+  readonly [unfinishedKey]: string
+
+  /**
+   * Chooses what a crash may do to a message: `at-most-once` repeats none, `at-least-once` loses
+   * none, `exactly-once` both, and takes `{ id, window }` and a sink that can carry it. Said once,
+   * anywhere before `to`.
+   * @throws InvalidArgumentError where an option is missing, unknown or out of its bounds
+   */
+  deliver<const C extends Delivery>(
+    delivery: [D] extends [undefined] ? C : Refused<Refusals['delivered']>,
+    ...options: DeliverArguments<C, M>
+  ): Pipeline<In, Out, C, M, S>
+
+  /**
+   * What must stay in order; it decides the shard. Of raw frames also `at(offset)`. Without it, the
+   * id decides, and without an id messages go round the shards.
+   * @throws InvalidArgumentError behind an operator, or the second time
+   */
+  keyBy(
+    key: S extends 'open'
+      ? Extractor<M, Key>
+      : Refused<Refusals[S extends 'keyed' ? 'keyed' : 'operated']>,
+  ): Pipeline<In, Out, D, M, 'keyed'>
+
+  /** Keeps the values for which the guard holds. A message that nothing is left of is `filtered`. */
+  filter<R extends Out>(
+    guard: (value: Out, context: MessageContext) => value is R,
+  ): Pipeline<In, R, D, M, 'operated'>
+  /** Keeps the values for which the predicate holds. A message that nothing is left of is `filtered`. */
+  filter(
+    predicate: (value: Out, context: MessageContext) => boolean | Promise<boolean>,
+  ): Pipeline<In, Out, D, M, 'operated'>
+
+  /** One value for each. */
+  map<R>(
+    apply: (value: Out, context: MessageContext) => R,
+  ): Pipeline<In, Awaited<R>, D, M, 'operated'>
+
+  /** Any number of values for each, in their order; with none, the message is `filtered`. */
+  flatMap<R>(
+    apply: (value: Out, context: MessageContext) => Iterable<R> | Promise<Iterable<R>>,
+  ): Pipeline<In, R, D, M, 'operated'>
+
+  /** Looks at each value and passes it on; what it returns is awaited and forgotten. */
+  tap(apply: (value: Out, context: MessageContext) => unknown): Pipeline<In, Out, D, M, 'operated'>
+
+  /**
+   * Puts values together. A batch goes on when it is full, and otherwise `within` after its first
+   * value; its messages are acknowledged together.
+   * @param size values, 1…65,536
+   * @param options `within`: from `'1ms'` to `'1h'`
+   * @throws InvalidArgumentError where either is out of its bounds
+   */
+  batch(
+    size: IsFrame<Out> extends true ? Refused<Refusals['framesBatched']> : number,
+    options: { within: Duration },
+  ): Pipeline<In, readonly Out[], D, M, 'operated'>
+
+  /**
+   * When a message that failed is tried again, before it is a dead letter. At-most-once never tries
+   * again. The last `retry` counts.
+   * @default attempts 3, backoff exponential('100ms', { max: '10s', jitter: 'full' })
+   * @throws InvalidArgumentError where an option is unknown or out of its bounds
+   */
+  retry(options: RetryOptions): Pipeline<In, Out, D, M, S>
+
+  /**
+   * How many messages of a shard may wait in asynchronous operators at once; 1…65,536. The last
+   * `concurrency` counts.
+   * @default 64
+   * @throws InvalidArgumentError where it is out of its bounds
+   */
+  concurrency(inFlight: number): Pipeline<In, Out, D, M, S>
+
+  /**
+   * Ends the pipeline. The sink's kind must carry the delivery: exactly-once takes a transactional,
+   * rewindable or idempotent one, the others any.
+   * @throws InvalidArgumentError where there is no delivery, or the sink can't carry it
+   */
+  to<K extends SinkKind>(sink: Sink<Out, K> & Carried<D, K>): Definition<In>
+}
+
+/**
+ * Begins a pipeline: a definition, not running code; `open` runs it.
+ * @param name 1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or digit; it
+ * names the stream in its directory, in reports and in errors
+ * @throws InvalidArgumentError for any other name
+ */
+export function pipeline(name: string): NamedPipeline {
+  const checked = checkName(name)
+  return Object.freeze({
+    [unfinishedKey]: checked,
+    accepts: (format?: unknown) => Builder.start(checked, format) as never,
+  })
+}
