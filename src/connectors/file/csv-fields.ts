@@ -1,0 +1,45 @@
+import { SemelError } from '../../core/errors.js'
+
+/** What is used of the package `csv-parse`: its module `csv-parse/sync`. */
+export interface CsvParse {
+  parse(
+    record: string,
+    options: { delimiter: string; record_delimiter: string; relax_column_count: true },
+  ): string[][]
+}
+
+/**
+ * The package `csv-parse`, an optional peer.
+ * @throws SemelError `SEMEL_MISSING_PEER` where it is not installed
+ */
+export async function loadCsvParse(specifier = 'csv-parse/sync'): Promise<CsvParse> {
+  try {
+    return (await import(specifier)) as CsvParse
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw thrown
+    throw new SemelError(
+      'SEMEL_MISSING_PEER',
+      'reading CSV takes the package csv-parse; install it: npm install csv-parse',
+      { cause: thrown },
+    )
+  }
+}
+
+/** The fields of a record that has quotes in it, or what is wrong with its quotes. */
+export function quotedFields(csv: CsvParse, record: string, delimiter: string): string[] | string {
+  try {
+    const records = csv.parse(record, {
+      delimiter,
+      record_delimiter: '\n',
+      relax_column_count: true,
+    })
+    const [fields] = records
+    return fields === undefined || records.length > 1 ? 'its quotes hold no one record' : fields
+  } catch (thrown) {
+    const { code, message } = thrown as { code?: string; message: string }
+    if (code === 'CSV_INVALID_CLOSING_QUOTE')
+      return 'a quoted field goes on behind its closing quote'
+    if (code === 'INVALID_OPENING_QUOTE') return 'a quote stands inside a field that is not quoted'
+    return message
+  }
+}

@@ -1,0 +1,242 @@
+import { extname } from 'node:path'
+import { InvalidArgumentError } from '../../core/errors.js'
+import { checkOptions, shown, wholeNumber } from '../../core/options.js'
+import { sizeBytes, type Size } from '../../core/sizes.js'
+import type { Source, SourceBatch, SourceContext } from '../../core/source.js'
+import { isNames, type Columns } from './csv-columns.js'
+import { checkFile, FilePartition, type FileFormat, type PartitionOptions } from './partition.js'
+
+export interface FileSourceOptions {
+  /**
+   * - `ndjson`: each line is a JSON value
+   * - `csv`: each record is an object of its columns; takes the package `csv-parse`
+   * - `lines`: each line is a string
+   * @default by the extension: `.ndjson` and `.jsonl`, `.csv`, otherwise `lines`
+   */
+  format?: FileFormat
+  /**
+   * CSV: the names of the columns in order, or types by name: `{ price: 'number' }`. A column without
+   * a type is text.
+   */
+  columns?: Columns
+  /**
+   * CSV: whether the first record holds the names of the columns.
+   * @default true, but false where `columns` is a list of names
+   */
+  header?: boolean
+  /**
+   * CSV: what stands between two fields, one ASCII character.
+   * @default ','
+   */
+  delimiter?: string
+  /**
+   * The most rows that are handed on at once, from 1 to 1024.
+   * @default 1024
+   */
+  batch?: number
+  /**
+   * A longer line is a malformed row; with CSV this bounds a record that quotes spread over several
+   * lines too. From 1 KiB to 256 MiB.
+   * @default '1MiB'
+   */
+  maxLineBytes?: Size
+}
+
+/** Files that are open at the same time; the others wait for one of them to end. */
+const openFilesMax = 64
+
+const optionNames = [
+  'format',
+  'columns',
+  'header',
+  'delimiter',
+  'batch',
+  'maxLineBytes',
+] as const satisfies readonly (keyof FileSourceOptions)[]
+
+/**
+ * Reads files of lines, each a partition of its own under the path as given. Several files are read at
+ * once, a batch of each in turn, up to 64 at a time. Lines end in `\n` or `\r\n`; blank ones are passed
+ * over; a byte order mark is not part of the first one.
+ *
+ * Resumable: an offset is the byte behind a row, so a file may grow between two runs, but what has been
+ * read must not change.
+ *
+ * A row that can't be read is handed on as malformed, with its line and the reason, and reading goes
+ * on with the next line: a line that is not JSON, has too few or too many fields, no number where
+ * `columns` says so, bytes that are no UTF-8, quotes that don't match, or is over the limit.
+ *
+ * @throws InvalidArgumentError where a path or an option can't be used. When it is read:
+ * SemelError `SEMEL_SOURCE` where a file can't be, `SEMEL_SOURCE_TRUNCATED` where one has become shorter
+ * than what was read of it before, `SEMEL_MISSING_PEER` where `csv-parse` is not installed
+ */
+export function fileSource(
+  paths: string | readonly string[],
+  options: FileSourceOptions & { format: 'lines' },
+): Source<string>
+export function fileSource<T = Record<string, unknown>>(
+  paths: string | readonly string[],
+  options?: FileSourceOptions,
+): Source<T>
+export function fileSource(
+  paths: string | readonly string[],
+  options?: FileSourceOptions,
+): Source<unknown> {
+  const partitions = checkPaths(paths)
+  const checked = new Map(partitions.map((path) => [path, checkSourceOptions(path, options)]))
+  const [first] = partitions
+  return Object.freeze({
+    name:
+      partitions.length === 1 ? `file(${first})` : `file(${first}, … ${partitions.length} files)`,
+    resumable: true,
+    partitions,
+    read: (context: SourceContext) => readFiles(checked, context),
+  })
+}
+
+async function* readFiles(
+  files: ReadonlyMap<string, PartitionOptions>,
+  { offsets, signal }: SourceContext,
+): AsyncGenerator<SourceBatch<unknown>, void> {
+  for (const path of files.keys()) {
+    if (signal.aborted) return
+    await checkFile(path, offsets.get(path) ?? 0)
+  }
+  const waiting = files.entries()
+  const opened = new Set<FilePartition>()
+  const openNext = (): void => {
+    const next = waiting.next()
+    if (next.done === true) return
+    const [path, options] = next.value
+    opened.add(new FilePartition(path, offsets.get(path) ?? 0, options))
+  }
+  try {
+    for (let i = 0; i < openFilesMax; i++) openNext()
+    while (opened.size > 0) {
+      for (const partition of opened) {
+        if (signal.aborted) return
+        const batch = await partition.next()
+        if (batch !== undefined) {
+          yield batch
+        } else {
+          opened.delete(partition)
+          await partition.close()
+          openNext()
+        }
+      }
+    }
+  } finally {
+    for (const partition of opened) await partition.close()
+  }
+}
+
+function checkPaths(paths: unknown): readonly string[] {
+  const list: readonly unknown[] = Array.isArray(paths) ? paths : [paths]
+  if (list.length === 0) {
+    throw new InvalidArgumentError('fileSource: the list of paths is empty; give at least one path')
+  }
+  const seen = new Set<string>()
+  for (const path of list) {
+    if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+      throw new InvalidArgumentError(
+        `fileSource: ${shown(path)} is not a path; give the file to read`,
+      )
+    }
+    if (seen.has(path)) {
+      throw new InvalidArgumentError(`fileSource: ${shown(path)} is given twice; give it once`)
+    }
+    seen.add(path)
+  }
+  return Object.freeze([...seen])
+}
+
+function checkSourceOptions(path: string, options: unknown): PartitionOptions {
+  const given = checkOptions<FileSourceOptions>(options, 'fileSource', optionNames)
+  const format = checkFormat(given.format ?? formatOf(path))
+  for (const name of ['columns', 'header', 'delimiter'] as const) {
+    if (given[name] !== undefined && format !== 'csv') {
+      throw new InvalidArgumentError(
+        `fileSource.${name}: goes with CSV, but ${path} is read as '${format}'; say format: 'csv'`,
+      )
+    }
+  }
+  const columns = checkColumns(given.columns === undefined ? {} : given.columns)
+  const header = given.header ?? !isNames(columns)
+  if (typeof header !== 'boolean') {
+    throw new InvalidArgumentError(
+      `fileSource.header: ${shown(header)} is neither true nor false; give one of them`,
+    )
+  }
+  if (!header && Object.keys(columns).length === 0) {
+    throw new InvalidArgumentError(
+      `fileSource.header: without a header the columns need names; give columns: ['…', '…']`,
+    )
+  }
+  return {
+    format,
+    columns,
+    header,
+    delimiter: checkDelimiter(given.delimiter ?? ','),
+    batchRowsMax: wholeNumber(given.batch ?? 1024, 'fileSource.batch', 1, 1024),
+    lineBytesMax: wholeNumber(
+      sizeBytes((given.maxLineBytes ?? '1MiB') as Size, 'fileSource.maxLineBytes'),
+      'fileSource.maxLineBytes',
+      1024,
+      256 * 1024 * 1024,
+    ),
+  }
+}
+
+function formatOf(path: string): FileFormat {
+  switch (extname(path).toLowerCase()) {
+    case '.ndjson':
+    case '.jsonl':
+      return 'ndjson'
+    case '.csv':
+      return 'csv'
+    default:
+      return 'lines'
+  }
+}
+
+function checkFormat(format: unknown): FileFormat {
+  if (format === 'ndjson' || format === 'csv' || format === 'lines') return format
+  throw new InvalidArgumentError(
+    `fileSource.format: there is no ${shown(format)}; there are 'ndjson', 'csv' and 'lines'`,
+  )
+}
+
+function checkColumns(columns: unknown): Columns {
+  if (!isColumns(columns)) {
+    throw new InvalidArgumentError(
+      `fileSource.columns: ${shown(columns)} names no columns; give ['time', 'price'] or ` +
+        `{ price: 'number' }, where a type is 'string' or 'number'`,
+    )
+  }
+  const names = isNames(columns) ? columns : Object.keys(columns)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) {
+    throw new InvalidArgumentError(
+      `fileSource.columns: ${shown(twice)} is given twice; each column needs a name of its own`,
+    )
+  }
+  return columns
+}
+
+function isColumns(columns: unknown): columns is Columns {
+  if (typeof columns !== 'object' || columns === null) return false
+  if (Array.isArray(columns)) {
+    return columns.length > 0 && columns.every((name) => typeof name === 'string')
+  }
+  return Object.values(columns).every((type) => type === 'string' || type === 'number')
+}
+
+function checkDelimiter(delimiter: unknown): string {
+  if (typeof delimiter === 'string' && /^[\t -~]$/.test(delimiter) && delimiter !== '"') {
+    return delimiter
+  }
+  throw new InvalidArgumentError(
+    `fileSource.delimiter: ${shown(delimiter)} can't stand between fields; give one ASCII character, ` +
+      `such as ',' ';' or '\\t'`,
+  )
+}

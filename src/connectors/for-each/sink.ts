@@ -1,0 +1,117 @@
+import { ClosedError, InvalidArgumentError, toError } from '../../core/errors.js'
+import { checkOptions, shown } from '../../core/options.js'
+import { RejectedOutputs, type Position, type Sink, type SinkConnection } from '../../core/sink.js'
+
+export interface ForEachOptions {
+  /**
+   * Declares that the same output given twice has the effect of one: an upsert by id, a put by name. An
+   * exactly-once pipeline takes the sink only with it, and relies on it after a crash.
+   * @default false
+   */
+  idempotent?: boolean
+  /**
+   * What messages and reports call it.
+   * @default by the function's name: `forEach(store)`
+   */
+  name?: string
+}
+
+/** What is done with an output; what it returns is awaited. */
+export type ForEachFunction<T> = (output: T, position: Position) => unknown
+
+/**
+ * A sink that calls a function with each output, one after the other, in order; a promise is awaited
+ * before the next call. `position` is that of the batch which the output belongs to.
+ *
+ * When the function throws, that output has failed: its message is parked and tried again, or
+ * dead-lettered, and the outputs in front of it are not repeated for that. After a crash those that were
+ * not committed yet are.
+ *
+ * @throws InvalidArgumentError for what is no function, or for an unknown option
+ */
+export function forEach<T>(
+  each: ForEachFunction<T>,
+  options: ForEachOptions & { idempotent: true },
+): Sink<T, 'idempotent'>
+export function forEach<T>(
+  each: ForEachFunction<T>,
+  options?: ForEachOptions,
+): Sink<T, 'repeatable'>
+export function forEach<T>(
+  each: ForEachFunction<T>,
+  options?: ForEachOptions,
+): Sink<T, 'idempotent' | 'repeatable'> {
+  if (typeof each !== 'function') {
+    throw new InvalidArgumentError(
+      `forEach: ${shown(each)} is not a function; give (output, position) => …`,
+    )
+  }
+  const given = checkOptions<ForEachOptions>(options, 'forEach', ['idempotent', 'name'])
+  const { idempotent = false, name = each.name === '' ? 'forEach' : `forEach(${each.name})` } =
+    given
+  if (typeof idempotent !== 'boolean') {
+    throw new InvalidArgumentError(
+      `forEach.idempotent: ${shown(idempotent)} is neither true nor false; give one of them`,
+    )
+  }
+  if (typeof name !== 'string' || name === '') {
+    throw new InvalidArgumentError(`forEach.name: ${shown(name)} is not a name; give a text`)
+  }
+  return Object.freeze({
+    name,
+    kind: idempotent ? ('idempotent' as const) : ('repeatable' as const),
+    connect: () => new ForEachConnection(name, each),
+  })
+}
+
+class ForEachConnection<T> implements SinkConnection<T> {
+  readonly #name: string
+  readonly #each: ForEachFunction<T>
+  #closed = false
+
+  constructor(name: string, each: ForEachFunction<T>) {
+    this.#name = name
+    this.#each = each
+  }
+
+  /** Returns a promise only where the function does: the common case stays on this turn. */
+  write(outputs: readonly T[], position: Position): void | Promise<void> {
+    if (this.#closed) throw new ClosedError(`the sink ${this.#name} is closed`)
+    for (let i = 0; i < outputs.length; i++) {
+      let result: unknown
+      try {
+        result = this.#each(outputs[i] as T, position)
+      } catch (thrown) {
+        throw rejected(i, thrown)
+      }
+      if (isThenable(result)) return this.#rest(outputs, position, i, result)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  async #rest(
+    outputs: readonly T[],
+    position: Position,
+    from: number,
+    first: PromiseLike<unknown>,
+  ): Promise<void> {
+    for (let i = from; i < outputs.length; i++) {
+      try {
+        await (i === from ? first : this.#each(outputs[i] as T, position))
+      } catch (thrown) {
+        throw rejected(i, thrown)
+      }
+    }
+  }
+}
+
+function rejected(index: number, thrown: unknown): RejectedOutputs {
+  return new RejectedOutputs(new Map([[index, toError(thrown)]]), index)
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
+}
