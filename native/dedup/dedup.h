@@ -1,0 +1,134 @@
+// The dedup index of one shard: which ids are reserved, and which were seen inside the window.
+//
+// Threads: none. The shard's worker alone calls it; recovery fills it before the worker starts.
+//
+// 1. An id is reserved when polled and seen when its effect is committed, never before; free() makes
+//    it absent again (I3).
+// 2. A seen id is remembered for at least `window_us` after its commit, and up to a slice
+//    (window_us / generations) longer, until advance() or commit() passes that time. Only
+//    `shorten_window_when_full` breaks this, and effective_window_us() says by how much.
+// 3. Verdicts are exact: filters only save work (I4).
+// 4. Memory is bounded by max_ids (I11): the caller asks has_room() before it takes messages. An id
+//    costs 19…41 bytes while its generation fills and 21 once it is sealed. Memory that expired ids
+//    leave is kept for the next ones, up to a quarter of what is in use.
+// 5. No call stalls for the size of the index: growing, building filters and giving memory back are
+//    done in steps, in proportion to the ids committed and the calls of advance().
+//
+// Calls are batched, in windows of 32 ids, each step for the whole window before the next one: tags
+// are fetched, then keys, then compared. Cache misses overlap, and at 10^8 ids they are all the cost.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+
+#include "core/id.h"
+#include "dedup/chunk_pool.h"
+#include "dedup/generation.h"
+#include "dedup/hash.h"
+#include "dedup/reservations.h"
+
+namespace semel {
+
+struct DedupOptions {
+  // How long an id is remembered after its commit, in µs; at least 1.
+  uint64_t window_us = 0;
+  // Bound on the ids seen and reserved together.
+  uint64_t max_ids = uint64_t{1} << 24;
+  // Secret: who knows it can choose ids that make the index slow (never wrong).
+  uint64_t seed = 0;
+  // Slices of the window, 1…16: more forget closer to the window's end and cost more to probe.
+  uint32_t generations = 4;
+  // When max_ids is met before the window ends: forget the oldest ids rather than take no messages.
+  bool shorten_window_when_full = false;
+};
+
+enum class Verdict : uint8_t {
+  fresh,      // now reserved
+  seen,       // its effect was committed inside the window
+  in_flight,  // reserved and not yet decided, perhaps earlier in the same batch
+};
+
+class Dedup {
+ public:
+  // How well the sealed generations' filters do.
+  struct FilterStatistics {
+    uint64_t probes = 0;        // ids asked of a filter
+    uint64_t maybes = 0;        // … that it let pass
+    uint64_t false_maybes = 0;  // … and that the exact set then did not hold
+  };
+
+  explicit Dedup(const DedupOptions& options);
+  ~Dedup();
+
+  // Takes the memory for `ids` ids from the system now rather than on the messages' way; optional.
+  void preallocate(uint64_t ids);
+
+  // out[i] is the verdict on ids[i]; `out` has room for all of them.
+  void reserve(std::span<const Id> ids, Verdict* out);
+  // reserved → seen. An earlier time than the latest one counts as the latest. Ids that were never
+  // reserved are taken as by restore().
+  void commit(std::span<const Id> ids, uint64_t time_us);
+  // reserved → absent: the work on them failed or was lost. Ids that are not reserved stay as they are.
+  void free(std::span<const Id> ids);
+  void free_all();
+  // Recovery: absent → seen, in order of time. Ids that are there already, from an overlapping block,
+  // are remembered from the later time on.
+  void restore(std::span<const Id> ids, uint64_t time_us);
+
+  bool contains(const Id& id) const;     // seen
+  bool is_reserved(const Id& id) const;
+
+  // Forgets what is older than the window and does a bounded share of the upkeep. To be called now
+  // and then, also when no message comes. Time never falls.
+  void advance(uint64_t now_us);
+
+  // Whether `ids` more may be reserved: the caller must not take more messages than this allows.
+  bool has_room(uint64_t ids) const;
+
+  uint64_t size() const { return seen_; }
+  uint64_t reserved() const { return reservations_.size(); }
+  uint64_t bytes() const;
+  // Of bytes(), what is kept for ids to come.
+  uint64_t idle_bytes() const { return pool_.idle_bytes(); }
+  // window_us, but where ids had to be forgotten early, the age up to which none was; it recovers as
+  // time passes.
+  uint64_t effective_window_us() const;
+  const FilterStatistics& filter_statistics() const { return statistics_; }
+  // Generations with ids, the active one included.
+  uint64_t generations() const { return sealed_.size() + (active_->ids.size() > 0 ? 1 : 0); }
+  // Whether upkeep is done: every sealed generation has its filter.
+  bool is_settled() const;
+
+ private:
+  static constexpr uint64_t kWindow = 32;
+
+  void begin_window(std::span<const Id> ids, uint64_t from, uint64_t* hashes) const;
+  void insert_window(const Id* ids, const uint64_t* hashes, uint64_t count);
+  uint32_t seen_in_window(const Id* ids, const uint64_t* hashes, uint64_t count);
+  void begin_time(uint64_t time_us);
+  void end_insert();
+  void seal();
+  void expire();
+  void drop_oldest();
+  void shorten();
+  void maintain(uint64_t groups);
+
+  const DedupOptions options_;
+  const uint64_t slice_us_;
+  const uint64_t slice_ids_max_;  // seals the active generation early where the window may shorten
+  const dedup::IdHash hash_;
+
+  dedup::ChunkPool pool_;  // outlives the generations
+  uint64_t now_us_ = 0;
+  uint64_t seen_ = 0;
+  dedup::Reservations reservations_;
+  std::unique_ptr<dedup::Generation> active_;
+  std::deque<std::unique_ptr<dedup::Generation>> sealed_;  // oldest first
+  bool has_forgotten_early_ = false;
+  uint64_t forgotten_newest_us_ = 0;
+  FilterStatistics statistics_;
+};
+
+}  // namespace semel
