@@ -1,0 +1,300 @@
+#include "acklog/ack_log.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "acklog/block.h"
+#include "core/bytes.h"
+
+namespace semel {
+
+using acklog::Identity;
+using acklog::Link;
+using acklog::Segment;
+using acklog::Window;
+using acklog::kBlockHeaderBytes;
+using acklog::kSegmentHeaderBytes;
+
+namespace {
+
+constexpr uint64_t kSealBytes = kBlockHeaderBytes;
+// Mapped segments that wait for a sync; behind that the worker waits too.
+constexpr std::size_t kLiveSegmentsMax = 4;
+
+}  // namespace
+
+AckLog::~AckLog() = default;
+
+uint64_t AckLog::parked_bytes(const Parked& parked) { return acklog::parked_entry_bytes(parked); }
+
+Result<AckLog::Appended> AckLog::append(const AckBlock& block) {
+  if (block.header.epoch < last_.epoch) {
+    return Status{Code::fenced, "the ack log is at epoch " + std::to_string(last_.epoch) +
+                                    ", a commit came with epoch " +
+                                    std::to_string(block.header.epoch)};
+  }
+  if (block.header.through < last_.through) {
+    return Status{Code::invalid_argument,
+                  "an ack through " + std::to_string(block.header.through) + " came after one through " +
+                      std::to_string(last_.through)};
+  }
+  const uint8_t width = acklog::id_width(block.ids);
+  const uint64_t length = acklog::block_bytes(block, width);
+  if (end_ + length + kSealBytes > active_->bytes()) return rotate(block, length, width);
+  const uint64_t at = end_;
+  put(block, width, length, block.clean_close ? acklog::kCleanClose : 0);
+  publish(at);
+  return Appended::stored;
+}
+
+// Writes a block behind the last one, without publishing it.
+void AckLog::put(const AckBlock& block, uint8_t width, uint64_t length, uint8_t flags) {
+  AckBlock stamped = block;
+  stamped.header.time_us = std::max(stamped.header.time_us, last_.time_us);
+  // The sync thread stores it after the sync has returned; later is only more modest.
+  stamped.header.ack_durable = options_.synced ? durable_block_.load(std::memory_order_relaxed) : 0;
+  acklog::BlockStamp stamp;
+  stamp.number = ++last_number_;
+  stamp.oldest_segment = oldest_segment_.load(std::memory_order_relaxed);
+  stamp.flags = flags | (options_.synced ? acklog::kSynced : 0);
+  stamp.seed = active_->identity().seed();
+  acklog::put(active_->memory() + end_, stamped, width, length, stamp);
+  end_ += length;
+  last_ = stamped.header;
+}
+
+void AckLog::publish(uint64_t offset) {
+  through_.store(last_.through, std::memory_order_relaxed);
+  // Pairs with published() in the sync thread: it finds the block, the ones before it and, after a
+  // rotation, the link in memory.
+  published_.store(active_->number() << 32 | offset, std::memory_order_release);
+}
+
+AckLog::Place AckLog::published() const {
+  const uint64_t word = published_.load(std::memory_order_acquire);
+  return {static_cast<uint32_t>(word >> 32), static_cast<uint32_t>(word)};
+}
+
+// Seals the segment and begins the next: link, snapshot, then the block. Until the snapshot is there
+// recovery takes the seal back, so that no state in between exists.
+Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, uint8_t width) {
+  const auto too_large = [&](uint64_t bytes) {
+    return Status{Code::too_large, "an ack block and its snapshot need " + std::to_string(bytes) +
+                                       " bytes; a segment has " +
+                                       std::to_string(options_.segment_bytes)};
+  };
+  const uint64_t alone = kSegmentHeaderBytes + kBlockHeaderBytes + length + kSealBytes;
+  if (alone > options_.segment_bytes) return too_large(alone);
+  // Pairs with step_draft(): the segment's memory is prepared.
+  Segment* const next = ready_.load(std::memory_order_acquire);
+  if (next == nullptr) return Appended::full;
+  if (!provider_) {
+    return Status{Code::invalid_argument, "an ack log needs a snapshot provider to rotate"};
+  }
+  snapshot_parked_.clear();
+  snapshot_sources_.clear();
+  provider_(snapshot_parked_, snapshot_sources_);
+  std::erase_if(snapshot_parked_,
+                [&](const Parked* parked) { return parked->sequence > last_.through; });
+  AckBlock snapshot;
+  snapshot.header = last_;
+  snapshot.header.epoch = block.header.epoch;
+  snapshot.parked = snapshot_parked_;
+  snapshot.sources = snapshot_sources_;
+  const uint64_t snapshot_length = acklog::block_bytes(snapshot, 0);
+  const uint64_t needed = kSegmentHeaderBytes + snapshot_length + length + kSealBytes;
+  if (needed > next->bytes()) return too_large(needed);
+  ready_.store(nullptr, std::memory_order_relaxed);
+
+  AckBlock seal;
+  seal.header = last_;
+  put(seal, 0, kSealBytes, acklog::kSealed);
+  Link link;
+  link.first_block = last_number_ + 1;
+  link.previous_end = end_;
+  link.previous_block = last_number_;
+  link.previous_salt = active_->identity().salt;
+  // Direct: sync() keeps the order. Unsynced: stores keep it. In between, a mapping under a level that
+  // syncs, the kernel may write this segment's pages before the other's.
+  link.claims = !mapped() || !options_.synced ? last_number_
+                                              : durable_block_.load(std::memory_order_relaxed);
+  link.oldest_segment = oldest_segment_.load(std::memory_order_relaxed);
+  acklog::put_link(next->memory(), next->identity(), link);
+  active_ = next;
+  end_ = kSegmentHeaderBytes;
+  put(snapshot, 0, snapshot_length, acklog::kSnapshot);
+  const uint64_t at = end_;
+  put(block, width, length, block.clean_close ? acklog::kCleanClose : 0);
+  publish(at);
+  return Appended::stored;
+}
+
+Status AckLog::poison(Status cause) {
+  cause_ = {Code::poisoned, "the ack log could not be made durable and takes no more until the "
+                            "stream is opened again: " + cause.message()};
+  return cause;
+}
+
+uint64_t AckLog::sealed_end(const Live& live) const {
+  // Only the oldest is ever asked about; the one behind it names where it ended.
+  assert(&live == &live_.front() && live_.size() > 1);
+  return acklog::get_link(live_[1].segment->memory()).previous_end;
+}
+
+uint64_t AckLog::end_at(const Live& live, Place place) const {
+  if (!holds(live, place)) return sealed_end(live);
+  if (place.offset == 0) return live.written;
+  return place.offset + uint64_t{acklog::view(live.segment->memory() + place.offset).length};
+}
+
+void AckLog::mark() { target_ = published(); }
+
+bool AckLog::has_room(const AckBlock& block) const {
+  const uint64_t length = acklog::block_bytes(block, acklog::id_width(block.ids));
+  return end_ + length + kSealBytes <= active_->bytes() ||
+         ready_.load(std::memory_order_acquire) != nullptr;
+}
+
+Status AckLog::write_marked() {
+  if (!cause_.is_ok()) return cause_;
+  // Only the oldest segment: the next one's turn comes when this one is durable (invariant 3).
+  Live& front = live_.front();
+  const uint64_t end = end_at(front, target_);
+  if (end <= front.written) return Status::ok();
+  if (Status status = front.segment->write(front.written, end); !status.is_ok()) {
+    return poison(std::move(status));
+  }
+  front.written = end;
+  return Status::ok();
+}
+
+Status AckLog::sync() {
+  if (!cause_.is_ok()) return cause_;
+  for (;;) {
+    Live& front = live_.front();
+    const bool last = holds(front, target_);
+    const uint64_t end = end_at(front, target_);
+    if (end > front.written) {
+      if (Status status = front.segment->write(front.written, end); !status.is_ok()) {
+        return poison(std::move(status));
+      }
+      front.written = end;
+    }
+    if (front.written > front.synced) {
+      if (Status status = front.segment->sync(); !status.is_ok()) return poison(std::move(status));
+      front.synced = front.written;
+      const uint64_t offset = last ? target_.offset : end - kSealBytes;
+      if (offset != 0) publish_durable(front.segment->memory() + offset);
+    }
+    if (last) {
+      synced_.store(uint64_t{target_.segment} << 32 | target_.offset, std::memory_order_relaxed);
+      return Status::ok();
+    }
+    retire_front();
+  }
+}
+
+void AckLog::publish_durable(const uint8_t* at) {
+  const acklog::BlockView block = acklog::view(at);
+  durable_oldest_ = block.oldest_segment;
+  durable_segment_ = live_.front().segment->number();
+  durable_through_.store(block.header.through, std::memory_order_release);
+  durable_journal_position_.store(block.header.journal_position, std::memory_order_release);
+  durable_block_.store(block.number, std::memory_order_release);
+}
+
+// The oldest live segment is sealed and needs no more writing: from now on it is only a file.
+void AckLog::retire_front() {
+  Live& front = live_.front();
+  const uint8_t* seal = front.segment->memory() + sealed_end(front) - kSealBytes;
+  retired_.push_back({front.segment->number(), acklog::view(seal).header.time_us});
+  if (!mapped()) windows_.push_back(front.segment->take_window());
+  live_.pop_front();
+}
+
+// Under a level without syncs what is published is as durable as it gets.
+void AckLog::retire_sealed() {
+  const Place place = published();
+  while (!holds(live_.front(), place)) retire_front();
+  target_ = place;
+  durable_segment_ = live_.front().segment->number();
+  if (place.offset != 0) {
+    durable_oldest_ = acklog::view(live_.front().segment->memory() + place.offset).oldest_segment;
+  }
+}
+
+Status AckLog::maintain(uint64_t now_us) {
+  if (!cause_.is_ok()) return cause_;
+  if (!options_.synced) retire_sealed();
+  expire(now_us);
+  SEMEL_TRY(delete_expired());
+  if (!maintenance_pending()) return Status::ok();
+  if (draft_ == nullptr) SEMEL_TRY(draft_next());
+  return step_draft();
+}
+
+bool AckLog::maintenance_pending() const {
+  if (ready_.load(std::memory_order_relaxed) != nullptr) return false;
+  // Direct: two windows, so the next segment is made when only one is in use.
+  return live_.size() < (mapped() ? kLiveSegmentsMax : 2);
+}
+
+void AckLog::expire(uint64_t now_us) {
+  uint64_t oldest = oldest_segment_.load(std::memory_order_relaxed);
+  for (const acklog::SealedSegment& one : retired_) {
+    if (one.number < oldest) continue;
+    const bool inside = options_.window_us != 0 &&
+                        (now_us <= one.time_us || now_us - one.time_us <= options_.window_us);
+    if (inside || one.number >= durable_segment_) break;
+    oldest = one.number + 1;
+  }
+  // The worker names it in its next block; when that block is durable the files may go.
+  oldest_segment_.store(oldest, std::memory_order_relaxed);
+}
+
+Status AckLog::delete_expired() {
+  if (retired_.empty() || retired_.front().number >= durable_oldest_) return Status::ok();
+  while (!retired_.empty() && retired_.front().number < durable_oldest_) {
+    SEMEL_TRY(options_.storage->remove(options_.directory + "/" +
+                                       acklog::segment_name(retired_.front().number)));
+    retired_.pop_front();
+  }
+  return options_.storage->sync_directory(options_.directory);
+}
+
+Status AckLog::draft_next() {
+  Window window;
+  if (!mapped()) {
+    if (!windows_.empty()) {
+      window = std::move(windows_.back());
+      windows_.pop_back();
+    }
+    if (window.bytes() < options_.segment_bytes) {
+      auto made = Window::make(options_.segment_bytes);
+      if (!made.is_ok()) return made.status();
+      window = std::move(made.value());
+    }
+  }
+  const Identity identity{live_.back().segment->number() + 1, options_.segment_bytes, random(),
+                          options_.directory_salt};
+  draft_ = std::make_unique<acklog::Draft>(*options_.storage, options_.directory, identity,
+                                           std::move(window), mapped(), options_.synced, nullptr);
+  return Status::ok();
+}
+
+Status AckLog::step_draft() {
+  if (Status status = draft_->step(); !status.is_ok()) {
+    Window window = draft_->take_window();
+    if (window.image != nullptr) windows_.push_back(std::move(window));
+    draft_.reset();
+    return status;
+  }
+  if (!draft_->done()) return Status::ok();
+  live_.push_back({draft_->take(), 0, 0});
+  draft_.reset();
+  // Pairs with rotate().
+  ready_.store(live_.back().segment.get(), std::memory_order_release);
+  return Status::ok();
+}
+
+}  // namespace semel

@@ -1,0 +1,91 @@
+// What an ack block says, in memory. The bytes are in FORMAT.md; block.h turns one into the other.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/id.h"
+
+namespace semel {
+
+// How messages have ended since the directory was made: one of each per message (I5).
+struct Counters {
+  uint64_t processed = 0;
+  uint64_t filtered = 0;
+  uint64_t duplicate = 0;
+  uint64_t late = 0;
+  uint64_t dead_lettered = 0;
+  uint64_t dropped = 0;
+
+  friend bool operator==(const Counters&, const Counters&) = default;
+};
+
+struct AckHeader {
+  uint64_t through = 0;            // every sequence up to here is done, but for the parked ones
+  uint64_t time_us = 0;            // newest message time so far; the log never lets it fall
+  uint64_t journal_position = 0;   // unwrapped byte position of the frame after `through`
+  uint64_t journal_durable = 0;    // highest sequence known synced; 0 where the level doesn't sync
+  uint64_t ack_durable = 0;        // highest block known synced; filled in by the log
+  int64_t sink_position = -1;      // a rewindable sink's own position; -1: it has none
+  uint64_t dead_letter_bytes = 0;  // committed length of the dead letters
+  uint32_t epoch = 0;
+  Counters counters;
+
+  friend bool operator==(const AckHeader&, const AckHeader&) = default;
+};
+
+// A message that failed and waits for its next attempt. It carries its payload, since the journal's
+// space behind `through` is reused.
+struct Parked {
+  uint64_t sequence = 0;
+  uint64_t time_us = 0;
+  uint64_t due_us = 0;
+  uint32_t attempts = 0;
+  uint8_t type = 0;
+  bool has_id = false;
+  Id id;
+  std::string history;  // errors so far, as the caller encodes them
+  std::vector<uint8_t> payload;
+
+  friend bool operator==(const Parked&, const Parked&) = default;
+};
+
+struct SourceOffset {
+  uint32_t partition = 0;
+  uint64_t offset = 0;
+
+  friend bool operator==(const SourceOffset&, const SourceOffset&) = default;
+};
+
+// One commit. The spans are borrowed for the length of the call.
+struct AckBlock {
+  AckHeader header;
+  std::span<const Id> ids;
+  std::span<const Parked* const> parked;  // newly parked, or parked again with another attempt
+  std::span<const uint64_t> resolved;     // sequences that were parked and are done
+  std::span<const SourceOffset> sources;
+  bool clean_close = false;
+};
+
+// Called once for each recovered block that holds ids, oldest first.
+using IdVisitor = std::function<void(std::span<const Id> ids, uint64_t time_us)>;
+
+// The state after the last block that was recovered.
+struct AckRecovered {
+  bool empty = true;  // no block was ever written
+  AckHeader header;
+  uint64_t block_number = 0;
+  bool clean = false;          // the last block was a clean close
+  std::vector<Parked> parked;  // by sequence
+  std::vector<SourceOffset> sources;
+  uint64_t torn_bytes = 0;  // unfinished bytes behind the last block; cut unless read-only
+  std::string torn_copy;    // where they were kept; empty: none were, or read-only
+  uint64_t ids = 0;         // ids in all segments, some of them perhaps older than the window
+  uint64_t segments = 0;
+  uint64_t bytes = 0;  // of the segment files
+};
+
+}  // namespace semel

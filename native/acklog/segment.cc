@@ -1,0 +1,155 @@
+#include "acklog/segment.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/bytes.h"
+
+namespace semel::acklog {
+namespace {
+
+constexpr uint64_t kScratchBytes = 64 * 1024;
+// Zeros that may go to disk directly.
+alignas(kBlockBytes) uint8_t zeros[kScratchBytes];
+
+}  // namespace
+
+Result<Window> Window::make(uint64_t bytes) {
+  auto image = Region::anonymous(bytes);
+  if (!image.is_ok()) return image.status();
+  auto scratch = Region::anonymous(kScratchBytes);
+  if (!scratch.is_ok()) return scratch.status();
+  return Window{std::move(image.value()), std::move(scratch.value())};
+}
+
+Result<std::unique_ptr<Segment>> Segment::open(Storage& storage, const std::string& path,
+                                               const Identity& identity, Window window) {
+  const bool direct = window.image != nullptr;
+  auto file = storage.open(path, direct ? Open::existing_direct : Open::existing);
+  if (!file.is_ok()) return file.status();
+  std::unique_ptr<Segment> segment(new Segment);
+  segment->identity_ = identity;
+  segment->path_ = path;
+  segment->file_ = std::move(file.value());
+  segment->window_ = std::move(window);
+  if (direct) {
+    segment->memory_ = segment->window_.image->memory().data();
+  } else {
+    auto mapping = segment->file_->map(identity.bytes);
+    if (!mapping.is_ok()) return mapping.status();
+    segment->memory_ = mapping.value().data();
+  }
+  return segment;
+}
+
+Status Segment::write(uint64_t from, uint64_t to) {
+  if (window_.image == nullptr || from >= to) return Status::ok();
+  const std::span<uint8_t> scratch = window_.scratch->memory();
+  const uint64_t first = round_down(from, kBlockBytes);
+  const uint64_t last = round_up(to, kBlockBytes);
+  // A small group goes out in one write; of a large one only the last block is copied.
+  const uint64_t copied = last - first <= scratch.size() ? first : round_down(to, kBlockBytes);
+  if (copied > first) SEMEL_TRY(file_->write(first, {memory_ + first, copied - first}));
+  if (copied == last) return Status::ok();
+  std::memcpy(scratch.data(), memory_ + copied, to - copied);
+  std::memset(scratch.data() + (to - copied), 0, last - to);
+  return file_->write(copied, scratch.first(last - copied));
+}
+
+void Segment::touch(uint64_t from, uint64_t to) {
+  for (uint64_t at = from; at < to; at += kBlockBytes) {
+    auto* byte = reinterpret_cast<volatile uint8_t*>(memory_ + at);
+    *byte = *byte;
+  }
+}
+
+Draft::Draft(Storage& storage, std::string directory, const Identity& identity, Window window,
+             bool mapped, bool zero, const Link* link)
+    : storage_(storage),
+      directory_(std::move(directory)),
+      path_(directory_ + "/" + segment_name(identity.number)),
+      identity_(identity),
+      window_(std::move(window)),
+      mapped_(mapped),
+      zero_(zero),
+      link_(link != nullptr ? *link : Link{}),
+      linked_(link != nullptr) {}
+
+Window Draft::take_window() {
+  return segment_ != nullptr ? segment_->take_window() : std::move(window_);
+}
+
+Status Draft::step() {
+  switch (state_) {
+    case State::reserve: return reserve();
+    case State::fill: return fill();
+    case State::name: return name();
+    case State::touch: {
+      const uint64_t to = std::min(identity_.bytes, at_ + kStepBytes);
+      segment_->touch(at_, to);
+      at_ = to;
+      if (at_ == identity_.bytes) state_ = State::done;
+      return Status::ok();
+    }
+    case State::done: return Status::ok();
+  }
+  return Status::ok();
+}
+
+Status Draft::reserve() {
+  const std::string draft = path_ + draft_suffix();
+  {
+    auto made = storage_.open(draft, Open::create);
+    if (!made.is_ok()) return made.status();
+    SEMEL_TRY(made.value()->truncate(0));
+    const Status reserved = made.value()->preallocate(identity_.bytes);
+    if (!reserved.is_ok()) {
+      // What was got of a full disk is given back.
+      made.value().reset();
+      (void)storage_.remove(draft);
+      return reserved;
+    }
+  }
+  auto file = storage_.open(draft, mapped_ ? Open::existing : Open::existing_direct);
+  if (!file.is_ok()) return file.status();
+  file_ = std::move(file.value());
+  alignas(kBlockBytes) uint8_t page[kSegmentHeaderBytes];
+  put_identity(page, identity_);
+  if (linked_) put_link(page, identity_, link_);
+  if (!mapped_) std::memcpy(window_.image->memory().data(), page, sizeof page);
+  SEMEL_TRY(file_->write(0, page));
+  at_ = kSegmentHeaderBytes;
+  state_ = zero_ ? State::fill : State::name;
+  return Status::ok();
+}
+
+Status Draft::fill() {
+  const uint64_t to = std::min(identity_.bytes, at_ + kStepBytes);
+  // Through the page cache one block at a time: larger writes make large folios, and every later sync
+  // of a few bytes then writes the whole of one.
+  const uint64_t piece = mapped_ ? kBlockBytes : sizeof zeros;
+  while (at_ < to) {
+    const uint64_t bytes = std::min(piece, to - at_);
+    SEMEL_TRY(file_->write(at_, {zeros, bytes}));
+    at_ += bytes;
+  }
+  // Synced step by step, lest one long sync hold up the groups.
+  if (mapped_) SEMEL_TRY(file_->sync());
+  if (at_ == identity_.bytes) state_ = State::name;
+  return Status::ok();
+}
+
+Status Draft::name() {
+  SEMEL_TRY(file_->sync());
+  file_.reset();
+  SEMEL_TRY(storage_.rename(path_ + draft_suffix(), path_));
+  SEMEL_TRY(storage_.sync_directory(directory_));
+  auto opened = Segment::open(storage_, path_, identity_, std::move(window_));
+  if (!opened.is_ok()) return opened.status();
+  segment_ = std::move(opened.value());
+  at_ = 0;
+  state_ = mapped_ ? State::touch : State::done;
+  return Status::ok();
+}
+
+}  // namespace semel::acklog
