@@ -1,0 +1,201 @@
+// The worker's side of a shard: poll → verdicts → commit.
+//
+// Thread: the shard's worker, one at a time; the runtime hands over after the old one is dead.
+// Invariants
+//   C1  through ≤ polled ≤ what is visible. Slots hold the messages between, in order, each sequence
+//       at `sequence % capacity`, so that JavaScript finds a message by its sequence.
+//   C2  An id is reserved at poll and seen at commit, in the same call as the ack block (I3).
+//   C3  A commit either happens whole or changes nothing (Committed::full).
+// At most once, a message counts as acknowledged when it is polled: adopt() never delivers it again.
+// Its frame stays until the commit, since it is read in place.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "acklog/ack_log.h"
+#include "deadletters/dead_letters.h"
+#include "dedup/dedup.h"
+#include "ring/frame.h"
+#include "shard/options.h"
+#include "shard/outcome.h"
+#include "shard/parked.h"
+
+namespace semel {
+
+// What a poll found.
+enum class Stall : int32_t {
+  none = 0,         // there may be messages or not
+  parked_full = -1, // the space for parked messages is used up (I6)
+  ids_full = -2,    // the index is full before the window ends (I4)
+};
+
+struct Polled {
+  uint32_t count = 0;
+  Stall stall = Stall::none;
+};
+
+// One entry of a commit's details, in the order of sequences.
+struct Detail {
+  enum class Action : uint32_t { park = 1, dead_letter = 2, settle = 3 };
+  uint64_t sequence;
+  Action action;
+  uint32_t attempts;
+  uint64_t due_us;
+  Outcome outcome;  // of `settle`
+  std::span<const uint8_t> history;
+};
+
+enum class Committed { done, full };
+
+struct ConsumerCounters {
+  uint64_t through = 0;
+  Counters outcomes;
+  uint64_t parked = 0;
+  uint64_t ids = 0;          // in the index
+  uint64_t index_bytes = 0;
+  uint64_t window_us = 0;    // effective
+};
+
+class Consumer {
+ public:
+  struct Parts {
+    Ring* ring;
+    AckLog* ack_log;            // null at memory
+    DeadLetters* dead_letters;  // null at memory
+    Dedup* dedup;               // null without ids
+    const std::atomic<uint64_t>* durable_position;  // null: every published frame is visible
+    const std::atomic<uint64_t>* durable_sequence;
+    bool compact;               // layout of the frames
+    bool releases;              // the worker reclaims the ring; else the sync thread does
+    bool syncs_letters;         // dead letters are synced before their ack
+    uint32_t epoch;
+    uint64_t parked_max;
+    uint32_t in_flight_max;
+  };
+
+  Consumer(const Parts& parts, const AckHeader& recovered);
+
+  // ---- state that recovery brings ----
+  void restore_parked(Parked entry);
+  void restore_source(SourceOffset offset) { note_source(offset); }
+
+  // ---- the worker ----
+
+  // A new worker takes over: what the old one had in flight is delivered again, or at most once
+  // counted as dropped. Returns how many messages that were.
+  uint32_t adopt();
+
+  bool has_work() const { return polled_position_ < visible(); }
+  Result<Polled> poll(uint32_t max, uint64_t now_us);
+
+  // Ends the first `count` messages in flight with the outcomes in their slots. `details` tell more
+  // of the parked and dead-lettered among them, and settle messages parked before.
+  Result<Committed> commit(uint32_t count, int64_t sink_place, std::span<const Detail> details);
+
+  // A parked message's place in line for its id: seen meanwhile by another message?
+  bool is_duplicate(const Parked& entry) const {
+    return entry.has_id && dedup_ != nullptr && dedup_->contains(entry.id);
+  }
+
+  // The first block of an epoch, and the last of a clean close.
+  Result<Committed> open();
+  Result<Committed> close();
+
+  Slot* slots() { return slots_.get(); }
+  uint32_t capacity() const { return mask_ + 1; }
+  uint64_t first_in_flight() const { return committed_sequence_ + 1; }
+  uint32_t in_flight() const {
+    return static_cast<uint32_t>(polled_sequence_ - committed_sequence_);
+  }
+  const ParkedSet& parked() const { return parked_; }
+  const std::vector<SourceOffset>& sources() const { return sources_; }
+  int64_t sink_place() const { return sink_place_; }
+  ConsumerCounters counters() const;
+
+ private:
+  struct Block {
+    uint64_t through;
+    uint64_t journal_position;
+    int64_t sink_place;
+    std::span<const Id> ids;
+    Counters counters;
+    bool clean_close;
+  };
+
+  // What a commit writes to the dead letters: a new one, one that was sent again, or both.
+  struct LetterChange {
+    std::optional<DeadLetter> letter;
+    uint64_t retried = 0;
+  };
+
+  uint64_t visible() const {
+    return durable_position_ == nullptr ? ring_.tail()
+                                        : durable_position_->load(std::memory_order_acquire);
+  }
+  uint32_t fill_compact(uint32_t max);
+  uint32_t fill_full(uint32_t max);
+  Status apply_control(const uint8_t* frame, uint64_t meta);
+  const uint8_t* frame_of(uint64_t sequence) const;
+  Result<Committed> append_block(const Block& block);
+  Block empty_block() const;
+  AckBlock to_ack_block(const Block& block) const;
+  static DeadLetter to_letter(Parked&& entry, const Detail& detail);
+  Status write_letters();
+  void note_source(SourceOffset offset);
+  Parked lift(uint64_t sequence, const Detail& detail) const;
+  void show_index();
+  void begin_change();
+  void end_change();
+
+  Ring& ring_;
+  AckLog* const ack_log_;
+  DeadLetters* const dead_letters_;
+  Dedup* const dedup_;
+  const std::atomic<uint64_t>* const durable_position_;
+  const std::atomic<uint64_t>* const durable_sequence_;
+  const bool compact_;
+  const bool releases_;
+  const bool syncs_letters_;
+  const uint32_t epoch_;
+  const uint64_t parked_max_;
+  const uint32_t mask_;
+
+  std::unique_ptr<Slot[]> slots_;
+  std::unique_ptr<Id[]> ids_;          // of the slots
+  std::unique_ptr<uint64_t[]> ends_;   // position behind each slot's frame
+  std::vector<Verdict> verdicts_;
+
+  uint64_t polled_sequence_;
+  uint64_t polled_position_;
+  uint64_t committed_sequence_;
+  uint64_t committed_position_;
+  uint64_t time_us_;  // of the newest committed message
+  uint64_t in_flight_meta_ = 0;  // what the frames in flight have to tell besides their payloads
+  int64_t sink_place_;
+  ParkedSet parked_;
+  std::vector<SourceOffset> sources_;        // by partition, as committed
+  std::vector<SourceOffset> block_sources_;  // of the block being made
+  bool control_pending_ = false;             // a control frame waits for its ack block
+
+  // Scratch of a commit, kept for its memory.
+  std::vector<Id> block_ids_;
+  std::vector<const Parked*> block_parked_;
+  std::vector<Parked> lifted_;
+  std::vector<uint64_t> block_resolved_;
+  std::vector<LetterChange> letters_;
+
+  // Read by others, written here: a version that is odd while a change is under way.
+  alignas(kCacheLinePair) std::atomic<uint64_t> version_{0};
+  std::atomic<uint64_t> through_;
+  std::atomic<uint64_t> tallies_[6];
+  std::atomic<uint64_t> index_ids_{0};
+  std::atomic<uint64_t> index_bytes_{0};
+  std::atomic<uint64_t> window_us_{0};
+};
+
+}  // namespace semel

@@ -1,0 +1,31 @@
+// What a stream's directory holds, read without changing it: for `inspect` and for reports. Beside a
+// running stream the numbers are those of a moment ago.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "acklog/ack_log.h"
+#include "shard/manifest.h"
+
+namespace semel {
+
+struct ShardInspection {
+  AckHeader header;
+  uint64_t stored = 0;  // highest sequence in the journal or acknowledged
+  uint64_t parked = 0;
+  uint64_t ids = 0;
+  uint64_t bytes = 0;  // of the shard's files
+  uint64_t dead_letters_open = 0;
+  bool clean = false;
+};
+
+struct Inspection {
+  Manifest manifest;
+  uint64_t holder = 0;  // pid of the process that has the stream open; 0: none
+  std::vector<ShardInspection> shards;
+};
+
+Result<Inspection> inspect_directory(Storage& storage, const std::string& directory);
+
+}  // namespace semel

@@ -1,0 +1,147 @@
+#include "shard/manifest.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "core/crc32c.h"
+
+namespace semel {
+namespace {
+
+constexpr char kMagic[8] = {'s', 'e', 'm', 'e', 'l', 'd', 'i', 'r'};
+constexpr std::size_t kBytes = 160;
+constexpr std::size_t kNameBytes = 80;
+constexpr std::size_t kCrcAt = kBytes - 4;
+
+std::string path_of(const std::string& directory) { return directory + "/stream"; }
+
+std::array<uint8_t, kBytes> encode(const Manifest& manifest) {
+  std::array<uint8_t, kBytes> bytes{};
+  uint8_t* at = bytes.data();
+  std::memcpy(at, kMagic, sizeof kMagic);
+  store<uint32_t>(at + 8, kDirectoryFormat);
+  store<uint32_t>(at + 12, manifest.shards);
+  at[16] = static_cast<uint8_t>(manifest.delivery);
+  at[17] = manifest.dedup ? 1 : 0;
+  store<uint64_t>(at + 24, manifest.ring_bytes);
+  store<uint64_t>(at + 32, manifest.segment_bytes);
+  store<uint64_t>(at + 40, manifest.salt);
+  store<uint64_t>(at + 48, manifest.hash_key.k0);
+  store<uint64_t>(at + 56, manifest.hash_key.k1);
+  store<uint64_t>(at + 64, manifest.seed);
+  std::memcpy(at + 72, manifest.name.data(), manifest.name.size());
+  store<uint32_t>(at + kCrcAt, crc32c(0, at, kCrcAt));
+  return bytes;
+}
+
+const char* delivery_name(Delivery delivery) {
+  switch (delivery) {
+    case Delivery::at_most_once: return "at-most-once";
+    case Delivery::at_least_once: return "at-least-once";
+    case Delivery::exactly_once: return "exactly-once";
+  }
+  return "unknown";
+}
+
+Status compare(const Manifest& manifest, const StreamOptions& options) {
+  const auto differs = [&](const char* option, const std::string& was, const std::string& is) {
+    return Status{Code::mismatch, options.directory + " was made with " + option + " " + was +
+                                      ", not " + is + "; open it so, or use another directory"};
+  };
+  if (manifest.name != options.name) return differs("pipeline", manifest.name, options.name);
+  if (manifest.shards != options.shards) {
+    return differs("shards", std::to_string(manifest.shards), std::to_string(options.shards));
+  }
+  if (manifest.delivery != options.delivery) {
+    return differs("delivery", delivery_name(manifest.delivery), delivery_name(options.delivery));
+  }
+  if (manifest.dedup != options.dedup) {
+    return differs("dedup", manifest.dedup ? "on" : "off", options.dedup ? "on" : "off");
+  }
+  if (manifest.ring_bytes != options.ring_bytes) {
+    return differs("ring", std::to_string(manifest.ring_bytes),
+                   std::to_string(options.ring_bytes));
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
+  const std::string path = path_of(directory);
+  auto exists = storage.exists(path);
+  if (!exists.is_ok()) return exists.status();
+  if (!exists.value()) {
+    return Status{Code::format, directory + " holds no stream: " + path + " is missing"};
+  }
+  auto content = read_whole(storage, path);
+  if (!content.is_ok()) return content.status();
+  const std::vector<uint8_t>& bytes = content.value();
+  if (bytes.size() < 12 || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) {
+    return Status{Code::damaged, path + " at offset 0: not a stream's manifest"};
+  }
+  const uint32_t format = load<uint32_t>(bytes.data() + 8);
+  if (format != kDirectoryFormat) {
+    return Status{Code::format, directory + " has format " + std::to_string(format) +
+                                    ", this version reads " + std::to_string(kDirectoryFormat) +
+                                    "; drain it with the version that made it"};
+  }
+  if (bytes.size() != kBytes ||
+      load<uint32_t>(bytes.data() + kCrcAt) != crc32c(0, bytes.data(), kCrcAt)) {
+    return Status{Code::damaged,
+                  path + " at offset " + std::to_string(kCrcAt) + ": the checksum is wrong"};
+  }
+  const uint8_t* at = bytes.data();
+  Manifest manifest;
+  manifest.shards = load<uint32_t>(at + 12);
+  manifest.delivery = static_cast<Delivery>(at[16]);
+  manifest.dedup = at[17] != 0;
+  manifest.ring_bytes = load<uint64_t>(at + 24);
+  manifest.segment_bytes = load<uint64_t>(at + 32);
+  manifest.salt = load<uint64_t>(at + 40);
+  manifest.hash_key = {load<uint64_t>(at + 48), load<uint64_t>(at + 56)};
+  manifest.seed = load<uint64_t>(at + 64);
+  const char* name = reinterpret_cast<const char*>(at + 72);
+  manifest.name.assign(name, ::strnlen(name, kNameBytes));
+  return manifest;
+}
+
+Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options) {
+  auto exists = storage.exists(path_of(options.directory));
+  if (!exists.is_ok()) return exists.status();
+  if (exists.value()) {
+    auto manifest = read_manifest(storage, options.directory);
+    if (!manifest.is_ok()) return manifest.status();
+    SEMEL_TRY(compare(manifest.value(), options));
+    return manifest;
+  }
+  if (options.name.size() > kNameBytes || options.name.find('\0') != std::string::npos) {
+    return Status{Code::invalid_argument,
+                  "pipeline name '" + options.name + "' has " +
+                      std::to_string(options.name.size()) + " bytes; give one of at most " +
+                      std::to_string(kNameBytes) + " bytes, without NUL"};
+  }
+  Manifest manifest;
+  manifest.name = options.name;
+  manifest.shards = options.shards;
+  manifest.delivery = options.delivery;
+  manifest.dedup = options.dedup;
+  manifest.ring_bytes = options.ring_bytes;
+  manifest.segment_bytes = options.segment_bytes;
+  uint64_t secrets[4];
+  if (::getrandom(secrets, sizeof secrets, 0) != sizeof secrets) {
+    return Status::from_errno(errno, "draw random numbers for", options.directory);
+  }
+  manifest.salt = secrets[0];
+  manifest.hash_key = {secrets[1], secrets[2]};
+  manifest.seed = secrets[3];
+  const auto bytes = encode(manifest);
+  SEMEL_TRY(write_atomically(storage, options.directory, "stream", bytes));
+  return manifest;
+}
+
+}  // namespace semel

@@ -1,0 +1,33 @@
+// The file `stream` in a directory: what can't change while data is in it, and the secrets that were
+// made with it. 160 bytes, replaced as a whole, never changed afterwards (FORMAT.md).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/id.h"
+#include "core/storage.h"
+#include "shard/options.h"
+
+namespace semel {
+
+constexpr uint32_t kDirectoryFormat = 1;
+
+struct Manifest {
+  std::string name;
+  uint32_t shards = 1;
+  Delivery delivery = Delivery::at_least_once;
+  bool dedup = false;
+  uint64_t ring_bytes = 0;
+  uint64_t segment_bytes = 0;
+  uint64_t salt = 0;     // ties every file to this directory
+  HashKey hash_key;      // of ids over 16 bytes
+  uint64_t seed = 0;     // of the index
+};
+
+// Reads the manifest; Code::format where there is none or it is of another version.
+Result<Manifest> read_manifest(Storage& storage, const std::string& directory);
+// Reads it and compares it with `options`, or makes it with new secrets.
+Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options);
+
+}  // namespace semel

@@ -1,0 +1,238 @@
+#include "shard/shard.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace semel {
+namespace {
+
+void raise(std::vector<SourceOffset>& offsets, SourceOffset to) {
+  for (SourceOffset& known : offsets) {
+    if (known.partition == to.partition) {
+      known.offset = std::max(known.offset, to.offset);
+      return;
+    }
+  }
+  offsets.push_back(to);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions& options,
+                                           const Manifest& manifest, uint32_t index) {
+  std::unique_ptr<Shard> shard(new Shard());
+  shard->compact_ = options.durability == Durability::memory && !options.dedup;
+  shard->syncs_ =
+      options.durability == Durability::disk || options.durability == Durability::interval;
+  if (options.dedup) {
+    shard->dedup_ = std::make_unique<Dedup>(DedupOptions{
+        .window_us = options.window_us,
+        .max_ids = options.ids_max,
+        .seed = manifest.seed,
+        .shorten_window_when_full = options.shorten_window,
+    });
+  }
+  if (keeps_files(options)) {
+    SEMEL_TRY(shard->open_files(storage, options, manifest, index));
+    return shard;
+  }
+  auto memory = Region::anonymous(options.ring_bytes);
+  if (!memory.is_ok()) return memory.status();
+  shard->journal_ = std::move(memory.value());
+  shard->ring_memory_ = shard->journal_->memory();
+  AckRecovered nothing;
+  shard->compose(options, {0, 0, 0}, nothing);
+  return shard;
+}
+
+Status Shard::open_files(Storage& storage, const StreamOptions& options, const Manifest& manifest,
+                         uint32_t index) {
+  const std::string directory = options.directory + "/shard-" + std::to_string(index);
+  SEMEL_TRY(storage.make_directory(directory));
+  const Writer writer =
+      options.durability == Durability::disk ? Writer::direct : Writer::mapped;
+
+  const JournalIdentity identity{manifest.salt, index, options.ring_bytes};
+  bool created = false;
+  auto journal = open_journal(storage, directory, identity, writer, &created);
+  if (!journal.is_ok()) return journal.status();
+  journal_ = std::move(journal.value());
+  ring_memory_ = journal_->memory().subspan(kJournalHeaderBytes);
+  seed_ = journal_seed(identity);
+
+  AckLog::Options log;
+  log.storage = &storage;
+  log.directory = directory;
+  log.writer = writer;
+  log.synced = syncs_;
+  log.segment_bytes = manifest.segment_bytes;
+  log.window_us = options.dedup ? options.window_us : 0;
+  log.directory_salt = manifest.salt;
+  AckRecovered acked;
+  auto ack_log = AckLog::open(log, &acked, [this](std::span<const Id> ids, uint64_t time_us) {
+    if (dedup_ != nullptr) dedup_->restore(ids, time_us);
+  });
+  if (!ack_log.is_ok()) return ack_log.status();
+  ack_log_ = std::move(ack_log.value());
+
+  auto letters = DeadLetters::open(
+      {.storage = &storage,
+       .directory = directory,
+       .directory_salt = manifest.salt,
+       .committed_bytes = acked.header.dead_letter_bytes});
+  if (!letters.is_ok()) return letters.status();
+  dead_letters_ = std::move(letters.value());
+
+  JournalScan scan{};
+  SEMEL_TRY(recover_journal(acked, options, &scan));
+  epoch_ = acked.header.epoch + 1;
+  recovery_.ack_torn = acked.torn_bytes;
+  recovery_.torn_copy = acked.torn_copy;
+  compose(options, scan, acked);
+
+  // The new epoch is on disk before anything is done in it: an older one can commit nothing (I8).
+  ack_log_->set_snapshot([this](std::vector<const Parked*>& parked,
+                                std::vector<SourceOffset>& sources) {
+    consumer_->parked().collect(parked);
+    sources = consumer_->sources();
+  });
+  SEMEL_TRY(ack_log_->maintain(scan.time_us));
+  auto opened = consumer_->open();
+  if (!opened.is_ok()) return opened.status();
+  if (opened.value() == Committed::full) {
+    return {Code::io, directory + ": no room for the first ack block; free some space"};
+  }
+  SEMEL_TRY(ack_log_->write());
+  return ack_log_->sync();
+}
+
+Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& options,
+                              JournalScan* scan) {
+  const AckHeader& header = acked.header;
+  stored_sources_ = acked.sources;
+  *scan = scan_journal(ring_memory_, seed_, header.journal_position, header.through,
+                       [this](const uint8_t* frame, uint64_t meta) {
+                         if (!meta_has_source(meta)) return;
+                         const FrameSource source = full_source(frame, meta);
+                         raise(stored_sources_, {source.partition, source.offset});
+                       });
+  if (scan->sequence < header.journal_durable) {
+    return {Code::damaged,
+            journal_->path() + " at offset " +
+                std::to_string(kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1))) +
+                ": message " + std::to_string(scan->sequence + 1) + " was synced (up to " +
+                std::to_string(header.journal_durable) + " were) and does not check"};
+  }
+  recovery_.redelivered = scan->sequence - header.through;
+  recovery_.time_us = std::max(scan->time_us, header.time_us);
+  scan->time_us = recovery_.time_us;
+  if (acked.clean && scan->position == header.journal_position) return Status::ok();
+  if (acked.empty && scan->position == 0 && load<uint64_t>(ring_memory_.data()) == 0) {
+    return Status::ok();  // new
+  }
+
+  // What lies behind the last valid frame is cut, so that a later recovery, from another end, can
+  // never meet it again.
+  const uint64_t used = scan->position - header.journal_position;
+  const uint64_t cut = options.ring_bytes - used;
+  const uint64_t place = scan->position & (options.ring_bytes - 1);
+  const uint64_t until_end = std::min(cut, options.ring_bytes - place);
+  std::memset(ring_memory_.data() + place, 0, until_end);
+  std::memset(ring_memory_.data(), 0, cut - until_end);
+  SEMEL_TRY(write_ring(scan->position, scan->position + cut));
+  recovery_.journal_cut = cut;
+  return journal_->sync();
+}
+
+void Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked) {
+  ring_ = std::make_unique<Ring>(ring_memory_, scan.position, acked.header.journal_position);
+  intake_ = std::make_unique<Intake>(*ring_, seed_, scan.sequence, scan.time_us);
+  durable_position_.store(scan.position, std::memory_order_relaxed);
+  durable_sequence_.store(scan.sequence, std::memory_order_relaxed);
+  waits_for_durable_ =
+      options.visibility == Visibility::durable && options.durability == Durability::disk;
+  consumer_ = std::make_unique<Consumer>(
+      Consumer::Parts{
+          .ring = ring_.get(),
+          .ack_log = ack_log_.get(),
+          .dead_letters = dead_letters_.get(),
+          .dedup = dedup_.get(),
+          .durable_position = waits_for_durable_ ? &durable_position_ : nullptr,
+          .durable_sequence = syncs_ ? &durable_sequence_ : nullptr,
+          .compact = compact_,
+          .releases = !syncs_,
+          .syncs_letters = syncs_,
+          .epoch = epoch_,
+          .parked_max = options.parked_max,
+          .in_flight_max = options.in_flight_max,
+      },
+      acked.header);
+  for (Parked& entry : acked.parked) consumer_->restore_parked(std::move(entry));
+  for (const SourceOffset& source : acked.sources) consumer_->restore_source(source);
+}
+
+Status Shard::write_ring(uint64_t from, uint64_t to) {
+  const uint64_t capacity = ring_memory_.size();
+  while (from < to) {
+    const uint64_t place = from & (capacity - 1);
+    const uint64_t bytes = std::min(to - from, capacity - place);
+    SEMEL_TRY(journal_->write(kJournalHeaderBytes + place, kJournalHeaderBytes + place + bytes));
+    from += bytes;
+  }
+  return Status::ok();
+}
+
+bool Shard::has_unsynced() const {
+  if (!syncs_) return false;
+  return ring_->tail() != durable_position_.load(std::memory_order_relaxed) ||
+         ack_log_->has_unsynced();
+}
+
+Status Shard::sync_group() {
+  ack_log_->mark();
+  // Sequence first, then the tail: the tail then covers at least these messages.
+  const uint64_t sequence = intake_->published_sequence();
+  const uint64_t tail = ring_->tail();
+  const uint64_t durable = durable_position_.load(std::memory_order_relaxed);
+  if (tail != durable) {
+    SEMEL_TRY(write_ring(durable, tail));
+    SEMEL_TRY(journal_->sync());
+    durable_sequence_.store(sequence, std::memory_order_release);
+    // The worker's has_work() reads this; the doorbell's fence orders it before the look.
+    durable_position_.store(tail, std::memory_order_release);
+    doorbell->ring();
+  }
+  SEMEL_TRY(ack_log_->write_marked());
+  SEMEL_TRY(ack_log_->sync());
+  const uint64_t reclaimable = ack_log_->durable_journal_position();
+  if (reclaimable > ring_->released()) ring_->release(reclaimable);
+  return Status::ok();
+}
+
+Status Shard::close() {
+  if (ack_log_ == nullptr) return Status::ok();
+  if (syncs_) SEMEL_TRY(sync_group());
+  for (;;) {
+    auto closed = consumer_->close();
+    if (!closed.is_ok()) return closed.status();
+    if (closed.value() == Committed::done) break;
+    SEMEL_TRY(ack_log_->maintain(recovery_.time_us));
+  }
+  return syncs_ ? sync_group() : Status::ok();
+}
+
+Status Shard::maintain(uint64_t now_us) {
+  return ack_log_ == nullptr ? Status::ok() : ack_log_->maintain(now_us);
+}
+
+ShardStatus Shard::status() const {
+  ShardStatus status;
+  // The consumer first: what it has ended was stored before.
+  status.consumer = consumer_->counters();
+  status.durable = durable_sequence();
+  status.stored = intake_->published_sequence();
+  return status;
+}
+
+}  // namespace semel

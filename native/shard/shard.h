@@ -1,0 +1,115 @@
+// One partition of the key space: ring, dedup index, ack log, dead letters, composed.
+//
+// Threads: intake() by the ingest thread, consumer() by the shard's worker, sync_group() and
+// maintain() by the sync thread; they share the ring's two indices and the durable marks.
+//
+// A group is made durable in this order (I1, I12): which acks there are is fixed first, then the
+// journal up to its tail, then those acks. So no ack is on disk whose message is not.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "acklog/ack_log.h"
+#include "core/clock.h"
+#include "core/region.h"
+#include "deadletters/dead_letters.h"
+#include "dedup/dedup.h"
+#include "ring/journal.h"
+#include "shard/consumer.h"
+#include "shard/doorbell.h"
+#include "shard/intake.h"
+#include "shard/manifest.h"
+#include "shard/options.h"
+
+namespace semel {
+
+// What a recovery found, for reports.
+struct ShardRecovery {
+  uint64_t redelivered = 0;      // stored, not yet done
+  uint64_t journal_cut = 0;      // bytes zeroed behind the last valid frame; 0 after a clean close
+  uint64_t ack_torn = 0;         // bytes cut from the ack log
+  std::string torn_copy;         // where they were kept
+  uint64_t time_us = 0;          // of the newest stored message
+};
+
+struct ShardStatus {
+  uint64_t stored = 0;
+  uint64_t durable = 0;
+  ConsumerCounters consumer;
+};
+
+class Shard {
+ public:
+  // Opens the shard's files and recovers what they hold; with Durability::memory there are none.
+  static Result<std::unique_ptr<Shard>> open(Storage& storage, const StreamOptions& options,
+                                             const Manifest& manifest, uint32_t index);
+
+  Intake& intake() { return *intake_; }
+  Consumer& consumer() { return *consumer_; }
+  Ring& ring() { return *ring_; }
+  std::span<uint8_t> ring_memory() const { return ring_memory_; }
+  const ShardRecovery& recovery() const { return recovery_; }
+  uint32_t epoch() const { return epoch_; }
+  // Offsets of the source up to which this shard has stored: committed ones and those in the journal.
+  const std::vector<SourceOffset>& stored_sources() const { return stored_sources_; }
+
+  // The highest sequence that has reached the stream's level.
+  uint64_t durable_sequence() const {
+    return syncs_ ? durable_sequence_.load(std::memory_order_acquire)
+                  : intake_->published_sequence();
+  }
+  bool compact() const { return compact_; }
+  // Whether the worker sees frames only once they are synced.
+  bool waits_for_durable() const { return waits_for_durable_; }
+  bool has_unsynced() const;
+
+  // One group to stable storage, with the doorbell rung for who waits on it.
+  Status sync_group();
+  // Segments ahead and behind; not on a message's way.
+  Status maintain(uint64_t now_us);
+  bool maintenance_pending() const {
+    return ack_log_ != nullptr && ack_log_->maintenance_pending();
+  }
+
+  // Acks what was committed as a clean close, durably where the level says so. The sync thread and
+  // the worker have ended.
+  Status close();
+
+  ShardStatus status() const;
+
+  Doorbell* doorbell = nullptr;  // of the worker that this shard belongs to
+
+ private:
+  Shard() = default;
+  Status open_files(Storage& storage, const StreamOptions& options, const Manifest& manifest,
+                    uint32_t index);
+  Status recover_journal(const AckRecovered& acked, const StreamOptions& options,
+                         JournalScan* scan);
+  void compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked);
+  Status write_ring(uint64_t from, uint64_t to);
+
+  bool compact_ = false;
+  bool syncs_ = false;
+  bool waits_for_durable_ = false;
+  uint32_t epoch_ = 1;
+  uint32_t seed_ = 0;
+  std::unique_ptr<Region> journal_;
+  std::span<uint8_t> ring_memory_;
+  std::unique_ptr<AckLog> ack_log_;
+  std::unique_ptr<DeadLetters> dead_letters_;
+  std::unique_ptr<Dedup> dedup_;
+  std::unique_ptr<Ring> ring_;
+  std::unique_ptr<Intake> intake_;
+  std::unique_ptr<Consumer> consumer_;
+  ShardRecovery recovery_;
+  std::vector<SourceOffset> stored_sources_;
+
+  // Written by the sync thread.
+  alignas(kCacheLinePair) std::atomic<uint64_t> durable_position_{0};
+  std::atomic<uint64_t> durable_sequence_{0};
+};
+
+}  // namespace semel

@@ -1,0 +1,92 @@
+// An opened pipeline as the core knows it: a directory with its lock and manifest, shards, doorbells
+// and the sync thread. Everything that must outlive a worker is here.
+//
+// Threads: open(), close() and the intake by the ingest thread; a shard's consumer by its worker.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "shard/lock.h"
+#include "shard/manifest.h"
+#include "shard/shard.h"
+#include "shard/syncer.h"
+
+namespace semel {
+
+class Stream {
+ public:
+  static Result<std::unique_ptr<Stream>> open(Storage& storage, StreamOptions options);
+  ~Stream();
+
+  const StreamOptions& options() const { return options_; }
+  const Manifest& manifest() const { return manifest_; }
+  uint32_t shard_count() const { return static_cast<uint32_t>(shards_.size()); }
+  Shard& shard(uint32_t index) { return *shards_[index]; }
+  Doorbell& doorbell(uint32_t worker) { return doorbells_[worker]; }
+  const StreamClock& clock() const { return *clock_; }
+  HashKey hash_key() const { return manifest_.hash_key; }
+  uint32_t shard_of(const Id& key) const {
+    return static_cast<uint32_t>(mix(key, 0) % shards_.size());
+  }
+
+  // For messages with neither key nor id: one shard after another. Ingest thread.
+  uint64_t next_round() { return round_++; }
+
+  // Publishes what the intake of `shard` has appended, and wakes who works on it.
+  void publish(uint32_t shard);
+  // Something was committed, or a segment is missing: wakes the sync thread.
+  void wake_syncer() {
+    if (syncer_ != nullptr) syncer_->wake();
+  }
+  // Poisoned once a sync has failed.
+  Status health() const;
+
+  // Called when messages became durable, ring space came free, or the stream failed, if somebody
+  // asked with want_notice(); once for each asking. From any thread.
+  void set_notice(std::function<void()> notice);
+  void want_notice() { notice_wanted_.store(true, std::memory_order_seq_cst); }
+  void give_notice();
+
+  // A small file of the directory, replaced as a whole and checked when read: "structures", "sources",
+  // "offsets". Kept in memory too, for workers; without a directory, there only.
+  Status put_file(const std::string& name, std::span<const uint8_t> content);
+  std::vector<uint8_t> get_file(const std::string& name) const;
+
+  // Ends the stream in order: the sync thread, a last group, a clean-close block for each shard.
+  // Workers are gone by now. Idempotent.
+  Status close();
+  bool closed() const { return closed_; }
+  // The owner is going without a close: stops the sync thread and the notices, and leaves the rest to
+  // the next recovery.
+  void abandon();
+
+ private:
+  Stream(Storage& storage, StreamOptions options)
+      : storage_(storage), options_(std::move(options)) {}
+  Status load_files();
+
+  Storage& storage_;
+  StreamOptions options_;
+  Manifest manifest_;
+  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<StreamClock> clock_;
+  std::unique_ptr<Doorbell[]> doorbells_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<Syncer> syncer_;
+  mutable std::mutex files_mutex_;
+  std::map<std::string, std::vector<uint8_t>> files_;
+  std::mutex notice_mutex_;
+  std::function<void()> notice_;
+  std::atomic<bool> notice_wanted_{false};
+  uint64_t round_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace semel
