@@ -1,0 +1,35 @@
+#include <napi.h>
+
+#include "binding/environment.h"
+#include "binding/functions.h"
+#include "core/version.h"
+
+namespace semel::binding {
+namespace {
+
+// The class that every error of the addon is made of: (code, message).
+Napi::Value set_error_class(const Napi::CallbackInfo& info) {
+  if (info.Length() == 1 && info[0].IsFunction()) {
+    Environment::of(info.Env()).error_class = Napi::Persistent(info[0].As<Napi::Function>());
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData<Environment>(new Environment(env));
+  exports.Set("version", Napi::String::New(env, kVersion));
+  exports.Set("setErrorClass", Napi::Function::New(env, set_error_class, "setErrorClass"));
+  export_lifecycle(env, exports);
+  export_intake(env, exports);
+  export_worker(env, exports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace semel::binding
+
+Napi::Object init_semel(Napi::Env env, Napi::Object exports) {
+  return semel::binding::init(env, exports);
+}
+
+NODE_API_MODULE(semel, init_semel)

@@ -1,0 +1,109 @@
+// Reading arguments and throwing errors: a wrong argument is a coded JavaScript error, never a crash.
+// The hot calls take integers only.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+
+#include "binding/environment.h"
+#include "core/status.h"
+
+namespace semel::binding {
+
+// Leaves a SemelError pending; the caller returns at once.
+inline void throw_status(Napi::Env env, const Status& status) {
+  Environment& environment = Environment::of(env);
+  if (environment.error_class.IsEmpty()) {
+    Napi::Error::New(env, status.message()).ThrowAsJavaScriptException();
+    return;
+  }
+  Napi::Value error = environment.error_class.New(
+      {Napi::String::New(env, code_name(status.code())), Napi::String::New(env, status.message())});
+  if (!env.IsExceptionPending()) napi_throw(env, error);
+}
+
+// Reads a call's arguments in turn; the first that does not fit leaves an error pending.
+class Arguments {
+ public:
+  explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
+
+  bool ok() const { return ok_; }
+
+  uint32_t u32() {
+    double value = number();
+    if (!ok_) return 0;
+    if (!(value >= 0 && value <= 4294967295.0) || value != static_cast<uint32_t>(value)) {
+      fail("a whole number from 0 to 2^32 - 1");
+      return 0;
+    }
+    return static_cast<uint32_t>(value);
+  }
+
+  double number() {
+    double value = 0;
+    if (!ok_) return value;
+    if (napi_get_value_double(info_.Env(), info_[next_], &value) != napi_ok) fail("a number");
+    ++next_;
+    return value;
+  }
+
+  std::string text() {
+    if (!ok_) return {};
+    const Napi::Value value = info_[next_++];
+    if (!value.IsString()) {
+      fail("a string");
+      return {};
+    }
+    return value.As<Napi::String>().Utf8Value();
+  }
+
+  // Bytes of a Uint8Array; borrowed for the call.
+  std::span<uint8_t> bytes() {
+    if (!ok_) return {};
+    const Napi::Value value = info_[next_++];
+    if (!value.IsTypedArray() ||
+        value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+      fail("a Uint8Array");
+      return {};
+    }
+    auto array = value.As<Napi::Uint8Array>();
+    return {array.Data(), array.ByteLength()};
+  }
+
+  // The stream whose handle comes next.
+  LocalStream* stream() {
+    const uint32_t handle = u32();
+    if (!ok_) return nullptr;
+    LocalStream* local = Environment::of(info_.Env()).find(handle);
+    if (local == nullptr) {
+      ok_ = false;
+      throw_status(info_.Env(), {Code::closed, "the stream is closed; open it again to go on"});
+    }
+    return local;
+  }
+
+  // A shard of `local`, by its number.
+  uint32_t shard(LocalStream* local) {
+    const uint32_t index = u32();
+    if (ok_ && index >= local->stream().shard_count()) {
+      fail("the number of a shard");
+    }
+    return index;
+  }
+
+  void fail(const char* expected) {
+    if (!ok_) return;
+    ok_ = false;
+    throw_status(info_.Env(), {Code::invalid_argument,
+                               "argument " + std::to_string(next_) + " must be " + expected});
+  }
+
+ private:
+  const Napi::CallbackInfo& info_;
+  std::size_t next_ = 0;
+  bool ok_ = true;
+};
+
+}  // namespace semel::binding

@@ -1,0 +1,88 @@
+// What the addon keeps: streams, process-wide, by handle; and for each JavaScript environment (the
+// main thread, every worker) the streams that it has touched and the buffers that it has registered.
+//
+// A stream lives as long as somebody can reach its memory: the registry, an environment, or a view of
+// its ring in JavaScript. A worker that ends takes nothing with it.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "shard/stream.h"
+
+namespace semel::binding {
+
+// A worker's right to a shard: a newer attempt makes the older one void (I8).
+struct ShardSeat {
+  std::atomic<uint32_t> attempt{0};
+};
+
+struct StreamEntry {
+  std::unique_ptr<Stream> stream;
+  std::unique_ptr<ShardSeat[]> seats;
+};
+
+// Handles of open streams; a handle is never used again.
+class Registry {
+ public:
+  static Registry& instance();
+  uint32_t add(std::shared_ptr<StreamEntry> entry);
+  std::shared_ptr<StreamEntry> find(uint32_t handle);
+  void remove(uint32_t handle);
+
+ private:
+  std::mutex mutex_;
+  std::map<uint32_t, std::shared_ptr<StreamEntry>> entries_;
+  uint32_t next_ = 1;
+};
+
+// The ingest thread's buffers: registered once, so that a call carries integers.
+struct Intake {
+  Napi::ObjectReference staging_reference;
+  Napi::ObjectReference rows_reference;
+  uint8_t* staging = nullptr;
+  uint64_t staging_bytes = 0;
+  uint32_t* rows = nullptr;
+  uint64_t row_count = 0;
+};
+
+// A stream as one environment sees it.
+struct LocalStream {
+  std::shared_ptr<StreamEntry> entry;
+  bool owner = false;  // opened here
+  Napi::ThreadSafeFunction notice;
+  semel::binding::Intake intake;
+  // Views that were made, one a shard: V8 wants one ArrayBuffer for one piece of memory.
+  std::vector<Napi::ObjectReference> views;
+
+  Stream& stream() { return *entry->stream; }
+};
+
+class Environment {
+ public:
+  explicit Environment(Napi::Env env);
+  ~Environment();
+
+  static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  LocalStream& add(uint32_t handle, std::shared_ptr<StreamEntry> entry);
+  // Null where there is no such stream, or it has been closed.
+  LocalStream* find(uint32_t handle);
+  void remove(uint32_t handle);
+
+  Napi::FunctionReference error_class;
+
+ private:
+  // Before the environment's thread-safe functions go: nobody may call them any more.
+  static void abandon_streams(void* self);
+
+  napi_env env_;
+  std::map<uint32_t, std::unique_ptr<LocalStream>> streams_;
+  uint32_t last_handle_ = 0;  // the one that was asked for last, for the hot calls
+  LocalStream* last_ = nullptr;
+};
+
+}  // namespace semel::binding

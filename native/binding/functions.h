@@ -1,0 +1,12 @@
+// The addon's functions, by who calls them. src/native/addon.ts has their types and contracts.
+#pragma once
+
+#include <napi.h>
+
+namespace semel::binding {
+
+void export_lifecycle(Napi::Env env, Napi::Object exports);  // open, close, files, inspect
+void export_intake(Napi::Env env, Napi::Object exports);     // append …: the ingest thread
+void export_worker(Napi::Env env, Napi::Object exports);     // poll, commit …: the shard's worker
+
+}  // namespace semel::binding

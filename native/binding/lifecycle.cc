@@ -1,0 +1,275 @@
+// Opening and closing a stream, its small files, and its numbers.
+#include <utility>
+
+#include "binding/arguments.h"
+#include "binding/functions.h"
+#include "shard/inspect.h"
+
+namespace semel::binding {
+namespace {
+
+// Reads the options that src/native/addon.ts has checked already; a missing one is a programmer's
+// error and reads as 0.
+class OptionReader {
+ public:
+  explicit OptionReader(const Napi::Object& object) : object_(object) {}
+
+  std::string text(const char* name) {
+    const Napi::Value value = object_.Get(name);
+    return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+  }
+  uint64_t number(const char* name) {
+    const Napi::Value value = object_.Get(name);
+    if (!value.IsNumber()) return 0;
+    const double number = value.As<Napi::Number>().DoubleValue();
+    return number > 0 ? static_cast<uint64_t>(number) : 0;
+  }
+  bool flag(const char* name) { return object_.Get(name).ToBoolean().Value(); }
+
+ private:
+  const Napi::Object object_;
+};
+
+StreamOptions read_options(const Napi::Object& object) {
+  OptionReader reader(object);
+  StreamOptions options;
+  options.name = reader.text("name");
+  options.directory = reader.text("directory");
+  options.shards = static_cast<uint32_t>(reader.number("shards"));
+  options.workers = static_cast<uint32_t>(reader.number("workers"));
+  options.delivery = static_cast<Delivery>(reader.number("delivery"));
+  options.durability = static_cast<Durability>(reader.number("durability"));
+  options.visibility = static_cast<Visibility>(reader.number("visibility"));
+  options.ring_bytes = reader.number("ringBytes");
+  options.segment_bytes = reader.number("segmentBytes");
+  options.interval_us = reader.number("intervalMs") * 1000;
+  options.group_pause_us = reader.number("groupPauseUs");
+  options.dedup = reader.flag("dedup");
+  options.window_us = reader.number("windowMs") * 1000;
+  options.ids_max = reader.number("maxIds");
+  options.shorten_window = reader.flag("shortenWindow");
+  options.parked_max = reader.number("parkedMax");
+  options.in_flight_max = static_cast<uint32_t>(reader.number("inFlightMax"));
+  return options;
+}
+
+Status check(const StreamOptions& options) {
+  const auto refuse = [](const char* why) { return Status{Code::invalid_argument, why}; };
+  if (options.shards == 0 || options.shards > 256) return refuse("shards must be 1 to 256");
+  if (options.workers == 0 || options.workers > 256) return refuse("workers must be 1 to 256");
+  if (!is_ring_capacity(options.ring_bytes)) {
+    return refuse("ring must be a power of two from 64 KiB to 1 GiB");
+  }
+  if (!std::has_single_bit(options.in_flight_max) || options.in_flight_max > 65536) {
+    return refuse("inFlight must be a power of two up to 65536");
+  }
+  if (options.dedup && options.window_us == 0) return refuse("dedup needs a window");
+  return Status::ok();
+}
+
+// Runs on the owner's thread, perhaps while its environment is being torn down, when no JavaScript can
+// run any more: that is no error. What the notice itself throws is the program's, as from any event.
+void run_notice(Napi::Env env, Napi::Function notice) {
+  if (static_cast<napi_env>(env) == nullptr) return;
+  napi_value undefined;
+  napi_value result;
+  if (napi_get_undefined(env, &undefined) != napi_ok ||
+      napi_call_function(env, undefined, notice, 0, nullptr, &result) != napi_pending_exception) {
+    return;
+  }
+  napi_value error;
+  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+}
+
+// open(options, notice): `notice()` is called on this thread after want_notice().
+Napi::Value open(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (info.Length() < 2 || !info[0].IsObject() || !info[1].IsFunction()) {
+    throw_status(env, {Code::invalid_argument, "open takes options and a function"});
+    return {};
+  }
+  StreamOptions options = read_options(info[0].As<Napi::Object>());
+  if (Status status = check(options); !status.is_ok()) {
+    throw_status(env, status);
+    return {};
+  }
+  auto opened = Stream::open(Storage::real(), std::move(options));
+  if (!opened.is_ok()) {
+    throw_status(env, opened.status());
+    return {};
+  }
+  auto entry = std::make_shared<StreamEntry>();
+  entry->stream = std::move(opened.value());
+  entry->seats = std::make_unique<ShardSeat[]>(entry->stream->shard_count());
+  Stream& stream = *entry->stream;
+  const uint32_t handle = Registry::instance().add(entry);
+  LocalStream& local = Environment::of(env).add(handle, std::move(entry));
+  local.owner = true;
+  local.notice = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "semel", 1, 1);
+  // The stream is open as long as its owner lives; it does not keep an idle process alive by itself.
+  local.notice.Unref(env);
+  stream.set_notice([notice = local.notice]() mutable { notice.NonBlockingCall(run_notice); });
+
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("handle", handle);
+  result.Set("payloadBytesMax", static_cast<double>(semel::Intake::payload_bytes_max(
+                                    stream.options().ring_bytes)));
+  Napi::Array shards = Napi::Array::New(env, stream.shard_count());
+  for (uint32_t i = 0; i < stream.shard_count(); ++i) {
+    Shard& shard = stream.shard(i);
+    const ShardRecovery& recovery = shard.recovery();
+    Napi::Object found = Napi::Object::New(env);
+    found.Set("epoch", shard.epoch());
+    found.Set("redelivered", static_cast<double>(recovery.redelivered));
+    found.Set("tornBytes", static_cast<double>(recovery.ack_torn));
+    found.Set("tornCopy", recovery.torn_copy);
+    Napi::Object sources = Napi::Object::New(env);
+    for (const SourceOffset& source : shard.stored_sources()) {
+      sources.Set(source.partition, static_cast<double>(source.offset));
+    }
+    found.Set("sources", sources);
+    shards.Set(i, found);
+  }
+  result.Set("shards", shards);
+  return result;
+}
+
+// close(handle): idempotent for the library: a second call finds no stream.
+Napi::Value close(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  const uint32_t handle = arguments.u32();
+  if (!arguments.ok()) return {};
+  LocalStream* local = Environment::of(env).find(handle);
+  if (local == nullptr || !local->owner) return {};
+  const Status status = local->stream().close();
+  local->notice.Release();
+  Registry::instance().remove(handle);
+  Environment::of(env).remove(handle);
+  if (!status.is_ok()) throw_status(env, status);
+  return {};
+}
+
+// keepAlive(handle, on): whether a pending notice keeps the process alive.
+Napi::Value keep_alive(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  if (!arguments.ok()) return {};
+  if (info[1].ToBoolean().Value()) {
+    local->notice.Ref(info.Env());
+  } else {
+    local->notice.Unref(info.Env());
+  }
+  return {};
+}
+
+// A worker lets go of a stream that it has attached to.
+Napi::Value detach(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t handle = arguments.u32();
+  if (!arguments.ok()) return {};
+  LocalStream* local = Environment::of(info.Env()).find(handle);
+  if (local != nullptr && !local->owner) Environment::of(info.Env()).remove(handle);
+  return {};
+}
+
+void set_counters(Napi::Object& into, const Counters& counters) {
+  into.Set("processed", static_cast<double>(counters.processed));
+  into.Set("filtered", static_cast<double>(counters.filtered));
+  into.Set("duplicate", static_cast<double>(counters.duplicate));
+  into.Set("late", static_cast<double>(counters.late));
+  into.Set("deadLettered", static_cast<double>(counters.dead_lettered));
+  into.Set("dropped", static_cast<double>(counters.dropped));
+}
+
+// status(handle, shard)
+Napi::Value status(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
+  if (!arguments.ok()) return {};
+  const ShardStatus seen = local->stream().shard(index).status();
+  Napi::Object result = Napi::Object::New(env);
+  set_counters(result, seen.consumer.outcomes);
+  result.Set("stored", static_cast<double>(seen.stored));
+  result.Set("durable", static_cast<double>(seen.durable));
+  result.Set("through", static_cast<double>(seen.consumer.through));
+  result.Set("parked", static_cast<double>(seen.consumer.parked));
+  result.Set("ids", static_cast<double>(seen.consumer.ids));
+  result.Set("indexBytes", static_cast<double>(seen.consumer.index_bytes));
+  result.Set("windowMs", static_cast<double>(seen.consumer.window_us) / 1000);
+  return result;
+}
+
+// putFile(handle, name, bytes)
+Napi::Value put_file(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const std::string name = arguments.text();
+  const std::span<uint8_t> bytes = arguments.bytes();
+  if (!arguments.ok()) return {};
+  const Status status = local->stream().put_file(name, bytes);
+  if (!status.is_ok()) throw_status(info.Env(), status);
+  return {};
+}
+
+// getFile(handle, name): empty where it was never put.
+Napi::Value get_file(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const std::string name = arguments.text();
+  if (!arguments.ok()) return {};
+  const std::vector<uint8_t> bytes = local->stream().get_file(name);
+  return Napi::Buffer<uint8_t>::Copy(info.Env(), bytes.data(), bytes.size());
+}
+
+// inspect(directory): what a directory holds; changes nothing in it.
+Napi::Value inspect(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  const std::string directory = arguments.text();
+  if (!arguments.ok()) return {};
+  Result<Inspection> inspected = inspect_directory(Storage::real(), directory);
+  if (!inspected.is_ok()) {
+    throw_status(env, inspected.status());
+    return {};
+  }
+  const Inspection& found = inspected.value();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("name", found.manifest.name);
+  result.Set("delivery", static_cast<uint32_t>(found.manifest.delivery));
+  result.Set("holder", static_cast<double>(found.holder));
+  Napi::Array shards = Napi::Array::New(env, found.shards.size());
+  for (uint32_t i = 0; i < found.shards.size(); ++i) {
+    const ShardInspection& shard = found.shards[i];
+    Napi::Object entry = Napi::Object::New(env);
+    set_counters(entry, shard.header.counters);
+    entry.Set("stored", static_cast<double>(shard.stored));
+    entry.Set("through", static_cast<double>(shard.header.through));
+    entry.Set("parked", static_cast<double>(shard.parked));
+    entry.Set("epoch", shard.header.epoch);
+    entry.Set("ids", static_cast<double>(shard.ids));
+    entry.Set("bytes", static_cast<double>(shard.bytes));
+    entry.Set("clean", shard.clean);
+    entry.Set("deadLettersOpen", static_cast<double>(shard.dead_letters_open));
+    shards.Set(i, entry);
+  }
+  result.Set("shards", shards);
+  return result;
+}
+
+}  // namespace
+
+void export_lifecycle(Napi::Env env, Napi::Object exports) {
+  exports.Set("open", Napi::Function::New(env, open, "open"));
+  exports.Set("close", Napi::Function::New(env, close, "close"));
+  exports.Set("detach", Napi::Function::New(env, detach, "detach"));
+  exports.Set("keepAlive", Napi::Function::New(env, keep_alive, "keepAlive"));
+  exports.Set("status", Napi::Function::New(env, status, "status"));
+  exports.Set("putFile", Napi::Function::New(env, put_file, "putFile"));
+  exports.Set("getFile", Napi::Function::New(env, get_file, "getFile"));
+  exports.Set("inspect", Napi::Function::New(env, inspect, "inspect"));
+}
+
+}  // namespace semel::binding

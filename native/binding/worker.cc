@@ -1,0 +1,262 @@
+// What a shard's worker calls: attach once, then poll and commit with integers.
+#include <algorithm>
+#include <utility>
+
+#include "binding/arguments.h"
+#include "binding/functions.h"
+
+namespace semel::binding {
+namespace {
+
+// A view of memory that the stream owns; the stream lives at least as long as the view.
+Napi::ArrayBuffer view_of(Napi::Env env, const std::shared_ptr<StreamEntry>& entry, void* memory,
+                          std::size_t bytes) {
+  auto* holder = new std::shared_ptr<StreamEntry>(entry);
+  return Napi::ArrayBuffer::New(
+      env, memory, bytes,
+      [](Napi::Env, void*, std::shared_ptr<StreamEntry>* held) { delete held; }, holder);
+}
+
+// attach(handle, shard): takes the shard over from whoever had it and gives what the loop needs.
+Napi::Value attach(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  const uint32_t handle = arguments.u32();
+  if (!arguments.ok()) return {};
+  Environment& environment = Environment::of(env);
+  LocalStream* local = environment.find(handle);
+  if (local == nullptr) {
+    auto entry = Registry::instance().find(handle);
+    if (entry == nullptr) {
+      throw_status(env, {Code::closed, "the stream is closed; open it again to go on"});
+      return {};
+    }
+    local = &environment.add(handle, std::move(entry));
+  }
+  const uint32_t index = arguments.shard(local);
+  if (!arguments.ok()) return {};
+  Shard& shard = local->stream().shard(index);
+  Consumer& consumer = shard.consumer();
+  const uint32_t attempt =
+      local->entry->seats[index].attempt.fetch_add(1, std::memory_order_acq_rel) + 1;
+  const uint32_t redelivered = consumer.adopt();
+
+  Napi::ObjectReference& views = local->views[index];
+  if (views.IsEmpty()) {
+    Napi::Object made = Napi::Object::New(env);
+    const std::span<uint8_t> ring = shard.ring_memory();
+    made.Set("ring", view_of(env, local->entry, ring.data(), ring.size()));
+    made.Set("slots", view_of(env, local->entry, consumer.slots(),
+                              consumer.capacity() * sizeof(Slot)));
+    views = Napi::Persistent(made);
+  }
+  Napi::Object seat = Napi::Object::New(env);
+  seat.Set("ring", views.Value().Get("ring"));
+  seat.Set("slots", views.Value().Get("slots"));
+  seat.Set("attempt", attempt);
+  seat.Set("epoch", shard.epoch());
+  seat.Set("redelivered", redelivered);
+  seat.Set("capacity", consumer.capacity());
+  seat.Set("firstSequence", static_cast<double>(consumer.first_in_flight()));
+  seat.Set("sinkPlace", static_cast<double>(consumer.sink_place()));
+  return seat;
+}
+
+// The shard named by handle, shard, attempt; null with an error pending where they don't fit.
+Shard* seat_of(Arguments& arguments, Napi::Env env, LocalStream** local) {
+  *local = arguments.stream();
+  if (*local == nullptr) return nullptr;
+  const uint32_t index = arguments.shard(*local);
+  const uint32_t attempt = arguments.u32();
+  if (!arguments.ok()) return nullptr;
+  if ((*local)->entry->seats[index].attempt.load(std::memory_order_acquire) != attempt) {
+    throw_status(env, {Code::fenced, "another worker has taken over the shard"});
+    return nullptr;
+  }
+  return &(*local)->stream().shard(index);
+}
+
+// poll(handle, shard, attempt, max): how many slots were filled, or a Stall.
+Napi::Value poll(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = nullptr;
+  Shard* shard = seat_of(arguments, info.Env(), &local);
+  const uint32_t max = arguments.u32();
+  if (shard == nullptr || !arguments.ok()) return {};
+  Stream& stream = local->stream();
+  if (Status health = stream.health(); !health.is_ok()) {
+    throw_status(info.Env(), health);
+    return {};
+  }
+  const uint64_t now_us = stream.options().dedup ? stream.clock().now_us() : 0;
+  Result<Polled> polled = shard->consumer().poll(max, now_us);
+  if (!polled.is_ok()) {
+    throw_status(info.Env(), polled.status());
+    return {};
+  }
+  const Polled& found = polled.value();
+  return Napi::Number::New(info.Env(), found.stall == Stall::none
+                                           ? static_cast<double>(found.count)
+                                           : static_cast<double>(found.stall));
+}
+
+// Details as src/native/details.ts writes them: sequence f64, due (ms) f64, action u32, attempts u32,
+// outcome u32, history length u32, history, padding to 8.
+constexpr std::size_t kDetailBytes = 32;
+
+bool read_details(std::span<const uint8_t> bytes, std::vector<Detail>* details) {
+  while (!bytes.empty()) {
+    if (bytes.size() < kDetailBytes) return false;
+    const uint8_t* at = bytes.data();
+    const uint32_t action = load<uint32_t>(at + 16);
+    const uint32_t outcome = load<uint32_t>(at + 24);
+    const uint64_t history = load<uint32_t>(at + 28);
+    const uint64_t span = kDetailBytes + round_up(history, 8);
+    if (span > bytes.size() || action < 1 || action > 3 ||
+        outcome > static_cast<uint32_t>(Outcome::dropped) ||
+        outcome == static_cast<uint32_t>(Outcome::parked)) {
+      return false;
+    }
+    details->push_back({static_cast<uint64_t>(load<double>(at)),
+                        static_cast<Detail::Action>(action), load<uint32_t>(at + 20),
+                        static_cast<uint64_t>(load<double>(at + 8) * 1000),
+                        static_cast<Outcome>(outcome), bytes.subspan(kDetailBytes, history)});
+    bytes = bytes.subspan(span);
+  }
+  return true;
+}
+
+// commit(handle, shard, attempt, count, sinkPlace, details?): false when the ack log has no room yet
+// and the same call is to be made again.
+Napi::Value commit(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = nullptr;
+  Shard* shard = seat_of(arguments, info.Env(), &local);
+  const uint32_t count = arguments.u32();
+  const double sink_place = arguments.number();
+  if (shard == nullptr || !arguments.ok()) return {};
+  std::vector<Detail> details;
+  if (info.Length() > 5 && !info[5].IsUndefined()) {
+    const std::span<uint8_t> bytes = arguments.bytes();
+    if (!arguments.ok()) return {};
+    if (!read_details(bytes, &details)) {
+      arguments.fail("a list of details");
+      return {};
+    }
+  }
+  Stream& stream = local->stream();
+  if (Status health = stream.health(); !health.is_ok()) {
+    throw_status(info.Env(), health);
+    return {};
+  }
+  Result<Committed> committed =
+      shard->consumer().commit(count, static_cast<int64_t>(sink_place), details);
+  if (!committed.is_ok()) {
+    throw_status(info.Env(), committed.status());
+    return {};
+  }
+  const bool done = committed.value() == Committed::done;
+  if (stream.options().durability == Durability::disk || !done) {
+    stream.wake_syncer();
+  } else {
+    stream.give_notice();
+  }
+  return Napi::Boolean::New(info.Env(), done);
+}
+
+// wait(handle, worker, spinMicros, parkMicros): until one of the worker's shards has work; whether
+// one has.
+Napi::Value wait(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const uint32_t worker = arguments.u32();
+  const uint32_t spin_us = arguments.u32();
+  const uint32_t park_us = arguments.u32();
+  if (!arguments.ok()) return {};
+  Stream& stream = local->stream();
+  const uint32_t workers = stream.options().workers;
+  if (worker >= workers) {
+    arguments.fail("the number of a worker");
+    return {};
+  }
+  const auto has_work = [&] {
+    for (uint32_t i = worker; i < stream.shard_count(); i += workers) {
+      if (stream.shard(i).consumer().has_work()) return true;
+    }
+    return false;
+  };
+  if (spin_us > 0) {
+    const uint64_t until = monotonic_us() + spin_us;
+    do {
+      for (int i = 0; i < 64; ++i) {
+        if (has_work()) return Napi::Boolean::New(info.Env(), true);
+        pause_cpu();
+      }
+    } while (monotonic_us() < until);
+  }
+  if (park_us > 0 && !has_work()) stream.doorbell(worker).park(park_us, has_work);
+  return Napi::Boolean::New(info.Env(), has_work());
+}
+
+// wake(handle, worker): ends a wait early.
+Napi::Value wake(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const uint32_t worker = arguments.u32();
+  if (!arguments.ok()) return {};
+  if (worker >= local->stream().options().workers) {
+    arguments.fail("the number of a worker");
+    return {};
+  }
+  local->stream().doorbell(worker).ring();
+  return {};
+}
+
+// nextParked(handle, shard, attempt, after): the first message parked behind that sequence, or
+// undefined. Not on a message's way: it copies.
+Napi::Value next_parked(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  LocalStream* local = nullptr;
+  Shard* shard = seat_of(arguments, env, &local);
+  const double after = arguments.number();
+  if (shard == nullptr || !arguments.ok()) return {};
+  const Parked* entry = shard->consumer().parked().next(static_cast<uint64_t>(after));
+  if (entry == nullptr) return env.Undefined();
+  Napi::Object found = Napi::Object::New(env);
+  found.Set("sequence", static_cast<double>(entry->sequence));
+  found.Set("attempts", entry->attempts);
+  found.Set("dueMs", static_cast<double>(entry->due_us) / 1000);
+  found.Set("timeMs", static_cast<double>(entry->time_us) / 1000);
+  found.Set("type", static_cast<uint32_t>(entry->type));
+  found.Set("history", entry->history);
+  found.Set("payload", Napi::Buffer<uint8_t>::Copy(env, entry->payload.data(),
+                                                   entry->payload.size()));
+  return found;
+}
+
+// isDuplicate(handle, shard, attempt, sequence): whether a parked message's id was seen meanwhile.
+Napi::Value is_duplicate(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = nullptr;
+  Shard* shard = seat_of(arguments, info.Env(), &local);
+  const double sequence = arguments.number();
+  if (shard == nullptr || !arguments.ok()) return {};
+  const Consumer& consumer = shard->consumer();
+  const Parked* entry = consumer.parked().find(static_cast<uint64_t>(sequence));
+  return Napi::Boolean::New(info.Env(), entry != nullptr && consumer.is_duplicate(*entry));
+}
+
+}  // namespace
+
+void export_worker(Napi::Env env, Napi::Object exports) {
+  exports.Set("attach", Napi::Function::New(env, attach, "attach"));
+  exports.Set("poll", Napi::Function::New(env, poll, "poll"));
+  exports.Set("commit", Napi::Function::New(env, commit, "commit"));
+  exports.Set("wait", Napi::Function::New(env, wait, "wait"));
+  exports.Set("wake", Napi::Function::New(env, wake, "wake"));
+  exports.Set("nextParked", Napi::Function::New(env, next_parked, "nextParked"));
+  exports.Set("isDuplicate", Napi::Function::New(env, is_duplicate, "isDuplicate"));
+}
+
+}  // namespace semel::binding

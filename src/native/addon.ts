@@ -1,0 +1,210 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { SemelError } from '../core/errors.js'
+
+/** How the native core opens a stream; checked before (runtime/options.ts). */
+export interface NativeOptions {
+  name: string
+  /** Empty: nothing is kept. */
+  directory: string
+  shards: number
+  workers: number
+  delivery: 0 | 1 | 2
+  durability: 0 | 1 | 2 | 3
+  /** 0: the worker sees frames at once; 1: when they are durable. */
+  visibility: 0 | 1
+  ringBytes: number
+  segmentBytes: number
+  intervalMs: number
+  groupPauseUs: number
+  dedup: boolean
+  windowMs: number
+  maxIds: number
+  shortenWindow: boolean
+  parkedMax: number
+  inFlightMax: number
+}
+
+/** What opening found in a shard's files. */
+export interface NativeRecovery {
+  epoch: number
+  redelivered: number
+  tornBytes: number
+  tornCopy: string
+  /** Partition → the offset up to which the shard has stored it. */
+  sources: Record<number, number>
+}
+
+export interface NativeOutcomes {
+  processed: number
+  filtered: number
+  duplicate: number
+  late: number
+  deadLettered: number
+  dropped: number
+}
+
+export interface NativeStatus extends NativeOutcomes {
+  stored: number
+  durable: number
+  through: number
+  parked: number
+  ids: number
+  indexBytes: number
+  windowMs: number
+}
+
+/** A shard as its worker works on it. */
+export interface NativeSeat {
+  /** The ring's memory; payloads are read in place. */
+  ring: ArrayBuffer
+  /** Four 32-bit words for each sequence, at sequence modulo `capacity`: place, length, kind, outcome. */
+  slots: ArrayBuffer
+  /** To be shown at every call; a newer one makes it void. */
+  attempt: number
+  epoch: number
+  redelivered: number
+  capacity: number
+  firstSequence: number
+  /** The sink's committed place; -1: none. */
+  sinkPlace: number
+}
+
+export interface NativeParked {
+  sequence: number
+  attempts: number
+  dueMs: number
+  timeMs: number
+  type: number
+  history: string
+  payload: Buffer
+}
+
+export interface NativeInspection {
+  name: string
+  delivery: 0 | 1 | 2
+  holder: number
+  shards: (NativeOutcomes & {
+    stored: number
+    through: number
+    parked: number
+    epoch: number
+    ids: number
+    bytes: number
+    clean: boolean
+    deadLettersOpen: number
+  })[]
+}
+
+/** The native core's functions. Each throws a SemelError; the hot ones take integers only. */
+export interface Addon {
+  readonly version: string
+  setErrorClass(errorClass: new (code: string, message: string) => Error): void
+
+  open(
+    options: NativeOptions,
+    notice: () => void,
+  ): { handle: number; payloadBytesMax: number; shards: NativeRecovery[] }
+  close(handle: number): void
+  /** A worker lets go of a stream that it has attached to. */
+  detach(handle: number): void
+  /** Whether a notice that was asked for keeps the process alive. */
+  keepAlive(handle: number, on: boolean): void
+  status(handle: number, shard: number): NativeStatus
+  putFile(handle: number, name: StreamFile, bytes: Uint8Array): void
+  getFile(handle: number, name: StreamFile): Buffer
+  inspect(directory: string): NativeInspection
+
+  registerIntake(handle: number, staging: Uint8Array, rows: Uint8Array): void
+  /** Takes rows until one does not fit its ring; their sequences are in the rows then. */
+  append(handle: number, from: number, count: number): number
+  /** Takes raw frames until one does not fit; `idAt` and `keyAt` ≥ size mean none. */
+  appendFrames(
+    handle: number,
+    bytes: Uint8Array,
+    size: number,
+    idAt: number,
+    keyAt: number,
+  ): number
+  appendOffset(handle: number, shard: number, partition: number, offset: number): boolean
+  durable(handle: number, shard: number): number
+  /** Bytes that are free in the fullest shard's ring. */
+  room(handle: number): number
+  wantNotice(handle: number): void
+
+  /** Takes the shard over; what an earlier worker had in flight comes again. */
+  attach(handle: number, shard: number): NativeSeat
+  /** How many slots were filled behind the last one, or a stall: -1 parked full, -2 ids full. */
+  poll(handle: number, shard: number, attempt: number, max: number): number
+  /** False: the ack log has no room yet; the same call is to be made again. */
+  commit(
+    handle: number,
+    shard: number,
+    attempt: number,
+    count: number,
+    sinkPlace: number,
+    details?: Uint8Array,
+  ): boolean
+  /** Spins, then parks, until one of the worker's shards has work; whether one has. */
+  wait(handle: number, worker: number, spinMicros: number, parkMicros: number): boolean
+  wake(handle: number, worker: number): void
+  nextParked(
+    handle: number,
+    shard: number,
+    attempt: number,
+    after: number,
+  ): NativeParked | undefined
+  isDuplicate(handle: number, shard: number, attempt: number, sequence: number): boolean
+}
+
+/** Small files in a stream's directory, replaced as a whole. */
+export type StreamFile = 'structures' | 'sources' | 'offsets'
+
+let loaded: Addon | undefined
+
+/**
+ * The native core, loaded once for each thread.
+ * @throws SemelError `SEMEL_NATIVE` where it is missing or of another version
+ */
+export function addon(): Addon {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Addon {
+  const root = new URL('../../', import.meta.url)
+  const require = createRequire(import.meta.url)
+  const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+    version: string
+  }
+  const places = [
+    `prebuilds/${process.platform}-${process.arch}/semel.node`,
+    'build/Release/semel.node',
+  ]
+  const path = places.map((place) => fileURLToPath(new URL(place, root))).find(existsSync)
+  if (path === undefined) {
+    throw new SemelError(
+      'SEMEL_NATIVE',
+      `there is no native core for ${process.platform}-${process.arch}; build it in ${fileURLToPath(root)} with: npm run build:native`,
+    )
+  }
+  let found: Addon
+  try {
+    found = require(path) as Addon
+  } catch (cause) {
+    throw new SemelError(
+      'SEMEL_NATIVE',
+      `the native core ${path} can't be loaded; build it again with: npm run build:native`,
+      { cause },
+    )
+  }
+  if (found.version !== version) {
+    throw new SemelError(
+      'SEMEL_NATIVE',
+      `the native core ${path} has version ${found.version}, the library ${version}; build it again with: npm run build:native`,
+    )
+  }
+  found.setErrorClass(SemelError)
+  return found
+}

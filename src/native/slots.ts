@@ -1,0 +1,27 @@
+/** How a message ended, as the native core numbers it (native/shard/outcome.h). */
+export const outcomes = {
+  processed: 0,
+  filtered: 1,
+  duplicate: 2,
+  late: 3,
+  deadLettered: 4,
+  parked: 5,
+  dropped: 6,
+} as const
+
+export type OutcomeNumber = (typeof outcomes)[keyof typeof outcomes]
+
+/** What a frame holds (native/ring/frame.h). */
+export const frameTypes = { message: 0, retry: 1, malformed: 2 } as const
+
+/** A slot's words (native/shard/outcome.h). */
+export const slotWords = 4
+export const slotPlace = 0
+export const slotLength = 1
+export const slotKind = 2
+export const slotOutcome = 3
+
+/** Parts of a slot's kind: the frame's type, whether its id is in flight, its header's length. */
+export const kindTypeMask = 0xff
+export const kindInFlight = 0x100
+export const kindHeaderShift = 16
