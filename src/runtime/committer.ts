@@ -1,0 +1,155 @@
+import { RejectedOutputs, type Position, type SinkConnection } from '../core/sink.js'
+import { toError } from '../core/errors.js'
+import { addon, type NativeSeat } from '../native/addon.js'
+import { encodeDetails } from '../native/details.js'
+import { exponential } from '../reliability/backoff.js'
+import { isPromise } from './chain.js'
+import type { Finished } from './finished.js'
+
+/** A sink that fails as a whole is tried again, for as long as it takes (I13). */
+const sinkBackoff = exponential('50ms', { max: '10s', jitter: 'full' })
+/** How long to wait for room in the ack log: its next segment is being made. */
+const ackRoomMs = 1
+
+export interface CommitterParts {
+  readonly handle: number
+  readonly shard: number
+  readonly seat: NativeSeat
+  readonly connection: SinkConnection<unknown>
+  /** Whether outputs are flushed before their ack. */
+  readonly flushes: boolean
+  /** A message's output was refused: what becomes of the message, told in `finished`. */
+  readonly refused: (sequence: number, error: Error, finished: Finished) => void
+  /** Which of these messages have to wait behind a refused one; they are parked in `finished`. */
+  readonly withdraw: (owners: readonly number[], finished: Finished) => Set<number>
+  /** The sink failed as a whole and will be tried again. */
+  readonly sinkFailed: (error: Error, attempt: number, delayMs: number) => void
+}
+
+/**
+ * The end of the way: outputs to the sink, then the ack block, with ids, position and sink place in
+ * one. One commit at a time; it is synchronous unless the sink is not.
+ */
+export class Committer {
+  readonly #parts: CommitterParts
+  #through: number
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts
+    this.#through = parts.seat.firstSequence - 1
+  }
+
+  /** The last committed sequence. */
+  get through(): number {
+    return this.#through
+  }
+
+  /** Brings the sink to what was committed, and commits where it then stands. */
+  async begin(): Promise<void> {
+    const { connection, seat } = this.#parts
+    if (connection.rewind === undefined) return
+    await connection.rewind(seat.sinkPlace < 0 ? undefined : seat.sinkPlace)
+    if (seat.sinkPlace >= 0) return
+    // So that a torn first batch can be told from what was there before.
+    if (this.#parts.flushes) await connection.flush?.()
+    await this.#acknowledge(0, undefined)
+  }
+
+  commit(finished: Finished): void | Promise<void> {
+    const { connection, flushes } = this.#parts
+    if (finished.outputs.length > 0) {
+      let pending: void | Promise<void>
+      try {
+        pending = connection.write(finished.outputs, this.#position(finished))
+      } catch (error) {
+        return this.#writeAgain(finished, error)
+      }
+      if (isPromise(pending)) return this.#finishWrite(finished, pending)
+    }
+    if (flushes && connection.flush !== undefined && finished.outputs.length > 0) {
+      return this.#flushAndAcknowledge(finished)
+    }
+    const details = this.#details(finished)
+    if (!this.#tryAcknowledge(finished.count, details)) {
+      return this.#acknowledge(finished.count, details)
+    }
+  }
+
+  async #finishWrite(finished: Finished, pending: Promise<unknown>): Promise<void> {
+    try {
+      await pending
+    } catch (error) {
+      return this.#writeAgain(finished, error)
+    }
+    return this.#flushAndAcknowledge(finished)
+  }
+
+  /** What a failed write has left to do, until all that can be written is. */
+  async #writeAgain(finished: Finished, failure: unknown): Promise<void> {
+    const { connection } = this.#parts
+    let failed = failure
+    for (let attempt = 1; ; attempt++) {
+      if (failed instanceof RejectedOutputs) {
+        attempt = 0
+        this.#takeOut(finished, failed)
+      } else {
+        const delayMs = sinkBackoff.delayMs(attempt)
+        this.#parts.sinkFailed(toError(failed), attempt, delayMs)
+        await sleep(delayMs)
+      }
+      if (finished.outputs.length === 0) break
+      try {
+        await connection.write(finished.outputs, this.#position(finished))
+        break
+      } catch (error) {
+        failed = error
+      }
+    }
+    return this.#flushAndAcknowledge(finished)
+  }
+
+  /** What is written, what was refused, and what has to wait behind that, goes out of the batch. */
+  #takeOut(finished: Finished, rejection: RejectedOutputs): void {
+    const refused = new Set<number>()
+    for (const [index, error] of rejection.rejected) {
+      const owner = finished.owners[index] as number
+      if (!refused.has(owner)) this.#parts.refused(owner, error, finished)
+      refused.add(owner)
+    }
+    finished.outputs = finished.outputs.slice(rejection.written)
+    finished.owners = finished.owners.slice(rejection.written)
+    finished.drop(refused)
+    finished.drop(this.#parts.withdraw(finished.owners, finished))
+  }
+
+  async #flushAndAcknowledge(finished: Finished): Promise<void> {
+    if (this.#parts.flushes) await this.#parts.connection.flush?.()
+    await this.#acknowledge(finished.count, this.#details(finished))
+  }
+
+  async #acknowledge(count: number, details: Uint8Array | undefined): Promise<void> {
+    while (!this.#tryAcknowledge(count, details)) await sleep(ackRoomMs)
+  }
+
+  #tryAcknowledge(count: number, details: Uint8Array | undefined): boolean {
+    const { handle, shard, seat, connection } = this.#parts
+    const place = connection.place?.() ?? -1
+    if (!addon().commit(handle, shard, seat.attempt, count, place, details)) return false
+    this.#through += count
+    return true
+  }
+
+  #details(finished: Finished): Uint8Array | undefined {
+    return finished.details.size === 0 ? undefined : encodeDetails([...finished.details.values()])
+  }
+
+  #position(finished: Finished): Position {
+    return { epoch: this.#parts.seat.epoch, through: this.#through + finished.count }
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
+}

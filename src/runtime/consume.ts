@@ -1,0 +1,167 @@
+import { SemelError, toError } from '../core/errors.js'
+import type { MalformedRow } from '../core/message.js'
+import type { Source, SourceBatch, SourceRow } from '../core/source.js'
+import { addon, type NativeRecovery } from '../native/addon.js'
+import type { Graph } from '../pipeline/graph.js'
+import type { Ingest } from './ingest.js'
+import type { Settings } from './options.js'
+import { SourceOffsets } from './source-offsets.js'
+
+export interface ConsumeProgress {
+  /** Rows read so far, malformed ones included. */
+  readonly rows: number
+  readonly malformed: number
+  /** How far the partitions have been read together, and their ends, in the source's unit. */
+  readonly offset: number
+  /** 0 where the source does not tell. */
+  readonly size: number
+}
+
+export interface ConsumeOptions {
+  /** Ends reading after the batch at hand; what was read is stored. */
+  signal?: AbortSignal
+  /** Called after each batch. */
+  onProgress?: (progress: ConsumeProgress) => void
+}
+
+export interface Consumed {
+  /** Rows that were read now, malformed ones included; not those that earlier runs had stored. */
+  readonly rows: number
+  readonly malformed: number
+}
+
+export interface ConsumeParts {
+  readonly handle: number
+  readonly graph: Graph
+  readonly settings: Settings
+  readonly recovered: readonly NativeRecovery[]
+  readonly source: Source<unknown>
+  readonly options: ConsumeOptions
+  readonly ingest: Ingest
+  readonly ready: () => Promise<void>
+}
+
+/** Batches between two marks in every shard of how far the source has been read. */
+const batchesPerMark = 32
+const textLengthMax = 65_536
+
+/**
+ * Reads a source into the stream. Each message is stored with its place; a shard skips what it has
+ * stored already, and reading starts at the place that every shard has passed.
+ */
+export async function consume(parts: ConsumeParts): Promise<Consumed> {
+  const { source, options, ingest, ready } = parts
+  const offsets = new SourceOffsets(parts, source)
+  const signal = options.signal ?? new AbortController().signal
+  const ends = new Map<string, { offset: number; size: number }>()
+  let rows = 0
+  let malformed = 0
+  let batches = 0
+  for await (const batch of source.read({ offsets: offsets.start(), signal })) {
+    const partition = offsets.partition(batch.partition)
+    offsets.beforeBatch(partition, batch.offset)
+    for (const row of batch.rows) {
+      const origin = { partition, offset: row.offset }
+      const taken = take(row, batch, origin)
+      rows += taken.rows
+      malformed += taken.malformed
+      while (!taken.push()) await ready()
+    }
+    offsets.passed(partition, batch.offset)
+    batches += 1
+    if (batches % batchesPerMark === 0) await mark()
+    ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
+    options.onProgress?.(progress())
+  }
+  await mark()
+  return { rows, malformed }
+
+  /** What is to be done with a row: a push that is tried until there is room. */
+  function take(
+    row: SourceRow<unknown>,
+    batch: SourceBatch<unknown>,
+    origin: { partition: number; offset: number },
+  ): { rows: number; malformed: number; push: () => boolean } {
+    if ('malformed' in row) return takeMalformed(row.malformed, origin)
+    let checked: unknown
+    let shard: number
+    try {
+      checked = ingest.check(row.message)
+      shard = ingest.route(checked)
+    } catch (error) {
+      return takeMalformed(refusal(row.message, batch, error), origin)
+    }
+    if (offsets.has(shard, origin)) return { rows: 0, malformed: 0, push: () => true }
+    let unfit: (() => boolean) | undefined
+    return {
+      rows: 1,
+      malformed: 0,
+      push() {
+        if (unfit !== undefined) return unfit()
+        try {
+          return ingest.pushTo(shard, checked, origin)
+        } catch (error) {
+          if (!(error instanceof SemelError) || isFinal(error)) throw error
+          // Too large, or its id is none: the row's fault, and so its end.
+          malformed += 1
+          unfit = () => ingest.pushMalformed(refusal(row.message, batch, error), origin, shard)
+          return unfit()
+        }
+      },
+    }
+  }
+
+  function takeMalformed(
+    row: MalformedRow,
+    origin: { partition: number; offset: number },
+  ): { rows: number; malformed: number; push: () => boolean } {
+    const shard = origin.offset % parts.settings.shards
+    if (offsets.has(shard, origin)) return { rows: 0, malformed: 0, push: () => true }
+    return { rows: 1, malformed: 1, push: () => ingest.pushMalformed(row, origin, shard) }
+  }
+
+  /** Tells every shard how far the source has been read, so that an idle one does not hold it back. */
+  async function mark(): Promise<void> {
+    while (!ingest.flush()) await ready()
+    for (const { partition, offset } of offsets.unmarked()) {
+      for (let shard = 0; shard < parts.settings.shards; shard++) {
+        while (!addon().appendOffset(parts.handle, shard, partition, offset)) await pause()
+      }
+    }
+  }
+
+  function progress(): ConsumeProgress {
+    let offset = 0
+    let size = 0
+    for (const end of ends.values()) {
+      offset += end.offset
+      size += end.size
+    }
+    return { rows, malformed, offset, size }
+  }
+}
+
+/** Errors of the stream, not of the row. */
+function isFinal(error: SemelError): boolean {
+  return error.code !== 'SEMEL_TOO_LARGE' && error.code !== 'SEMEL_INVALID_ARGUMENT'
+}
+
+function refusal(message: unknown, batch: SourceBatch<unknown>, error: unknown): MalformedRow {
+  let text: string
+  try {
+    text = JSON.stringify(message) ?? String(message)
+  } catch {
+    text = String(message)
+  }
+  return {
+    text: text.slice(0, textLengthMax),
+    line: 0,
+    reason: `${batch.partition}: ${toError(error).message}`,
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 1)
+  })
+}

@@ -1,0 +1,63 @@
+import { toError } from '../core/errors.js'
+import { actions, type Detail } from '../native/details.js'
+import { outcomes } from '../native/slots.js'
+import type { RetryPolicy } from '../reliability/retry.js'
+
+/** One failed attempt, as a dead letter's history keeps it. */
+export interface FailedAttempt {
+  readonly attempt: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly error: string
+}
+
+/** The latest attempts are kept; of a thousand, the first ones tell little. */
+const attemptsKept = 10
+const errorLengthMax = 2000
+
+/** What becomes of a message after an attempt failed: parked for the next one, or a dead letter. */
+export function afterFailure(
+  sequence: number,
+  attempt: number,
+  history: string,
+  thrown: unknown,
+  policy: RetryPolicy,
+): Detail {
+  const error = toError(thrown)
+  const attempts = history === '' ? [] : (JSON.parse(history) as FailedAttempt[])
+  attempts.push({
+    attempt,
+    at: Date.now(),
+    error: `${error.name}: ${error.message}`.slice(0, errorLengthMax),
+  })
+  const last = attempt >= policy.attempts
+  return {
+    sequence,
+    action: last ? actions.deadLetter : actions.park,
+    attempts: attempt,
+    dueMs: last ? 0 : Date.now() + policy.delayMs(attempt),
+    outcome: outcomes.deadLettered,
+    history: JSON.stringify(attempts.slice(-attemptsKept)),
+  }
+}
+
+/** A message that no attempt can help. */
+export function deadLetter(sequence: number, reason: string): Detail {
+  return {
+    sequence,
+    action: actions.deadLetter,
+    attempts: 0,
+    dueMs: 0,
+    outcome: outcomes.deadLettered,
+    history: JSON.stringify([{ attempt: 0, at: Date.now(), error: reason.slice(0, errorLengthMax) }]),
+  }
+}
+
+/** A message that waits behind a parked one of its key, or for its turn to be tried again. */
+export function waitBehind(sequence: number): Detail {
+  return { sequence, action: actions.park, attempts: 0, dueMs: 0, outcome: outcomes.processed, history: '' }
+}
+
+export function settled(sequence: number, outcome: Detail['outcome']): Detail {
+  return { sequence, action: actions.settle, attempts: 0, dueMs: 0, outcome, history: '' }
+}

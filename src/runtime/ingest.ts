@@ -1,0 +1,231 @@
+import { ClosedError, InvalidArgumentError, type SemelError } from '../core/errors.js'
+import type { Id, MalformedRow } from '../core/message.js'
+import { shown } from '../core/options.js'
+import { addon } from '../native/addon.js'
+import { frameTypes } from '../native/slots.js'
+import type { At } from '../pipeline/frames.js'
+import type { Graph } from '../pipeline/graph.js'
+import { describeIssues } from '../pipeline/schema.js'
+import { BufferFrame } from './frame.js'
+import { shardOf } from './keys.js'
+import { Staging, type Origin } from './staging.js'
+
+/** Told of each message that the core has taken. */
+export type Taken = (shard: number, sequence: number) => void
+
+interface Waiter {
+  readonly row: number
+  readonly shard: number
+  readonly taken: Taken
+  readonly refused: (error: unknown) => void
+}
+
+/**
+ * The way in: checks a message, finds its shard and id, encodes it, and hands batches to the core.
+ * A message is on its way at the end of the tick in which it came, or with a full batch.
+ */
+export class Ingest {
+  readonly #handle: number
+  readonly #graph: Graph
+  readonly #shards: number
+  readonly #staging: Staging
+  /** Of raw frames, in bytes; 0 where the pipeline takes objects. */
+  readonly frameSize: number
+  readonly #frame: BufferFrame
+  /** Called when a batch is in the rings. */
+  readonly #flushed: () => void
+  #scheduled = false
+  #round = 0
+  #waiters: Waiter[] = []
+  #failure: SemelError | undefined
+
+  constructor(
+    handle: number,
+    graph: Graph,
+    shards: number,
+    payloadBytesMax: number,
+    flushed: () => void,
+  ) {
+    this.#handle = handle
+    this.#graph = graph
+    this.#shards = shards
+    this.#staging = new Staging(handle, payloadBytesMax)
+    this.frameSize = graph.accepts.kind === 'frames' ? graph.accepts.size : 0
+    this.#frame = new BufferFrame(this.frameSize)
+    this.#flushed = flushed
+  }
+
+  /** From now on every message is refused with this error, and so are those that wait. */
+  fail(failure: SemelError): void {
+    this.#failure ??= failure
+    for (const waiter of this.#waiters.splice(0)) waiter.refused(this.#failure)
+  }
+
+  /** Whether nothing waits for room. */
+  get isEmpty(): boolean {
+    return this.#staging.isEmpty
+  }
+
+  /**
+   * Takes a message, or answers false where there is no room.
+   * @throws SemelError where the message can't be taken whatever the room; it leaves no trace
+   */
+  push(message: unknown): boolean {
+    if (!this.#hasRoom()) return false
+    this.#put(message)
+    return true
+  }
+
+  /** As `push`, for a message that `check` and `route` have been through. */
+  pushTo(shard: number, message: unknown, origin: Origin): boolean {
+    if (!this.#hasRoom()) return false
+    this.#stage(shard, message, origin)
+    return true
+  }
+
+  /** As `push`; `taken` is called once the core has the message, `refused` where it never will. */
+  pushNoted(message: unknown, taken: Taken, refused: (error: unknown) => void): boolean {
+    if (!this.#hasRoom()) return false
+    const row = this.#staging.nextRow
+    const shard = this.#put(message)
+    this.#waiters.push({ row, shard, taken, refused })
+    return true
+  }
+
+  pushMalformed(row: MalformedRow, origin: Origin, shard: number): boolean {
+    if (!this.#hasRoom()) return false
+    this.#staging.putMalformed(row, frameTypes.malformed, shard, origin)
+    this.#schedule()
+    return true
+  }
+
+  /** Raw frames one after another, as many as there is room for; how many. */
+  pushFrames(bytes: Uint8Array): number {
+    const { deliver, keyBy } = this.#graph
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.frameSize === 0 || bytes.length % this.frameSize !== 0) {
+      throw new InvalidArgumentError(
+        this.frameSize === 0
+          ? 'pushFrames: the pipeline takes objects; use push, or accepts(frames({ size }))'
+          : `pushFrames: ${bytes.length} bytes are no whole number of frames of ${this.frameSize}`,
+      )
+    }
+    const idAt = frameOffset(deliver.id, 'id')
+    const keyAt = frameOffset(keyBy, 'keyBy')
+    if (!this.flush()) return 0
+    const taken = addon().appendFrames(this.#handle, bytes, this.frameSize, idAt, keyAt)
+    if (taken > 0) this.#flushed()
+    return taken
+  }
+
+  /** Which shard a message goes to. Without key and id they take turns. */
+  route(message: unknown): number {
+    if (this.#shards === 1) return 0
+    const { keyBy, deliver } = this.#graph
+    const by = keyBy ?? deliver.id
+    if (by === undefined) return this.#round++ % this.#shards
+    return shardOf(this.#extract(by, message), this.#shards)
+  }
+
+  /** The message as operators will see it: checked, perhaps changed, by the schema. */
+  check(message: unknown): unknown {
+    const { accepts } = this.#graph
+    if (accepts.kind === 'frames') {
+      if (!(message instanceof Uint8Array) || message.length !== this.frameSize) {
+        throw new InvalidArgumentError(
+          `message: ${shown(message)} is no frame; give a Uint8Array of ${this.frameSize} bytes`,
+        )
+      }
+      return message
+    }
+    if (accepts.validate === undefined) return message
+    const checked = accepts.validate(message)
+    if (checked.issues !== undefined) {
+      throw new InvalidArgumentError(
+        `message: ${describeIssues(checked.issues)}; the pipeline's schema refuses it`,
+      )
+    }
+    return checked.value
+  }
+
+  /** Hands over what waits; false where there was not room for all of it. */
+  flush(): boolean {
+    const staging = this.#staging
+    if (staging.isEmpty) return true
+    if (this.#failure !== undefined) return false
+    try {
+      if (staging.flush() === 0) return false
+    } catch (error) {
+      this.fail(error as SemelError)
+      return false
+    }
+    this.#noteTaken()
+    this.#flushed()
+    return staging.isEmpty
+  }
+
+  #hasRoom(): boolean {
+    if (this.#failure !== undefined) throw this.#failure
+    return !this.#staging.isFull || this.flush()
+  }
+
+  #put(sent: unknown): number {
+    const message = this.check(sent)
+    const shard = this.route(message)
+    this.#stage(shard, message)
+    return shard
+  }
+
+  #stage(shard: number, message: unknown, origin?: Origin): void {
+    const { deliver, accepts } = this.#graph
+    const id = deliver.id === undefined ? undefined : this.#extract(deliver.id, message)
+    if (accepts.kind === 'frames') {
+      this.#staging.putBytes(message as Uint8Array, frameTypes.message, shard, id, origin)
+    } else {
+      this.#staging.putObject(message, frameTypes.message, shard, id, origin)
+    }
+    this.#schedule()
+  }
+
+  #extract(by: ((message: never) => Id) | At, message: unknown): Id {
+    if (this.frameSize === 0) return (by as (message: unknown) => Id)(message)
+    const frame = this.#frame.over(message as Uint8Array)
+    return typeof by === 'function' ? by(frame as never) : frame.u64(by.offset)
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.flush()
+    })
+  }
+
+  #noteTaken(): void {
+    if (this.#waiters.length === 0) return
+    const pending = this.#staging.isEmpty ? Infinity : this.#staging.nextRow - this.#staging.waiting
+    let done = 0
+    for (const waiter of this.#waiters) {
+      if (waiter.row >= pending) break
+      waiter.taken(waiter.shard, this.#staging.sequenceOf(waiter.row))
+      done += 1
+    }
+    this.#waiters.splice(0, done)
+  }
+
+  close(): void {
+    this.fail(new ClosedError())
+  }
+}
+
+/** An offset that no frame reaches stands for none. */
+function frameOffset(by: unknown, option: string): number {
+  if (by === undefined) return 0xffff_ffff
+  if (typeof by === 'function') {
+    throw new InvalidArgumentError(
+      `pushFrames: ${option} is a function; give at(offset), which needs no call for each frame, or use push`,
+    )
+  }
+  return (by as At).offset
+}

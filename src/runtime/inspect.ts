@@ -1,0 +1,42 @@
+import { deliveries, type Delivery } from '../core/delivery.js'
+import { addon } from '../native/addon.js'
+
+/** What a stream's directory holds; the counters are totals since it was made. */
+export interface DirectoryReport {
+  readonly name: string
+  readonly delivery: Delivery
+  /** The pid of the process that has it open; 0: none. */
+  readonly holder: number
+  readonly shards: readonly ShardReport[]
+}
+
+export interface ShardReport {
+  readonly stored: number
+  readonly processed: number
+  readonly filtered: number
+  readonly duplicate: number
+  readonly late: number
+  readonly deadLettered: number
+  readonly dropped: number
+  readonly parked: number
+  /** Every sequence up to here is done, but for the parked ones. */
+  readonly through: number
+  readonly epoch: number
+  /** Ids in the ack log: those of the window, and perhaps some older ones. */
+  readonly ids: number
+  /** Of the shard's files. */
+  readonly bytes: number
+  /** Whether it was closed in order. */
+  readonly clean: boolean
+  /** Dead letters that have been neither retried nor dropped. */
+  readonly deadLettersOpen: number
+}
+
+/**
+ * Reads a stream's directory and changes nothing in it.
+ * @throws SemelError `SEMEL_FORMAT` where it holds no stream, `SEMEL_DAMAGED` where it is damaged
+ */
+export function inspectDirectory(dir: string): DirectoryReport {
+  const { delivery, ...report } = addon().inspect(dir)
+  return { ...report, delivery: deliveries[delivery] as Delivery }
+}

@@ -1,0 +1,207 @@
+import type { Key } from '../core/message.js'
+import { Collector, isPromise } from './chain.js'
+
+export interface JobParts {
+  readonly sequence: number
+  readonly attempt: number
+  readonly history: string
+  readonly key: Key | undefined
+  /** The slot's kind. */
+  readonly kind: number
+  readonly timeMs: number
+  readonly payload: Buffer | undefined
+}
+
+/** How a job ended other than by running: what the shard loop makes an outcome of. */
+export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late'
+
+/** A message on its way through operators that may take their time. */
+export class Job implements JobParts {
+  readonly sequence: number
+  readonly attempt: number
+  readonly history: string
+  readonly key: Key | undefined
+  readonly kind: number
+  readonly timeMs: number
+  readonly payload: Buffer | undefined
+  /** A parked message's next attempt: it has no slot any more. */
+  readonly isRetry: boolean
+  out = new Collector()
+  end: JobEnd | undefined
+  error: { readonly thrown: unknown } | undefined
+  isDone = false
+  /** Values that a batch still holds; the job is done when they have gone on. */
+  held = 0
+  hasRun = false
+  hasPassedKey = false
+
+  constructor(parts: JobParts, isRetry: boolean) {
+    this.sequence = parts.sequence
+    this.attempt = parts.attempt
+    this.history = parts.history
+    this.key = parts.key
+    this.kind = parts.kind
+    this.timeMs = parts.timeMs
+    this.payload = parts.payload
+    this.isRetry = isRetry
+  }
+}
+
+/**
+ * Jobs side by side, at most `concurrency` of them running, one at a time for each key. They are taken
+ * out in order: those in flight by sequence, retries as they end.
+ */
+export class Lane {
+  readonly #concurrency: number
+  readonly #run: (job: Job) => void | Promise<void>
+  readonly #kick: () => void
+  #queue: Job[] = []
+  #retries: Job[] = []
+  /** Jobs that were added and have not been started, in order. */
+  #ready: Job[] = []
+  /** Jobs of keys that have one running. */
+  readonly #behind = new Map<Key, Job[]>()
+  #running = 0
+  #starting = false
+  isUsed = false
+
+  constructor(
+    concurrency: number,
+    run: (job: Job) => void | Promise<void>,
+    kick: () => void,
+  ) {
+    this.#concurrency = concurrency
+    this.#run = run
+    this.#kick = kick
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0 && this.#retries.length === 0
+  }
+
+  add(parts: JobParts): void {
+    const job = new Job(parts, false)
+    this.isUsed = true
+    this.#queue.push(job)
+    this.#enter(job)
+  }
+
+  addRetry(parts: JobParts): void {
+    const job = new Job(parts, true)
+    this.#retries.push(job)
+    this.#enter(job)
+  }
+
+  /** A job that runs already, from outside the lane. */
+  addRunning(parts: JobParts, out: Collector, pending: Promise<unknown>): void {
+    const job = new Job(parts, false)
+    job.out = out
+    this.isUsed = true
+    this.#queue.push(job)
+    if (job.key !== undefined) this.#behind.set(job.key, [])
+    this.#running += 1
+    this.#watch(job, pending)
+  }
+
+  /** A message that the index has seen: it only keeps its place. */
+  addDuplicate(sequence: number): void {
+    const job = new Job(
+      { sequence, attempt: 1, history: '', key: undefined, kind: 0, timeMs: 0, payload: undefined },
+      false,
+    )
+    job.end = 'duplicate'
+    job.isDone = true
+    this.#queue.push(job)
+  }
+
+  /** Those that have ended, in the order in which they are committed. */
+  takeDone(): Job[] {
+    const done: Job[] = this.#retries.filter((job) => job.isDone)
+    if (done.length > 0) this.#retries = this.#retries.filter((job) => !job.isDone)
+    let count = 0
+    while (count < this.#queue.length && (this.#queue[count] as Job).isDone) count += 1
+    if (count > 0) {
+      for (let at = 0; at < count; at++) done.push(this.#queue[at] as Job)
+      this.#queue = this.#queue.slice(count)
+    }
+    return done
+  }
+
+  /** A job's last held value has gone on, or it failed there. */
+  release(job: Job): void {
+    if (!job.hasRun || job.held > 0) return
+    this.#end(job)
+    this.#start()
+    this.#kick()
+  }
+
+  #enter(job: Job): void {
+    if (job.key !== undefined) {
+      const waiting = this.#behind.get(job.key)
+      if (waiting !== undefined) {
+        waiting.push(job)
+        return
+      }
+      this.#behind.set(job.key, [])
+    }
+    this.#ready.push(job)
+    this.#start()
+  }
+
+  #start(): void {
+    if (this.#starting) return
+    this.#starting = true
+    while (this.#ready.length > 0 && this.#running < this.#concurrency) {
+      const job = this.#ready.shift() as Job
+      this.#running += 1
+      let pending: void | Promise<void> = undefined
+      try {
+        pending = this.#run(job)
+      } catch (thrown) {
+        job.error = { thrown }
+      }
+      if (isPromise(pending)) this.#watch(job, pending)
+      else this.#ran(job)
+    }
+    this.#starting = false
+  }
+
+  #watch(job: Job, pending: Promise<unknown>): void {
+    pending.then(
+      () => {
+        this.#ran(job)
+        this.#start()
+        this.#kick()
+      },
+      (thrown: unknown) => {
+        job.error = { thrown }
+        this.#ran(job)
+        this.#start()
+        this.#kick()
+      },
+    )
+  }
+
+  /** The operators are through with it: the next of its key may run. */
+  #ran(job: Job): void {
+    this.#running -= 1
+    job.hasRun = true
+    if (job.held === 0) this.#end(job)
+    else this.#passKey(job)
+  }
+
+  #end(job: Job): void {
+    job.isDone = true
+    this.#passKey(job)
+  }
+
+  #passKey(job: Job): void {
+    if (job.key === undefined || job.hasPassedKey) return
+    job.hasPassedKey = true
+    const waiting = this.#behind.get(job.key)
+    if (waiting === undefined) return
+    const next = waiting.shift()
+    if (next === undefined) this.#behind.delete(job.key)
+    else this.#ready.push(next)
+  }
+}

@@ -1,0 +1,36 @@
+import { deliveries, type Durability } from '../core/delivery.js'
+import type { NativeOptions } from '../native/addon.js'
+import type { Graph } from '../pipeline/graph.js'
+import type { Settings } from './options.js'
+
+/** What the native core needs to know of a pipeline and its settings. */
+export function nativeOptions(graph: Graph, settings: Settings): NativeOptions {
+  const { deliver, sink } = graph
+  // A sink that can be cut back may see messages before they are durable: its commit alone waits.
+  const canCutBack = sink.kind === 'rewindable'
+  return {
+    name: graph.name,
+    directory: settings.dir,
+    shards: settings.shards,
+    workers: Math.max(1, settings.workers),
+    delivery: deliveries.indexOf(settings.delivery) as 0 | 1 | 2,
+    durability: durabilityNumber(settings.durability),
+    visibility: canCutBack ? 0 : 1,
+    ringBytes: settings.ringBytes,
+    segmentBytes: settings.segmentBytes,
+    intervalMs: typeof settings.durability === 'object' ? settings.durability.interval : 0,
+    groupPauseUs: settings.groupPauseUs,
+    dedup: deliver.id !== undefined,
+    windowMs: deliver.windowMs ?? 0,
+    maxIds: deliver.maxIds,
+    shortenWindow: deliver.whenFull === 'shorten-window',
+    parkedMax: settings.parkedMax,
+    inFlightMax: settings.inFlightMax,
+  }
+}
+
+function durabilityNumber(durability: Durability): 0 | 1 | 2 | 3 {
+  if (durability === 'memory') return 0
+  if (durability === 'process') return 1
+  return durability === 'disk' ? 3 : 2
+}

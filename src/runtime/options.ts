@@ -1,0 +1,167 @@
+import type { Delivery, Durability } from '../core/delivery.js'
+import { InvalidArgumentError } from '../core/errors.js'
+import { checkOptions, shown, wholeNumber } from '../core/options.js'
+import { sizeBytes, type Size } from '../core/sizes.js'
+
+/**
+ * What a worker does while there is nothing to do.
+ * - `spin`: looks all the time: lowest latency, a core for each worker
+ * - `balanced`: looks for 50 µs, then sleeps until it is woken
+ * - `park`: sleeps at once
+ */
+export type Waiting = 'spin' | 'balanced' | 'park'
+
+export interface OpenOptions {
+  /** The stream's directory; needed for every durability but `memory`. Made if missing. */
+  dir?: string
+  /**
+   * Partitions of the key space, 1…256; fixed once a directory has been made.
+   * @default 1
+   */
+  shards?: number
+  /**
+   * Worker threads, at most one for each shard; 0 runs the shards on the caller's thread.
+   * @default 1
+   */
+  workers?: number
+  /** @default 'memory' for at-most-once, 'disk' otherwise */
+  durability?: Durability
+  /** The pipeline's delivery, overridden, to compare them. */
+  delivery?: Delivery
+  /** @default 'balanced' */
+  waiting?: Waiting
+  /**
+   * Each shard's ring: a power of two from 64 KiB to 1 GiB; a message takes an eighth of it at most.
+   * @default '16MiB'
+   */
+  ring?: Size
+  /**
+   * Each shard's ack-log segments, a multiple of 4 KiB from 64 KiB to 1 GiB.
+   * @default '16MiB', or the ring's size where that is more
+   */
+  segment?: Size
+  /**
+   * Messages that may be parked in a shard before it takes no more, 1…1,000,000.
+   * @default 10_000
+   */
+  parkedMax?: number
+  /**
+   * Messages of a shard between poll and commit: a power of two, 16…65536.
+   * @default 4096
+   */
+  inFlightMax?: number
+  /**
+   * Microseconds between two groups at durability `disk` under load: less lets go of the sender
+   * sooner, more leaves the cores to the messages. 0…1,000,000.
+   * @default 500
+   */
+  groupPauseUs?: number
+}
+
+/** The options, checked and complete. */
+export interface Settings {
+  readonly dir: string
+  readonly shards: number
+  readonly workers: number
+  readonly delivery: Delivery
+  readonly durability: Durability
+  readonly waiting: Waiting
+  readonly ringBytes: number
+  readonly segmentBytes: number
+  readonly parkedMax: number
+  readonly inFlightMax: number
+  readonly groupPauseUs: number
+}
+
+const waitings: readonly unknown[] = ['spin', 'balanced', 'park']
+const mebibyte = 1024 * 1024
+
+/**
+ * Checks the options against the pipeline's delivery.
+ * @throws InvalidArgumentError naming the option, the value and the remedy
+ */
+export function settle(options: OpenOptions | undefined, pipelineDelivery: Delivery): Settings {
+  const given = checkOptions<OpenOptions>(options, 'open', [
+    'dir',
+    'shards',
+    'workers',
+    'durability',
+    'delivery',
+    'waiting',
+    'ring',
+    'segment',
+    'parkedMax',
+    'inFlightMax',
+    'groupPauseUs',
+  ]) as OpenOptions
+  const delivery = given.delivery ?? pipelineDelivery
+  const durability = checkDurability(given.durability, delivery)
+  const dir = given.dir ?? ''
+  if (typeof dir !== 'string' || (dir === '' && durability !== 'memory')) {
+    throw new InvalidArgumentError(
+      `dir: ${shown(given.dir)} is no directory; ${delivery} keeps its messages on disk, so give dir: './data'`,
+    )
+  }
+  const shards = wholeNumber(given.shards ?? 1, 'shards', 1, 256)
+  const workers = wholeNumber(given.workers ?? 1, 'workers', 0, 256)
+  const waiting = given.waiting ?? 'balanced'
+  if (!waitings.includes(waiting)) {
+    throw new InvalidArgumentError(
+      `waiting: ${shown(waiting)} is unknown; choose 'spin', 'balanced' or 'park'`,
+    )
+  }
+  const ringBytes = powerOfTwo(sizeBytes(given.ring ?? 16 * mebibyte, 'ring'), 'ring', 65_536, 1024 ** 3)
+  const segmentBytes = sizeBytes(given.segment ?? Math.max(16 * mebibyte, ringBytes), 'segment')
+  if (segmentBytes % 4096 !== 0 || segmentBytes < 65_536 || segmentBytes > 1024 ** 3) {
+    throw new InvalidArgumentError(
+      `segment: ${shown(given.segment)} is out of bounds; give a multiple of 4 KiB from '64KiB' to '1GiB'`,
+    )
+  }
+  return Object.freeze({
+    dir,
+    shards,
+    workers: Math.min(workers, shards),
+    delivery,
+    durability,
+    waiting,
+    ringBytes,
+    segmentBytes,
+    parkedMax: wholeNumber(given.parkedMax ?? 10_000, 'parkedMax', 1, 1_000_000),
+    inFlightMax: powerOfTwo(given.inFlightMax ?? 4096, 'inFlightMax', 16, 65_536),
+    groupPauseUs: wholeNumber(given.groupPauseUs ?? 500, 'groupPauseUs', 0, 1_000_000),
+  })
+}
+
+function checkDurability(value: Durability | undefined, delivery: Delivery): Durability {
+  const durability = value ?? (delivery === 'at-most-once' ? 'memory' : 'disk')
+  const named = durability === 'memory' || durability === 'process' || durability === 'disk'
+  const timed =
+    typeof durability === 'object' &&
+    durability !== null &&
+    typeof durability.interval === 'number' &&
+    durability.interval >= 1 &&
+    durability.interval <= 3_600_000
+  if (!named && !timed) {
+    throw new InvalidArgumentError(
+      `durability: ${shown(durability)} is unknown; choose 'memory', 'process', 'disk' or { interval: milliseconds }`,
+    )
+  }
+  if (delivery === 'at-most-once' && durability !== 'memory') {
+    throw new InvalidArgumentError(
+      `durability: ${shown(durability)} does not go with at-most-once, whose messages are kept in memory only; leave it out, or choose at-least-once`,
+    )
+  }
+  if (delivery !== 'at-most-once' && durability === 'memory') {
+    throw new InvalidArgumentError(
+      `durability: 'memory' can't carry ${delivery}; choose 'process', 'disk' or { interval: milliseconds }, or at-most-once`,
+    )
+  }
+  return durability
+}
+
+function powerOfTwo(value: number, option: string, min: number, max: number): number {
+  if (Number.isInteger(Math.log2(value)) && value >= min && value <= max) return value
+  throw new InvalidArgumentError(
+    `${option}: ${shown(value)} is out of bounds; give a power of two from ${min} to ${max}`,
+  )
+}

@@ -1,0 +1,47 @@
+import type { Durability } from '../core/delivery.js'
+import { addon } from '../native/addon.js'
+import type { Graph } from '../pipeline/graph.js'
+import { ShardLoop, type ShardEvent } from './shard-loop.js'
+
+export interface ShardOpening {
+  readonly handle: number
+  readonly shard: number
+  readonly shardCount: number
+  readonly graph: Graph
+  readonly durability: unknown
+  readonly tell: (event: ShardEvent) => void
+  readonly kick: () => void
+}
+
+/** Takes a shard over, connects its sink and brings that to what was committed. */
+export async function openShard(
+  opening: ShardOpening,
+): Promise<{ loop: ShardLoop; close: () => Promise<void> }> {
+  const { handle, shard, shardCount, graph, tell, kick } = opening
+  const durability = opening.durability as Durability
+  const seat = addon().attach(handle, shard)
+  const connection = await graph.sink.connect({
+    pipeline: graph.name,
+    shard,
+    shards: shardCount,
+    epoch: seat.epoch,
+    durability,
+  })
+  const loop = new ShardLoop({
+    handle,
+    shard,
+    graph,
+    seat,
+    connection: connection as never,
+    flushes: durability === 'disk' || typeof durability === 'object',
+    tell,
+    kick,
+  })
+  await loop.begin()
+  return {
+    loop,
+    close: async () => {
+      await connection.close()
+    },
+  }
+}

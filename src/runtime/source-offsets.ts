@@ -1,0 +1,125 @@
+import { SemelError } from '../core/errors.js'
+import type { Source } from '../core/source.js'
+import { addon, type NativeRecovery } from '../native/addon.js'
+import type { Settings } from './options.js'
+import type { Origin } from './staging.js'
+
+const partitionsMax = 65_535
+
+interface Parts {
+  readonly handle: number
+  readonly settings: Settings
+  readonly recovered: readonly NativeRecovery[]
+}
+
+/**
+ * How far each partition of the sources has been stored. Partitions have numbers, which the directory
+ * keeps with their names; a journal keeps the offset with each message.
+ *
+ * At most once there is no journal: an offset is then written down before its batch is sent, so that
+ * a crash loses a batch and never repeats one.
+ */
+export class SourceOffsets {
+  readonly #handle: number
+  readonly #isJournaled: boolean
+  readonly #keeps: boolean
+  readonly #names: string[]
+  readonly #numbers = new Map<string, number>()
+  /** By shard: partition → the offset up to which it has everything. */
+  readonly #stored: Map<number, number>[]
+  readonly #start = new Map<string, number>()
+  readonly #passed = new Map<number, number>()
+  #marked = new Map<number, number>()
+
+  constructor({ handle, settings, recovered }: Parts, source: Source<unknown>) {
+    this.#handle = handle
+    this.#isJournaled = settings.delivery !== 'at-most-once'
+    this.#keeps = settings.dir !== '' && source.resumable
+    this.#names = source.resumable ? read(handle, 'sources', [] as string[]) : []
+    for (const [number, name] of this.#names.entries()) this.#numbers.set(name, number)
+    this.#stored = recovered.map(
+      ({ sources }) =>
+        new Map(Object.entries(sources).map(([partition, offset]) => [Number(partition), offset])),
+    )
+    const before = this.#names.length
+    for (const name of source.partitions) this.#number(name)
+    if (this.#names.length > before && this.#keeps) {
+      addon().putFile(handle, 'sources', Buffer.from(JSON.stringify(this.#names)))
+    }
+    if (source.resumable) this.#findStart(source.partitions)
+  }
+
+  /** Partition → the offset from which to read. */
+  start(): ReadonlyMap<string, number> {
+    return this.#start
+  }
+
+  partition(name: string): number {
+    const number = this.#numbers.get(name)
+    if (number !== undefined) return number
+    throw new SemelError(
+      'SEMEL_SOURCE',
+      `the source gave a batch of the partition ${JSON.stringify(name)}, which is not among its partitions`,
+    )
+  }
+
+  /** Whether a shard has stored this row in an earlier run. */
+  has(shard: number, { partition, offset }: Origin): boolean {
+    const stored = this.#stored[shard]?.get(partition)
+    return this.#keeps && stored !== undefined && offset <= stored
+  }
+
+  beforeBatch(partition: number, offset: number): void {
+    if (!this.#keeps || this.#isJournaled) return
+    this.#passed.set(partition, offset)
+    const offsets = Object.fromEntries(
+      [...this.#start].map(([name, start]) => [
+        name,
+        this.#passed.get(this.partition(name)) ?? start,
+      ]),
+    )
+    addon().putFile(this.#handle, 'offsets', Buffer.from(JSON.stringify(offsets)))
+  }
+
+  passed(partition: number, offset: number): void {
+    this.#passed.set(partition, offset)
+  }
+
+  /** What has been passed since the last call. */
+  unmarked(): Origin[] {
+    if (!this.#keeps || !this.#isJournaled) return []
+    const found = [...this.#passed]
+      .filter(([partition, offset]) => this.#marked.get(partition) !== offset)
+      .map(([partition, offset]) => ({ partition, offset }))
+    this.#marked = new Map(this.#passed)
+    return found
+  }
+
+  #findStart(partitions: readonly string[]): void {
+    const kept = this.#isJournaled ? {} : read(this.#handle, 'offsets', {} as Record<string, number>)
+    for (const name of partitions) {
+      const number = this.partition(name)
+      const start = this.#isJournaled
+        ? Math.min(...this.#stored.map((stored) => stored.get(number) ?? 0))
+        : (kept[name] ?? 0)
+      this.#start.set(name, start)
+    }
+  }
+
+  #number(name: string): void {
+    if (this.#numbers.has(name)) return
+    if (this.#names.length === partitionsMax) {
+      throw new SemelError(
+        'SEMEL_SOURCE',
+        `the directory knows ${partitionsMax} partitions of sources, and takes no more; open another directory`,
+      )
+    }
+    this.#numbers.set(name, this.#names.length)
+    this.#names.push(name)
+  }
+}
+
+function read<T>(handle: number, file: 'sources' | 'offsets', otherwise: T): T {
+  const bytes = addon().getFile(handle, file)
+  return bytes.length === 0 ? otherwise : (JSON.parse(bytes.toString()) as T)
+}

@@ -1,0 +1,216 @@
+import { Packr } from 'msgpackr/pack'
+import { InvalidArgumentError, SemelError } from '../core/errors.js'
+import type { Id } from '../core/message.js'
+import { shown } from '../core/options.js'
+import { addon } from '../native/addon.js'
+import { sharedStructuresMax, structuresOf } from './structures.js'
+
+/** msgpackr's mode that returns the buffer it wrote into, with `start` and `end`. */
+const reuseBuffer = 512
+const rowWords = 8
+const rowsMax = 1024
+const stagingBytes = 1024 * 1024
+/** A flush is due before less than this is free, so that an ordinary message never spills. */
+const flushAtBytes = stagingBytes - 64 * 1024
+
+const idForms = { none: 0, positive: 1, negative: 2, text: 3, internal: 4 } as const
+
+/** Where a source's message comes from; kept with it, so that reading can go on behind it. */
+export interface Origin {
+  readonly partition: number
+  readonly offset: number
+}
+
+/**
+ * Messages on their way to the native core: payloads one after another in one buffer, and a row of
+ * integers for each (native/binding/intake.cc). One native call takes them all.
+ *
+ * msgpackr writes at a place that all its users in a thread share, so it is set before each message,
+ * and afterwards left where nobody else's message can land in this buffer.
+ */
+export class Staging {
+  readonly #handle: number
+  readonly #packr: Packr
+  #buffer: Buffer & { start?: number; end?: number }
+  #at = 0
+  readonly #words: Uint32Array
+  readonly #numbers: Float64Array
+  /** Rows written, and of those how many the core has taken. */
+  #rows = 0
+  #taken = 0
+
+  readonly #payloadBytesMax: number
+
+  constructor(handle: number, payloadBytesMax: number) {
+    this.#handle = handle
+    this.#payloadBytesMax = payloadBytesMax
+    this.#buffer = Buffer.allocUnsafeSlow(stagingBytes)
+    const rows = new ArrayBuffer(rowsMax * rowWords * 4)
+    this.#words = new Uint32Array(rows)
+    this.#numbers = new Float64Array(rows)
+    this.#packr = new Packr({
+      ...structuresOf(handle),
+      maxSharedStructures: sharedStructuresMax,
+      structures: [],
+    } as never)
+    this.#register()
+  }
+
+  get isEmpty(): boolean {
+    return this.#rows === 0
+  }
+
+  /** Whether the next message should wait for a flush. */
+  get isFull(): boolean {
+    return this.#rows === rowsMax || this.#at >= flushAtBytes
+  }
+
+  /** The number of rows that wait. */
+  get waiting(): number {
+    return this.#rows - this.#taken
+  }
+
+  /** Encodes a message. Throws without a trace where it or its id can't be encoded. */
+  putObject(message: unknown, type: number, shard: number, id?: Id, origin?: Origin): void {
+    const packr = this.#packr
+    packr.useBuffer(this.#buffer)
+    ;(packr as unknown as { position: number }).position = this.#at
+    let packed: Buffer & { start?: number; end?: number }
+    try {
+      packed = packr.pack(message, reuseBuffer as never)
+    } finally {
+      // Behind the end: another user of msgpackr in this thread takes a buffer of its own.
+      packr.useBuffer(this.#buffer)
+      ;(packr as unknown as { position: number }).position = this.#buffer.length
+    }
+    let start: number
+    let length: number
+    if (packed === this.#buffer) {
+      start = packed.start as number
+      length = (packed.end as number) - start
+    } else if (packed.buffer === this.#buffer.buffer) {
+      // A new shape was saved on the way: a part of our buffer comes back.
+      start = packed.byteOffset - this.#buffer.byteOffset
+      length = packed.length
+    } else {
+      start = this.#copyIn(packed)
+      length = packed.length
+    }
+    this.#row(start, length, type, shard, id, origin)
+  }
+
+  /** Copies raw bytes. */
+  putBytes(bytes: Uint8Array, type: number, shard: number, id?: Id, origin?: Origin): void {
+    this.#row(this.#copyIn(bytes), bytes.length, type, shard, id, origin)
+  }
+
+  /** A malformed row: its id is its place, since it has no other. */
+  putMalformed(row: unknown, type: number, shard: number, origin: Origin): void {
+    this.putObject(row, type, shard, undefined, origin)
+    const at = (this.#rows - 1) * rowWords
+    this.#words[at + 3] = (this.#words[at + 3] as number) | (idForms.internal << 8)
+    this.#words[at + 4] = origin.offset >>> 0
+    this.#words[at + 5] =
+      Math.floor(origin.offset / 4_294_967_296) | ((origin.partition + 1) << 16)
+  }
+
+  /** Hands the waiting rows over; how many were taken. `sequenceOf` tells of those until the next put. */
+  flush(): number {
+    const count = this.#rows - this.#taken
+    if (count === 0) return 0
+    const taken = addon().append(this.#handle, this.#taken, count)
+    this.#taken += taken
+    if (this.#taken === this.#rows) {
+      this.#rows = 0
+      this.#taken = 0
+      this.#at = 0
+    }
+    return taken
+  }
+
+  /** The index that the next row will have; with it, `sequenceOf` finds the row after a flush. */
+  get nextRow(): number {
+    return this.#rows
+  }
+
+  sequenceOf(row: number): number {
+    return this.#numbers[(row * rowWords) / 2] as number
+  }
+
+  #register(): void {
+    addon().registerIntake(
+      this.#handle,
+      this.#buffer,
+      new Uint8Array(this.#words.buffer as ArrayBuffer),
+    )
+  }
+
+  /** Bytes into the buffer, which grows where it must; where they begin. */
+  #copyIn(bytes: Uint8Array): number {
+    const start = (this.#at + 7) & ~7
+    this.#makeRoom(start, bytes.length)
+    this.#buffer.set(bytes, start)
+    return start
+  }
+
+  #makeRoom(start: number, length: number): void {
+    if (start + length <= this.#buffer.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, start + length))
+    this.#buffer.copy(grown, 0, 0, this.#at)
+    this.#buffer = grown
+    this.#register()
+  }
+
+  #row(
+    start: number,
+    length: number,
+    type: number,
+    shard: number,
+    id: Id | undefined,
+    origin: Origin | undefined,
+  ): void {
+    if (length > this.#payloadBytesMax) {
+      throw new SemelError(
+        'SEMEL_TOO_LARGE',
+        `a message of ${length} bytes is over the limit of ${this.#payloadBytesMax} (an eighth of the ring); open the stream with a larger ring`,
+      )
+    }
+    const words = this.#words
+    const at = this.#rows * rowWords
+    let end = start + length
+    let form: number = idForms.none
+    if (typeof id === 'number') {
+      if (!Number.isSafeInteger(id)) throw invalidId(id)
+      form = id >= 0 ? idForms.positive : idForms.negative
+      words[at + 4] = id >>> 0
+      words[at + 5] = Math.floor(id / 4_294_967_296) >>> 0
+    } else if (typeof id === 'string') {
+      form = idForms.text
+      this.#makeRoom(end, id.length * 3)
+      const bytes = this.#buffer.write(id, end)
+      words[at + 4] = end
+      words[at + 5] = bytes
+      end += bytes
+    } else if (typeof id === 'bigint') {
+      if (id < -(2n ** 63n) || id >= 2n ** 64n) throw invalidId(id)
+      form = id >= 0n ? idForms.positive : idForms.negative
+      words[at + 4] = Number(BigInt.asUintN(32, id))
+      words[at + 5] = Number(BigInt.asUintN(32, id >> 32n))
+    } else if (id !== undefined) {
+      throw invalidId(id)
+    }
+    words[at] = start
+    words[at + 1] = length
+    words[at + 2] = shard
+    words[at + 3] = type | (form << 8) | (origin === undefined ? 0 : (origin.partition + 1) << 16)
+    if (origin !== undefined) this.#numbers[(at + 6) / 2] = origin.offset
+    this.#rows += 1
+    this.#at = end
+  }
+}
+
+function invalidId(id: unknown): SemelError {
+  return new InvalidArgumentError(
+    `id: ${shown(id)} is no id; return a string, a safe integer or a bigint of 64 bits`,
+  )
+}

@@ -1,0 +1,334 @@
+import { EventEmitter } from 'node:events'
+import type { Delivery, Durability } from '../core/delivery.js'
+import { ClosedError, SemelError } from '../core/errors.js'
+import type { Counters } from '../core/message.js'
+import type { Source } from '../core/source.js'
+import { addon, type NativeRecovery, type NativeStatus } from '../native/addon.js'
+import type { Graph } from '../pipeline/graph.js'
+import { consume, type Consumed, type ConsumeOptions } from './consume.js'
+import { Ingest } from './ingest.js'
+import type { Settings } from './options.js'
+import { ReceiptDesk, type Receipt } from './receipts.js'
+import type { Runner, RunnerEvent } from './runner.js'
+
+export interface WaitOptions {
+  signal?: AbortSignal
+  /** In milliseconds. */
+  timeout?: number
+}
+
+/** A shard as it stands. */
+export interface ShardCounters extends Counters {
+  readonly shard: number
+  readonly through: number
+  readonly durable: number
+  /** Ids in the dedup index, and the memory that it takes. */
+  readonly ids: number
+  readonly indexBytes: number
+}
+
+export interface StreamEvents {
+  'dead-letter': [event: Extract<RunnerEvent, { kind: 'dead-letter' }>]
+  'sink-failed': [event: Extract<RunnerEvent, { kind: 'sink-failed' }>]
+  stalled: [event: Extract<RunnerEvent, { kind: 'stalled' }>]
+  'worker-replaced': [event: Extract<RunnerEvent, { kind: 'worker-replaced' }>]
+  failed: [error: SemelError]
+}
+
+/** How long `close` waits for what is in flight, before it leaves that to the next opening. */
+const closeTimeoutMs = 10_000
+const pollMs = 1
+
+export interface StreamParts {
+  readonly handle: number
+  readonly graph: Graph
+  readonly settings: Settings
+  readonly payloadBytesMax: number
+  readonly recovered: readonly NativeRecovery[]
+}
+
+/**
+ * A pipeline that has been opened.
+ * @typeParam In what it takes
+ */
+export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDisposable {
+  readonly name: string
+  readonly delivery: Delivery
+  readonly durability: Durability
+  readonly shards: number
+  readonly workers: number
+  readonly #parts: StreamParts
+  readonly #ingest: Ingest
+  readonly #receipts: ReceiptDesk
+  #runner: Runner | undefined
+  #ready: (() => void)[] = []
+  #failure: SemelError | undefined
+  #closing: Promise<void> | undefined
+  /** Frames were left over: there was no room in some ring. */
+  #framesWait = false
+
+  /** @internal Use `open`. */
+  constructor(parts: StreamParts) {
+    super()
+    const { graph, settings, handle } = parts
+    this.#parts = parts
+    this.name = graph.name
+    this.delivery = settings.delivery
+    this.durability = settings.durability
+    this.shards = settings.shards
+    this.workers = settings.workers
+    this.#receipts = new ReceiptDesk(handle, settings)
+    this.#ingest = new Ingest(handle, graph, settings.shards, parts.payloadBytesMax, () => {
+      this.#runner?.notify()
+      this.#receipts.settle()
+      this.#askForNotice()
+    })
+  }
+
+  /** @internal */
+  async start(runner: Runner): Promise<void> {
+    await runner.start()
+    this.#runner = runner
+  }
+
+  /**
+   * Takes a message, without a promise: the fast way in. It is on its way at the end of this tick.
+   * @returns false when there is no room; `ready()` tells when there is, and the message is yours
+   * @throws SemelError where the message can't be taken at all; it leaves no trace
+   */
+  push(message: In): boolean {
+    return this.#ingest.push(message)
+  }
+
+  /**
+   * Takes raw frames that lie one after another; as many as there is room for.
+   * @returns how many were taken, from the front
+   */
+  pushFrames(bytes: Uint8Array): number {
+    const taken = this.#ingest.pushFrames(bytes)
+    this.#framesWait = taken * this.#ingest.frameSize < bytes.length
+    return taken
+  }
+
+  /** Resolves when there is room. */
+  async ready(): Promise<void> {
+    while (!this.#hasRoom()) {
+      if (this.#failure !== undefined) throw this.#failure
+      if (this.#closing !== undefined) throw new ClosedError()
+      addon().wantNotice(this.#parts.handle)
+      // Room that came before the asking gives no notice.
+      if (this.#hasRoom()) return
+      await new Promise<void>((resolve) => {
+        this.#ready.push(resolve)
+      })
+    }
+  }
+
+  /**
+   * Sends one message; waits for room.
+   * @returns its receipt, once it has reached the stream's durability
+   * @throws SemelError `SEMEL_ACK_TIMEOUT` or the signal's reason: whether the message was stored is
+   * unknown then, and the same id may be sent again
+   */
+  async send(message: In, options: WaitOptions = {}): Promise<Receipt> {
+    return this.#receipts.wait(options, (taken, refused) => {
+      const attempt = (): void => {
+        try {
+          if (this.#ingest.pushNoted(message, taken, refused)) return
+        } catch (error) {
+          refused(error)
+          return
+        }
+        this.ready().then(attempt, refused)
+      }
+      attempt()
+    })
+  }
+
+  /** Sends all of a source, from where the directory's earlier runs have stored it. */
+  consume(source: Source<In>, options: ConsumeOptions = {}): Promise<Consumed> {
+    const { handle, graph, settings, recovered } = this.#parts
+    return consume({
+      handle,
+      graph,
+      settings,
+      recovered,
+      source: source as Source<unknown>,
+      options,
+      ingest: this.#ingest,
+      ready: () => this.ready(),
+    })
+  }
+
+  /** Resolves when every stored message has its outcome, the parked ones too. */
+  async drain(options: WaitOptions = {}): Promise<void> {
+    await this.ready()
+    this.#runner?.flush()
+    await this.#until((counters) => counters.inFlight === 0 && counters.parked === 0, options)
+  }
+
+  /**
+   * Takes no more messages, waits for those in flight, and closes the directory in order. Parked
+   * messages stay in it. What is still in flight after `timeout` is left to the next opening (at most
+   * once: dropped).
+   * @param options.timeout in milliseconds; default 10,000
+   */
+  close(options: { timeout?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.timeout ?? closeTimeoutMs)
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** All shards together. */
+  counters(): Counters {
+    const total = zero()
+    for (const shard of this.shardCounters()) {
+      for (const name of Object.keys(total) as (keyof Counters)[]) total[name] += shard[name]
+    }
+    return total
+  }
+
+  shardCounters(): ShardCounters[] {
+    return Array.from({ length: this.shards }, (_, shard) =>
+      shardCounters(shard, addon().status(this.#parts.handle, shard)),
+    )
+  }
+
+  /** @internal The native core has made progress that somebody waits for. */
+  noticed(): void {
+    this.#ingest.flush()
+    this.#releaseReady()
+    this.#runner?.notify()
+    this.#receipts.settle()
+    this.#askForNotice()
+  }
+
+  /** @internal */
+  ran(event: RunnerEvent): void {
+    this.emit(event.kind as 'dead-letter', event as never)
+  }
+
+  /** @internal The stream can't go on. */
+  failed(error: SemelError): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    this.#ingest.fail(error)
+    this.#receipts.fail(error)
+    this.#releaseReady()
+    this.emit('failed', error)
+  }
+
+  #hasRoom(): boolean {
+    if (!this.#ingest.flush()) return false
+    if (this.#framesWait && addon().room(this.#parts.handle) < this.#parts.payloadBytesMax) {
+      return false
+    }
+    this.#framesWait = false
+    return true
+  }
+
+  #releaseReady(): void {
+    for (const resolve of this.#ready.splice(0)) resolve()
+  }
+
+  /** Inline shards of a stream that syncs see a message only after its group: they need the notice. */
+  #askForNotice(): void {
+    if (this.#closing !== undefined && this.#ready.length === 0) return
+    const { handle, settings } = this.#parts
+    const inlineWaits = settings.workers === 0 && settings.durability !== 'memory'
+    if (!inlineWaits && this.#ready.length === 0 && this.#receipts.isEmpty && this.#ingest.isEmpty) {
+      return
+    }
+    addon().wantNotice(handle)
+  }
+
+  async #until(
+    reached: (counters: Counters) => boolean,
+    { signal, timeout = Infinity }: WaitOptions,
+  ): Promise<void> {
+    const deadline = performance.now() + timeout
+    while (!reached(this.counters())) {
+      if (this.#failure !== undefined) throw this.#failure
+      signal?.throwIfAborted()
+      if (performance.now() > deadline) {
+        throw new SemelError(
+          'SEMEL_TIMEOUT',
+          `messages were still in flight or parked after ${timeout} ms; they are kept, wait again`,
+          { retriable: true },
+        )
+      }
+      await new Promise((resolve) => {
+        setTimeout(resolve, pollMs)
+      })
+      this.#runner?.notify()
+    }
+  }
+
+  async #close(timeout: number): Promise<void> {
+    const { handle } = this.#parts
+    const ended = new AbortController()
+    const force = new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeout)
+      ended.signal.addEventListener('abort', () => clearTimeout(timer))
+    })
+    try {
+      if (this.#failure === undefined) {
+        const deadline = performance.now() + timeout
+        while (!this.#ingest.flush() && performance.now() < deadline && !this.#failure) {
+          this.#runner?.notify()
+          await new Promise((resolve) => {
+            setTimeout(resolve, pollMs)
+          })
+        }
+        this.#runner?.flush()
+        await this.#until((counters) => counters.inFlight === 0, {
+          timeout: Math.max(0, deadline - performance.now()),
+        }).catch(() => {})
+      }
+      this.#ingest.close()
+      this.#receipts.settle()
+      await this.#runner?.stop(this.#failure === undefined ? force : Promise.resolve())
+    } finally {
+      ended.abort()
+      this.#receipts.fail(this.#failure ?? new ClosedError())
+      this.#releaseReady()
+      addon().close(handle)
+    }
+  }
+}
+
+function zero(): Counters {
+  return {
+    stored: 0,
+    processed: 0,
+    filtered: 0,
+    duplicate: 0,
+    late: 0,
+    deadLettered: 0,
+    dropped: 0,
+    parked: 0,
+    inFlight: 0,
+  }
+}
+
+function shardCounters(shard: number, status: NativeStatus): ShardCounters {
+  return {
+    shard,
+    stored: status.stored,
+    processed: status.processed,
+    filtered: status.filtered,
+    duplicate: status.duplicate,
+    late: status.late,
+    deadLettered: status.deadLettered,
+    dropped: status.dropped,
+    parked: status.parked,
+    inFlight: status.stored - status.through,
+    through: status.through,
+    durable: status.durable,
+    ids: status.ids,
+    indexBytes: status.indexBytes,
+  }
+}

@@ -1,0 +1,132 @@
+import type { MessagePort } from 'node:worker_threads'
+import { SemelError } from '../core/errors.js'
+import { addon } from '../native/addon.js'
+import { loadGraph } from './load.js'
+import type { Waiting } from './options.js'
+import { openShard } from './shard-open.js'
+import type { ShardEvent, ShardLoop } from './shard-loop.js'
+
+/** What a worker is told when it starts; all of it can be cloned. */
+export interface WorkerTask {
+  readonly handle: number
+  readonly worker: number
+  readonly shards: readonly number[]
+  readonly shardCount: number
+  readonly module: string
+  readonly delivery: string
+  readonly durability: unknown
+  readonly waiting: Waiting
+  /** Word `worker` is raised when the worker is to finish what it has and go. */
+  readonly control: Int32Array
+  readonly events: MessagePort
+}
+
+/** How a worker is told to go on, to let half-filled batches go, or to end. */
+export const controls = { run: 0, flush: 1, stop: 2 } as const
+
+/** Spinning costs a look at the rings each; parking costs a wake-up of 8 to 21 µs. */
+const spinUs: Readonly<Record<Waiting, number>> = { spin: 1000, balanced: 50, park: 0 }
+/** No sleep is longer, so that timers and sockets of the handlers get their turn. */
+const parkUsMax = 10_000
+/** How long a busy worker may keep its event loop from turning. */
+const turnMs = 10
+
+/** How a worker's task ended: as it was told, or with an error that a new worker would meet again. */
+export type WorkerEnd = { readonly failure?: { readonly code: string; readonly message: string } }
+
+/** The long-lived task of a worker thread: it runs its shards until it is told to stop. */
+export default async function work(task: WorkerTask): Promise<WorkerEnd> {
+  try {
+    await run(task)
+    return {}
+  } catch (error) {
+    // An error crosses threads without its code, so it is told as data.
+    if (error instanceof SemelError) return { failure: { code: error.code, message: error.message } }
+    throw error
+  }
+}
+
+async function run(task: WorkerTask): Promise<void> {
+  const { handle, worker, control, waiting } = task
+  const graph = await loadGraph(task.module, task.delivery)
+  const kicks = new Kicks()
+  const loops: ShardLoop[] = []
+  const closers: (() => Promise<void>)[] = []
+  try {
+    for (const shard of task.shards) {
+      const opened = await openShard({
+        ...task,
+        graph,
+        shard,
+        tell: (event: ShardEvent) => task.events.postMessage(event),
+        kick: () => kicks.kick(),
+      })
+      loops.push(opened.loop)
+      closers.push(opened.close)
+    }
+    task.events.postMessage({ kind: 'ready' })
+    let turned = performance.now()
+    for (;;) {
+      const told = Atomics.load(control, worker)
+      if (told !== controls.run) for (const loop of loops) loop.flushBatches()
+      let busy = false
+      for (const loop of loops) busy = loop.step() || busy
+      const asynchronous = loops.some((loop) => loop.isWaiting)
+      if (busy) {
+        if (!asynchronous && performance.now() - turned < turnMs) continue
+        await turn()
+        turned = performance.now()
+        continue
+      }
+      if (told === controls.stop && !asynchronous) return
+      if (asynchronous) {
+        await kicks.wait(waiting === 'spin' ? 0 : 1)
+      } else {
+        const dueMs = Math.min(...loops.map((loop) => loop.nextDueMs)) - Date.now()
+        const parkUs = Math.max(0, Math.min(parkUsMax, dueMs * 1000))
+        addon().wait(handle, worker, spinUs[waiting], waiting === 'spin' ? 0 : Math.ceil(parkUs))
+        await turn()
+      }
+      turned = performance.now()
+    }
+  } finally {
+    for (const close of closers) await close()
+    addon().detach(handle)
+    task.events.close()
+  }
+}
+
+/** One turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
+
+/** Waits for something asynchronous to end, or for a moment, since new messages don't kick. */
+class Kicks {
+  #kicked = false
+  #wake: (() => void) | undefined
+
+  kick(): void {
+    this.#kicked = true
+    this.#wake?.()
+  }
+
+  async wait(ms: number): Promise<void> {
+    if (!this.#kicked) {
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          clearTimeout(timer)
+          clearImmediate(immediate)
+          resolve()
+        }
+        const timer = ms > 0 ? setTimeout(wake, ms) : undefined
+        const immediate = ms > 0 ? undefined : setImmediate(wake)
+        this.#wake = wake
+      })
+      this.#wake = undefined
+    }
+    this.#kicked = false
+  }
+}
