@@ -100,7 +100,7 @@ Status Reader::list() {
 Status Reader::load_segment(uint64_t number, Loaded* into) {
   *into = Loaded{};
   into->path = directory_ + "/" + segment_name(number);
-  auto file = storage_.open(into->path, Open::existing);
+  auto file = storage_.open(into->path, Open::read_only);
   if (!file.is_ok()) return file.status();
   auto size = file.value()->size();
   if (!size.is_ok()) return size.status();

@@ -112,7 +112,7 @@ bool read_details(std::span<const uint8_t> bytes, std::vector<Detail>* details) 
     const uint32_t outcome = load<uint32_t>(at + 24);
     const uint64_t history = load<uint32_t>(at + 28);
     const uint64_t span = kDetailBytes + round_up(history, 8);
-    if (span > bytes.size() || action < 1 || action > 3 ||
+    if (history > kHistoryBytesMax || span > bytes.size() || action < 1 || action > 3 ||
         outcome > static_cast<uint32_t>(Outcome::dropped) ||
         outcome == static_cast<uint32_t>(Outcome::parked)) {
       return false;

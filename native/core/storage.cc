@@ -126,7 +126,7 @@ std::string parent_of(const std::string& path) {
 class PosixStorage final : public Storage {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, Open how) override {
-    int flags = O_RDWR | O_CLOEXEC;
+    int flags = (how == Open::read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
     if (how == Open::create) flags |= O_CREAT;
     int fd = -1;
 #ifdef O_DIRECT
@@ -215,7 +215,7 @@ Status write_atomically(Storage& storage, const std::string& directory, const st
 }
 
 Result<std::vector<uint8_t>> read_whole(Storage& storage, const std::string& path) {
-  auto file = storage.open(path, Open::existing);
+  auto file = storage.open(path, Open::read_only);
   if (!file.is_ok()) return file.status();
   auto size = file.value()->size();
   if (!size.is_ok()) return size.status();

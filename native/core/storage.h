@@ -34,6 +34,7 @@ class File {
 };
 
 enum class Open {
+  read_only,        // must exist; writing fails
   existing,         // must exist
   create,           // made if missing
   existing_direct,  // as `existing`, past the page cache where the file system allows it: offsets,

@@ -32,6 +32,9 @@ constexpr bool marks_seen(Outcome outcome) {
   return outcome != Outcome::parked && outcome != Outcome::duplicate;
 }
 
+// What a parked entry takes in the ack log at most besides its payload: its fields and its history.
+constexpr uint64_t kParkedOverheadMax = kHistoryBytesMax + 124;
+
 // The bits of a frame's meta word that a commit has to look into: a source offset, or a retry.
 constexpr uint64_t kTelling = 1u << 6 | static_cast<uint64_t>(FrameType::retry);
 
@@ -49,6 +52,8 @@ Consumer::Consumer(const Parts& parts, const AckHeader& recovered)
       syncs_letters_(parts.syncs_letters),
       epoch_(parts.epoch),
       parked_max_(parts.parked_max),
+      parked_bytes_max_(parts.segment_bytes / 2),
+      in_flight_bytes_max_(parts.segment_bytes / 8),
       mask_(parts.in_flight_max - 1),
       slots_(new Slot[parts.in_flight_max]()),
       ids_(new Id[parts.in_flight_max]),
@@ -104,9 +109,15 @@ uint32_t Consumer::adopt() {
 }
 
 Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
-  if (parked_.size() >= parked_max_) return Polled{0, Stall::parked_full};
+  if (parked_.size() >= parked_max_ || parked_.bytes() >= parked_bytes_max_) {
+    return Polled{0, Stall::parked_full};
+  }
   const uint32_t slot = static_cast<uint32_t>((polled_sequence_ + 1) & mask_);
   max = std::min({max, capacity() - in_flight(), capacity() - slot});
+  if (ack_log_ != nullptr) {
+    const auto room = static_cast<uint32_t>(in_flight_bytes_max_ / kParkedOverheadMax);
+    max = std::min(max, room - std::min(room, in_flight()));
+  }
   if (dedup_ != nullptr) {
     dedup_->advance(now_us);
     if (!dedup_->has_room(max + in_flight())) return Polled{0, Stall::ids_full};
@@ -179,7 +190,9 @@ uint32_t Consumer::fill_full(uint32_t max) {
   uint64_t position = polled_position_;
   uint32_t count = 0;
   if (in_flight() == 0) in_flight_meta_ = 0;
-  while (count < max && position < end) {
+  // A first message is taken whatever its size: no frame is larger than the bound (the options say so).
+  const uint64_t budget_end = committed_position_ + in_flight_bytes_max_;
+  while (count < max && position < end && (position < budget_end || ack_log_ == nullptr)) {
     const uint8_t* frame = ring_.at(position);
     const uint32_t length = frame_length(frame);
     if (!is_padding(frame)) {

@@ -6,6 +6,8 @@
 //       at `sequence % capacity`, so that JavaScript finds a message by its sequence.
 //   C2  An id is reserved at poll and seen at commit, in the same call as the ack block (I3).
 //   C3  A commit either happens whole or changes nothing (Committed::full).
+//   C4  What is in flight and what is parked fit an ack-log segment together, even if all of it is
+//       parked by one commit: so a commit is never too large.
 // At most once, a message counts as acknowledged when it is polled: adopt() never delivers it again.
 // Its frame stays until the commit, since it is read in place.
 #pragma once
@@ -75,6 +77,7 @@ class Consumer {
     bool syncs_letters;         // dead letters are synced before their ack
     uint32_t epoch;
     uint64_t parked_max;
+    uint64_t segment_bytes;     // of the ack log; bounds what may be in flight and parked
     uint32_t in_flight_max;
   };
 
@@ -163,6 +166,8 @@ class Consumer {
   const bool syncs_letters_;
   const uint32_t epoch_;
   const uint64_t parked_max_;
+  const uint64_t parked_bytes_max_;
+  const uint64_t in_flight_bytes_max_;
   const uint32_t mask_;
 
   std::unique_ptr<Slot[]> slots_;

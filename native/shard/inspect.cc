@@ -12,7 +12,7 @@ Result<uint64_t> bytes_in(Storage& storage, const std::string& directory) {
   if (!names.is_ok()) return names.status();
   uint64_t total = 0;
   for (const std::string& name : names.value()) {
-    auto file = storage.open(directory + "/" + name, Open::existing);
+    auto file = storage.open(directory + "/" + name, Open::read_only);
     if (!file.is_ok()) continue;  // gone meanwhile
     auto size = file.value()->size();
     if (size.is_ok()) total += size.value();

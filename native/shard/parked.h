@@ -17,12 +17,16 @@ namespace semel {
 class ParkedSet {
  public:
   void put(Parked entry) {
-    const uint64_t sequence = entry.sequence;
-    entries_.insert_or_assign(sequence, std::move(entry));
+    remove(entry.sequence);
+    bytes_ += AckLog::parked_bytes(entry);
+    entries_.emplace(entry.sequence, std::move(entry));
     count();
   }
   void remove(uint64_t sequence) {
-    entries_.erase(sequence);
+    const auto at = entries_.find(sequence);
+    if (at == entries_.end()) return;
+    bytes_ -= AckLog::parked_bytes(at->second);
+    entries_.erase(at);
     count();
   }
   const Parked* find(uint64_t sequence) const {
@@ -37,12 +41,15 @@ class ParkedSet {
   void collect(std::vector<const Parked*>& into) const {
     for (const auto& [sequence, entry] : entries_) into.push_back(&entry);
   }
+  // What a snapshot of them takes in the ack log.
+  uint64_t bytes() const { return bytes_; }
   uint64_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
   void count() { size_.store(entries_.size(), std::memory_order_relaxed); }
 
   std::map<uint64_t, Parked> entries_;
+  uint64_t bytes_ = 0;
   std::atomic<uint64_t> size_{0};
 };
 

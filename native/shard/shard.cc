@@ -165,6 +165,7 @@ void Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRe
           .syncs_letters = syncs_,
           .epoch = epoch_,
           .parked_max = options.parked_max,
+          .segment_bytes = options.segment_bytes,
           .in_flight_max = options.in_flight_max,
       },
       acked.header);

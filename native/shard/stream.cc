@@ -37,6 +37,7 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
     auto manifest = open_manifest(storage, opened);
     if (!manifest.is_ok()) return manifest.status();
     stream->manifest_ = manifest.value();
+    opened.segment_bytes = manifest.value().segment_bytes;
     SEMEL_TRY(stream->load_files());
   } else if (keeps_files(opened)) {
     return Status{Code::invalid_argument, "a durable stream needs a directory: set `dir`"};

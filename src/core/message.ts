@@ -18,13 +18,7 @@ export interface MessageContext {
 }
 
 /** The one explicit end of every message. */
-export type Outcome =
-  | 'processed'
-  | 'filtered'
-  | 'duplicate'
-  | 'late'
-  | 'dead-lettered'
-  | 'dropped'
+export type Outcome = 'processed' | 'filtered' | 'duplicate' | 'late' | 'dead-lettered' | 'dropped'
 
 /** Where every message of a stream, or of one of its shards, stands. stored = the sum of the others. */
 export interface Counters {

@@ -120,13 +120,7 @@ export interface Addon {
   /** Takes rows until one does not fit its ring; their sequences are in the rows then. */
   append(handle: number, from: number, count: number): number
   /** Takes raw frames until one does not fit; `idAt` and `keyAt` ≥ size mean none. */
-  appendFrames(
-    handle: number,
-    bytes: Uint8Array,
-    size: number,
-    idAt: number,
-    keyAt: number,
-  ): number
+  appendFrames(handle: number, bytes: Uint8Array, size: number, idAt: number, keyAt: number): number
   appendOffset(handle: number, shard: number, partition: number, offset: number): boolean
   durable(handle: number, shard: number): number
   /** Bytes that are free in the fullest shard's ring. */

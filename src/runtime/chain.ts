@@ -69,7 +69,8 @@ function step(operator: Sync, next: Chain): Chain {
       return (value, context, out) => {
         const many = apply(value, context)
         if (isAsyncIterable(many)) return eachAsync(many, context, out, next)
-        if (isPromise(many)) return many.then((list) => each(list as Iterable<unknown>, context, out, next))
+        if (isPromise(many))
+          return many.then((list) => each(list as Iterable<unknown>, context, out, next))
         return each(many as Iterable<unknown>, context, out, next)
       }
     default:

@@ -65,4 +65,3 @@ export class Decoder {
 export function kept(value: unknown): unknown {
   return value instanceof BufferFrame ? value.copy() : value
 }
-

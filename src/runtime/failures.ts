@@ -11,9 +11,21 @@ export interface FailedAttempt {
   readonly error: string
 }
 
-/** The latest attempts are kept; of a thousand, the first ones tell little. */
-const attemptsKept = 10
-const errorLengthMax = 2000
+/** As the native core bounds it (native/shard/outcome.h). */
+const historyBytesMax = 900
+const errorLengthMax = 400
+const errorLengthShort = 100
+
+/** The latest attempts that fit; of a thousand, the first ones tell little. */
+function encodeHistory(attempts: readonly FailedAttempt[]): string {
+  for (let from = 0; from < attempts.length; from++) {
+    const text = JSON.stringify(attempts.slice(from))
+    if (Buffer.byteLength(text) <= historyBytesMax) return text
+  }
+  // One attempt alone is too long: every character may take six bytes.
+  const last = attempts.at(-1) as FailedAttempt
+  return JSON.stringify([{ ...last, error: last.error.slice(0, errorLengthShort) }])
+}
 
 /** What becomes of a message after an attempt failed: parked for the next one, or a dead letter. */
 export function afterFailure(
@@ -37,7 +49,7 @@ export function afterFailure(
     attempts: attempt,
     dueMs: last ? 0 : Date.now() + policy.delayMs(attempt),
     outcome: outcomes.deadLettered,
-    history: JSON.stringify(attempts.slice(-attemptsKept)),
+    history: encodeHistory(attempts),
   }
 }
 
@@ -49,13 +61,22 @@ export function deadLetter(sequence: number, reason: string): Detail {
     attempts: 0,
     dueMs: 0,
     outcome: outcomes.deadLettered,
-    history: JSON.stringify([{ attempt: 0, at: Date.now(), error: reason.slice(0, errorLengthMax) }]),
+    history: encodeHistory([
+      { attempt: 0, at: Date.now(), error: reason.slice(0, errorLengthMax) },
+    ]),
   }
 }
 
 /** A message that waits behind a parked one of its key, or for its turn to be tried again. */
 export function waitBehind(sequence: number): Detail {
-  return { sequence, action: actions.park, attempts: 0, dueMs: 0, outcome: outcomes.processed, history: '' }
+  return {
+    sequence,
+    action: actions.park,
+    attempts: 0,
+    dueMs: 0,
+    outcome: outcomes.processed,
+    history: '',
+  }
 }
 
 export function settled(sequence: number, outcome: Detail['outcome']): Detail {

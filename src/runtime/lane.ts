@@ -65,11 +65,7 @@ export class Lane {
   #starting = false
   isUsed = false
 
-  constructor(
-    concurrency: number,
-    run: (job: Job) => void | Promise<void>,
-    kick: () => void,
-  ) {
+  constructor(concurrency: number, run: (job: Job) => void | Promise<void>, kick: () => void) {
     this.#concurrency = concurrency
     this.#run = run
     this.#kick = kick

@@ -36,7 +36,7 @@ export interface OpenOptions {
    */
   ring?: Size
   /**
-   * Each shard's ack-log segments, a multiple of 4 KiB from 64 KiB to 1 GiB.
+   * Each shard's ack-log segments, a multiple of 4 KiB from the ring's size (or 1 MiB) to 1 GiB.
    * @default '16MiB', or the ring's size where that is more
    */
   segment?: Size
@@ -110,11 +110,17 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
       `waiting: ${shown(waiting)} is unknown; choose 'spin', 'balanced' or 'park'`,
     )
   }
-  const ringBytes = powerOfTwo(sizeBytes(given.ring ?? 16 * mebibyte, 'ring'), 'ring', 65_536, 1024 ** 3)
+  const ringBytes = powerOfTwo(
+    sizeBytes(given.ring ?? 16 * mebibyte, 'ring'),
+    'ring',
+    65_536,
+    1024 ** 3,
+  )
   const segmentBytes = sizeBytes(given.segment ?? Math.max(16 * mebibyte, ringBytes), 'segment')
-  if (segmentBytes % 4096 !== 0 || segmentBytes < 65_536 || segmentBytes > 1024 ** 3) {
+  const segmentMin = Math.max(mebibyte, ringBytes)
+  if (segmentBytes % 4096 !== 0 || segmentBytes < segmentMin || segmentBytes > 1024 ** 3) {
     throw new InvalidArgumentError(
-      `segment: ${shown(given.segment)} is out of bounds; give a multiple of 4 KiB from '64KiB' to '1GiB'`,
+      `segment: ${shown(given.segment)} is out of bounds; give a multiple of 4 KiB from ${segmentMin} bytes (the ring's size, or 1 MiB) to '1GiB'`,
     )
   }
   return Object.freeze({

@@ -4,7 +4,12 @@ import type { SemelError } from '../core/errors.js'
 /** What a runner tells the stream. */
 export type RunnerEvent =
   | ShardEvent
-  | { readonly kind: 'worker-replaced'; readonly worker: number; readonly error: string; readonly deaths: number }
+  | {
+      readonly kind: 'worker-replaced'
+      readonly worker: number
+      readonly error: string
+      readonly deaths: number
+    }
 
 export interface RunnerListener {
   event(event: RunnerEvent): void

@@ -33,8 +33,19 @@ const retriesMax = 64
 
 /** Something that the owner of the stream should hear of. */
 export type ShardEvent =
-  | { readonly kind: 'sink-failed'; readonly shard: number; readonly error: string; readonly attempt: number; readonly retryInMs: number }
-  | { readonly kind: 'dead-letter'; readonly shard: number; readonly sequence: number; readonly error: string }
+  | {
+      readonly kind: 'sink-failed'
+      readonly shard: number
+      readonly error: string
+      readonly attempt: number
+      readonly retryInMs: number
+    }
+  | {
+      readonly kind: 'dead-letter'
+      readonly shard: number
+      readonly sequence: number
+      readonly error: string
+    }
   | { readonly kind: 'stalled'; readonly shard: number; readonly reason: 'parked' | 'ids' }
 
 export interface ShardLoopParts {
@@ -193,11 +204,18 @@ export class ShardLoop {
       try {
         const place = slots[at + slotPlace] as number
         const message = this.#decoder.at(place, slots[at + slotLength] as number)
-        if (this.#isLate !== undefined && this.#isLate(message, this.#decoder.timeMs(place, kind))) {
+        if (
+          this.#isLate !== undefined &&
+          this.#isLate(message, this.#decoder.timeMs(place, kind))
+        ) {
           outcome = outcomes.late
         } else {
           collector.filtered = false
-          const pending = this.#program.run(message, this.#context(sequence, 1, place, kind, message), collector)
+          const pending = this.#program.run(
+            message,
+            this.#context(sequence, 1, place, kind, message),
+            collector,
+          )
           if (isPromise(pending)) {
             this.#moveToLane(sequence, at, mark, pending)
             return
@@ -438,10 +456,24 @@ export class ShardLoop {
     const at = (sequence & this.#mask) * slotWords
     let outcome: OutcomeNumber
     if (job.error !== undefined) {
-      outcome = this.#failed(sequence, job.attempt, job.history, job.error.thrown, finished, () => job.key)
+      outcome = this.#failed(
+        sequence,
+        job.attempt,
+        job.history,
+        job.error.thrown,
+        finished,
+        () => job.key,
+      )
     } else if (job.end === 'malformed') {
       outcome = job.isRetry
-        ? this.#failed(sequence, job.attempt, job.history, new Error('malformed row'), finished, () => job.key)
+        ? this.#failed(
+            sequence,
+            job.attempt,
+            job.history,
+            new Error('malformed row'),
+            finished,
+            () => job.key,
+          )
         : this.#malformed(sequence, at, finished)
     } else if (job.end === 'behind') {
       outcome = this.#park(waitBehind(sequence), job.key, finished)
@@ -498,7 +530,10 @@ export class ShardLoop {
 
   #keyAt(at: number): Key | undefined {
     return this.#keyOf(
-      this.#decoder.at(this.#slots[at + slotPlace] as number, this.#slots[at + slotLength] as number),
+      this.#decoder.at(
+        this.#slots[at + slotPlace] as number,
+        this.#slots[at + slotLength] as number,
+      ),
     )
   }
 

@@ -96,7 +96,9 @@ export class SourceOffsets {
   }
 
   #findStart(partitions: readonly string[]): void {
-    const kept = this.#isJournaled ? {} : read(this.#handle, 'offsets', {} as Record<string, number>)
+    const kept = this.#isJournaled
+      ? {}
+      : read(this.#handle, 'offsets', {} as Record<string, number>)
     for (const name of partitions) {
       const number = this.partition(name)
       const start = this.#isJournaled

@@ -110,8 +110,7 @@ export class Staging {
     const at = (this.#rows - 1) * rowWords
     this.#words[at + 3] = (this.#words[at + 3] as number) | (idForms.internal << 8)
     this.#words[at + 4] = origin.offset >>> 0
-    this.#words[at + 5] =
-      Math.floor(origin.offset / 4_294_967_296) | ((origin.partition + 1) << 16)
+    this.#words[at + 5] = Math.floor(origin.offset / 4_294_967_296) | ((origin.partition + 1) << 16)
   }
 
   /** Hands the waiting rows over; how many were taken. `sequenceOf` tells of those until the next put. */

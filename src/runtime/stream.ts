@@ -239,7 +239,12 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     if (this.#closing !== undefined && this.#ready.length === 0) return
     const { handle, settings } = this.#parts
     const inlineWaits = settings.workers === 0 && settings.durability !== 'memory'
-    if (!inlineWaits && this.#ready.length === 0 && this.#receipts.isEmpty && this.#ingest.isEmpty) {
+    if (
+      !inlineWaits &&
+      this.#ready.length === 0 &&
+      this.#receipts.isEmpty &&
+      this.#ingest.isEmpty
+    ) {
       return
     }
     addon().wantNotice(handle)

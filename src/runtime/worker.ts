@@ -41,7 +41,8 @@ export default async function work(task: WorkerTask): Promise<WorkerEnd> {
     return {}
   } catch (error) {
     // An error crosses threads without its code, so it is told as data.
-    if (error instanceof SemelError) return { failure: { code: error.code, message: error.message } }
+    if (error instanceof SemelError)
+      return { failure: { code: error.code, message: error.message } }
     throw error
   }
 }

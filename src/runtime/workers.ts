@@ -83,11 +83,7 @@ export class Workers implements Runner {
   }
 
   /** Runs one worker's task again and again, until the stream stops or fails. */
-  async #keep(
-    worker: number,
-    ready: () => void,
-    refused: (error: unknown) => void,
-  ): Promise<void> {
+  async #keep(worker: number, ready: () => void, refused: (error: unknown) => void): Promise<void> {
     let isReady = false
     let deaths = 0
     let done = this.#done(worker)

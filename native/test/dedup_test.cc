@@ -1,0 +1,264 @@
+// What the dedup index promises: verdicts, expiry, bounds, exactness. (dedup_model_test.cc compares it
+// with a map.)
+#include "dedup/dedup.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace semel {
+namespace {
+
+Id id_number(uint64_t n) { return {n * 0xD6E8FEB86659FD93ull, n ^ 0x5851F42D4C957F2Dull}; }
+
+std::vector<Id> numbers(uint64_t from, uint64_t to) {
+  std::vector<Id> ids;
+  for (uint64_t n = from; n < to; ++n) ids.push_back(id_number(n));
+  return ids;
+}
+
+struct Index : Dedup {
+  using Dedup::Dedup;
+
+  std::vector<Verdict> poll(const std::vector<Id>& ids) {
+    std::vector<Verdict> verdicts(ids.size());
+    reserve(ids, verdicts.data());
+    return verdicts;
+  }
+  void take_in(uint64_t from, uint64_t to, uint64_t time_us) {
+    for (; from < to; from += 512) {
+      const auto ids = numbers(from, std::min(from + 512, to));
+      for (const Verdict verdict : poll(ids)) ASSERT_EQ(verdict, Verdict::fresh);
+      commit(ids, time_us);
+    }
+  }
+  uint64_t remembered(uint64_t from, uint64_t to) const {
+    uint64_t count = 0;
+    for (; from < to; ++from) count += contains(id_number(from)) ? 1 : 0;
+    return count;
+  }
+  void settle(uint64_t now_us) {
+    do advance(now_us);
+    while (!is_settled());
+  }
+};
+
+constexpr uint64_t kLong = uint64_t{1} << 50;
+const Id kZero{0, 0};
+
+TEST(Dedup, AnIdIsFreshThenInFlightThenSeen) {
+  Index index({.window_us = kLong, .seed = 1});
+  EXPECT_EQ(index.poll({kZero}), std::vector{Verdict::fresh});
+  EXPECT_EQ(index.poll({kZero}), std::vector{Verdict::in_flight});
+  EXPECT_FALSE(index.contains(kZero));
+  index.commit({{kZero}}, 5);
+  EXPECT_EQ(index.poll({kZero}), std::vector{Verdict::seen});
+  EXPECT_TRUE(index.contains(kZero));
+  EXPECT_EQ(index.reserved(), 0u);
+  EXPECT_EQ(index.size(), 1u);
+}
+
+TEST(Dedup, ACopyInTheSameBatchIsInFlight) {
+  Index index({.window_us = kLong, .seed = 1});
+  const auto verdicts = index.poll({id_number(1), id_number(2), id_number(1), kZero, kZero});
+  EXPECT_EQ(verdicts, (std::vector{Verdict::fresh, Verdict::fresh, Verdict::in_flight,
+                                   Verdict::fresh, Verdict::in_flight}));
+}
+
+TEST(Dedup, AFreedIdIsFreshAgain) {
+  Index index({.window_us = kLong, .seed = 1});
+  index.poll(numbers(0, 1000));
+  index.free(numbers(0, 500));
+  EXPECT_EQ(index.poll({id_number(499)}), std::vector{Verdict::fresh});
+  EXPECT_EQ(index.poll({id_number(500)}), std::vector{Verdict::in_flight});
+  index.free_all();
+  EXPECT_EQ(index.reserved(), 0u);
+  EXPECT_EQ(index.poll({id_number(500)}), std::vector{Verdict::fresh});
+}
+
+TEST(Dedup, FreeingWhatIsNotReservedChangesNothing) {
+  Index index({.window_us = kLong, .seed = 1});
+  index.take_in(0, 100, 1);
+  index.free(numbers(0, 200));
+  EXPECT_EQ(index.remembered(0, 200), 100u);
+}
+
+TEST(Dedup, AFloodOfReservationsComesAndGoes) {
+  Index index({.window_us = kLong, .seed = 1});
+  for (int round = 0; round < 20; ++round) {
+    for (const Verdict verdict : index.poll(numbers(0, 50'000))) ASSERT_EQ(verdict, Verdict::fresh);
+    EXPECT_EQ(index.reserved(), 50'000u);
+    index.free(numbers(0, 50'000));
+    EXPECT_EQ(index.reserved(), 0u);
+  }
+  const uint64_t after_flood = index.bytes();
+  for (int round = 0; round < 20; ++round) {  // … and its memory goes with it
+    index.poll(numbers(0, 10));
+    index.free(numbers(0, 10));
+  }
+  EXPECT_LT(index.bytes(), after_flood / 4);
+}
+
+TEST(Dedup, RestoringAnOverlappingBlockTwiceBreaksNothing) {
+  Index index({.window_us = kLong, .seed = 1});
+  index.restore(numbers(0, 1000), 10);
+  index.restore(numbers(500, 1500), 20);
+  EXPECT_EQ(index.size(), 1500u);
+  EXPECT_EQ(index.remembered(0, 2000), 1500u);
+  index.restore({{kZero, kZero}}, 20);
+  EXPECT_EQ(index.poll({kZero}), std::vector{Verdict::seen});
+}
+
+TEST(Dedup, NothingIsForgottenInsideTheWindowAndAllOfItSoonAfter) {
+  constexpr uint64_t kWindow = 1000;
+  Index index({.window_us = kWindow, .seed = 1, .generations = 4});
+  for (uint64_t t = 1; t <= 5000; ++t) {
+    index.commit({{id_number(t)}}, t);
+    if (t % 7 == 0) index.advance(t);
+    const uint64_t oldest_inside = t > kWindow ? t - kWindow : 1;
+    ASSERT_EQ(index.remembered(oldest_inside, t + 1), t + 1 - oldest_inside) << "at " << t;
+    const uint64_t oldest_allowed = t > kWindow + 300 ? t - kWindow - 300 : 1;
+    ASSERT_EQ(index.remembered(1, oldest_allowed), 0u) << "at " << t;
+  }
+  index.advance(5000 + kWindow);
+  EXPECT_TRUE(index.contains(id_number(5000))) << "its age is exactly the window";
+  index.advance(5000 + kWindow + 1);
+  EXPECT_EQ(index.size(), 0u);
+  EXPECT_FALSE(index.contains(id_number(5000)));
+}
+
+TEST(Dedup, AClockThatFallsForgetsNothingEarly) {
+  Index index({.window_us = 1000, .seed = 1});
+  index.commit({{id_number(1)}}, 5000);
+  index.commit({{id_number(2)}}, 10);  // counts as 5000
+  index.advance(6000);
+  EXPECT_EQ(index.remembered(1, 3), 2u);
+}
+
+TEST(Dedup, GrowingAndSealingKeepEveryIdAtEveryStep) {
+  Index index({.window_us = 4000, .seed = 1, .generations = 4});
+  constexpr uint64_t kCount = 600'000;  // 150,000 a slice: each grows five times
+  for (uint64_t n = 0; n < kCount; n += 500) {
+    index.take_in(n, n + 500, 1 + n / 150);
+    // A sample over everything that moves just now, and all of the latest.
+    for (uint64_t old = n % 97; old < n; old += 971) ASSERT_TRUE(index.contains(id_number(old)));
+    ASSERT_EQ(index.remembered(n, n + 500), 500u);
+  }
+  EXPECT_EQ(index.size(), kCount);
+  EXPECT_GE(index.generations(), 4u);
+  EXPECT_EQ(index.remembered(0, kCount), kCount);
+  index.settle(4000);
+  EXPECT_EQ(index.remembered(0, kCount), kCount);
+  for (const Verdict verdict : index.poll(numbers(0, kCount))) ASSERT_EQ(verdict, Verdict::seen);
+}
+
+TEST(Dedup, FiltersLetAtMostOneInFiveHundredAbsentIdsPass) {
+  Index index({.window_us = 1000, .seed = 1, .generations = 4});
+  for (uint64_t slice = 0; slice < 4; ++slice) {
+    index.take_in(slice * 200'000, (slice + 1) * 200'000, 1 + slice * 250);
+  }
+  index.settle(1000);
+  const auto before = index.filter_statistics();
+  index.poll(numbers(10'000'000, 11'000'000));
+  const auto after = index.filter_statistics();
+  const auto probes = static_cast<double>(after.probes - before.probes);
+  EXPECT_GE(probes, 3e6) << "three sealed generations";
+  EXPECT_LE(static_cast<double>(after.false_maybes - before.false_maybes) / probes, 0.002);
+  EXPECT_GT(after.false_maybes, before.false_maybes) << "and still every verdict was exact";
+  index.poll(numbers(0, 200'000));
+  const auto hits = index.filter_statistics();
+  EXPECT_GE(hits.maybes - after.maybes, 200'000u);
+  EXPECT_LT(hits.false_maybes - after.false_maybes, 2'000u) << "a hit is no false maybe";
+}
+
+TEST(Dedup, ASealedIdCostsAtMostTwentyFourBytes) {
+  constexpr uint64_t kCount = 4'000'000;
+  Index index({.window_us = 1000, .seed = 1, .generations = 4});
+  // Four slices, three of them sealed; the fourth has just been begun.
+  for (uint64_t slice = 0; slice < 4; ++slice) {
+    index.take_in(slice * kCount / 4, (slice + 1) * kCount / 4, 1 + slice * 250);
+  }
+  index.settle(1001);
+  index.take_in(kCount, kCount + 1, 1001);
+  index.settle(1001);
+  for (int i = 0; i < 100; ++i) index.advance(1001);
+  EXPECT_LE(index.bytes() - index.idle_bytes(), 24 * kCount);
+  EXPECT_LE(index.idle_bytes(), 6 * kCount);
+}
+
+TEST(Dedup, MemoryStaysFlatOverManyWindows) {
+  Index index({.window_us = 1000, .seed = 1, .generations = 4});
+  uint64_t bytes_max = 0;
+  uint64_t n = 0;
+  for (uint64_t t = 1; t < 12'000; t += 10, n += 2'000) {
+    index.take_in(n, n + 2'000, t);
+    if (t < 6'000) bytes_max = std::max(bytes_max, index.bytes());
+    ASSERT_LE(index.bytes(), bytes_max + bytes_max / 20) << "at " << t;
+  }
+}
+
+TEST(Dedup, AFullIndexTakesNoMoreAndForgetsNothing) {
+  Index index({.window_us = 1000, .max_ids = 10'000, .seed = 1});
+  EXPECT_TRUE(index.has_room(10'000));
+  EXPECT_FALSE(index.has_room(10'001));
+  index.take_in(0, 9'000, 1);
+  index.poll(numbers(9'000, 9'500));
+  EXPECT_TRUE(index.has_room(500));
+  EXPECT_FALSE(index.has_room(501)) << "what is reserved counts";
+  index.commit(numbers(9'000, 9'500), 2);
+  index.advance(900);
+  EXPECT_EQ(index.remembered(0, 9'500), 9'500u);
+  EXPECT_EQ(index.effective_window_us(), 1000u);
+  index.advance(1003);
+  EXPECT_TRUE(index.has_room(10'000)) << "the window has passed";
+}
+
+TEST(Dedup, WhereItMayShortenTheWindowItForgetsTheOldestAndSaysSo) {
+  constexpr uint64_t kWindow = 100'000;
+  Index index({.window_us = kWindow, .max_ids = 10'000, .seed = 1,
+               .shorten_window_when_full = true});
+  for (uint64_t t = 0; t < 100; ++t) {
+    ASSERT_TRUE(index.has_room(512)) << "at " << t;
+    index.take_in(t * 500, (t + 1) * 500, 1 + t * 10);
+    ASSERT_LE(index.size() + index.reserved(), 10'000u);
+    // Whatever is younger than the window that it reports is remembered.
+    const uint64_t now = 1 + t * 10;
+    const uint64_t window = index.effective_window_us();
+    const uint64_t oldest = window > t * 10 ? 0 : t - (window - 1) / 10;
+    ASSERT_EQ(index.remembered(oldest * 500, (t + 1) * 500), (t + 1 - oldest) * 500) << now;
+  }
+  EXPECT_LT(index.effective_window_us(), kWindow);
+  EXPECT_GE(index.effective_window_us(), 120u) << "12 of 20 batches that fit";
+  const uint64_t last = 1 + 99 * 10;
+  index.advance(last + kWindow);
+  EXPECT_EQ(index.effective_window_us(), kWindow) << "what was forgotten would be gone by now";
+}
+
+TEST(Dedup, AShortenedWindowNeverBlocksHoweverSmall) {
+  Index index({.window_us = kLong, .max_ids = 1'200, .seed = 1, .generations = 1,
+               .shorten_window_when_full = true});
+  for (uint64_t n = 0; n < 100'000; n += 512) {
+    ASSERT_TRUE(index.has_room(512)) << n;
+    index.take_in(n, n + 512, n + 1);
+  }
+}
+
+TEST(Dedup, IdsChosenToCollideDoNotSlowItDown) {
+  // Patterns that defeat weak hashes: counters, strides, equal halves, and ids whose halves cancel
+  // each other in an unkeyed linear mix (low = high × constant).
+  Index index({.window_us = kLong, .seed = 0xC0FFEE});
+  std::vector<Id> ids;
+  for (uint64_t n = 1; n <= 40'000; ++n) {
+    ids.push_back(integer_id(n));
+    ids.push_back({n << 40, 0});
+    ids.push_back({0, n << 32});
+    ids.push_back({n, n});
+    ids.push_back({n * 0x9E3779B97F4A7C15ull, n + (uint64_t{1} << 60)});
+  }
+  index.commit(ids, 1);
+  EXPECT_EQ(index.size(), ids.size());
+  for (const Verdict verdict : index.poll(ids)) ASSERT_EQ(verdict, Verdict::seen);
+}
+
+}  // namespace
+}  // namespace semel

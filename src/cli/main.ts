@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { shown } from '../core/options.js'
+import { exitCodeOf, exitCodes, failureText, UsageError } from './failures.js'
+import { commandHelp, programHelp } from './help.js'
+import { inspectCommand, readInspectOptions } from './inspect-options.js'
+import { readRunOptions, runCommand } from './run-options.js'
+import { ignoreClosedPipes, print } from './stdout.js'
+
+const help = programHelp([
+  { name: 'run', says: 'runs a pipeline on files, or on the source of its module' },
+  { name: 'inspect', says: "shows what a stream's directory holds" },
+])
+
+ignoreClosedPipes()
+process.on('uncaughtException', end)
+main(process.argv.slice(2)).then((code) => process.exit(code), end)
+
+async function main([command, ...words]: readonly string[]): Promise<number> {
+  // Commands are imported when they are called: help and usage errors need no native core.
+  switch (command) {
+    case 'run': {
+      const options = readRunOptions(words)
+      if (options === 'help') return told(commandHelp(runCommand))
+      return (await import('./run.js')).run(options)
+    }
+    case 'inspect': {
+      const options = readInspectOptions(words)
+      if (options === 'help') return told(commandHelp(inspectCommand))
+      return (await import('./inspect.js')).inspect(options)
+    }
+    case '-h':
+    case '--help':
+      return told(help)
+    case '-v':
+    case '--version':
+      return told(`${version()}\n`)
+    case undefined:
+      throw new UsageError('a command is missing; give run or inspect, or see semel --help')
+    default: {
+      const what = command.startsWith('-') ? `option ${command}` : `command ${shown(command)}`
+      throw new UsageError(`there is no ${what}; give run or inspect, or see semel --help`)
+    }
+  }
+}
+
+async function told(text: string): Promise<number> {
+  await print(text)
+  return exitCodes.ok
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+function end(thrown: unknown): void {
+  const debug = (process.env['SEMEL_DEBUG'] ?? '') !== ''
+  // What nobody caught may come while a progress line is on the terminal.
+  const wipe = process.stderr.isTTY ? '\r\u001b[2K' : ''
+  const text = `${wipe}${failureText(thrown, debug)}\n`
+  process.stderr.write(text, () => process.exit(exitCodeOf(thrown)))
+}

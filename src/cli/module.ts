@@ -1,0 +1,102 @@
+import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { SemelError, toError } from '../core/errors.js'
+import { shown } from '../core/options.js'
+import type { Source } from '../core/source.js'
+import { requireGraph, type Graph } from '../pipeline/graph.js'
+import { oneLine, UsageError } from './failures.js'
+
+/** A module with a pipeline, loaded. */
+export interface PipelineModule {
+  /** As it was given. */
+  readonly path: string
+  readonly url: URL
+  readonly graph: Graph
+  /** What it exports as `source`. */
+  readonly source: unknown
+}
+
+/**
+ * Loads the module that a command was given.
+ * @throws SemelError `SEMEL_MODULE` where it can't be loaded, InvalidArgumentError where it exports no
+ * pipeline
+ */
+export async function loadModule(path: string): Promise<PipelineModule> {
+  const url = pathToFileURL(resolve(path))
+  if (!existsSync(url) || !statSync(url).isFile()) {
+    throw new SemelError(
+      'SEMEL_MODULE',
+      `${path}: there is no such module from ${process.cwd()}; give the path of a JavaScript file that exports a pipeline as default`,
+    )
+  }
+  const loaded = await importModule(path, url)
+  return { path, url, graph: requireGraph(loaded['default'], path), source: loaded['source'] }
+}
+
+/**
+ * The source of a run: by the module's own `source`, otherwise the files by their extension.
+ * @param readFiles makes a source of files
+ * @throws UsageError where there is neither; SemelError `SEMEL_MODULE` where `source` makes none
+ */
+export async function sourceOf(
+  module: PipelineModule,
+  files: readonly string[],
+  readFiles: (files: readonly string[]) => Source<unknown>,
+): Promise<Source<unknown>> {
+  const { path, source } = module
+  if (source === undefined) {
+    if (files.length === 0) {
+      throw new UsageError(
+        `${path}: there is nothing to read; give --source FILE, or export function source(files) from the module`,
+      )
+    }
+    if (module.graph.accepts.kind === 'frames') {
+      throw new SemelError(
+        'SEMEL_MODULE',
+        `${path}: the pipeline ${module.graph.name} takes raw frames, which a file's rows are not; export function source(files) from the module`,
+      )
+    }
+    return readFiles(files)
+  }
+  if (typeof source !== 'function') {
+    throw new SemelError(
+      'SEMEL_MODULE',
+      `${path}: its source is ${shown(source)}; export a function (files) => Source as source`,
+    )
+  }
+  const made: unknown = await source(Object.freeze([...files]))
+  if (isSource(made)) return made
+  throw new SemelError(
+    'SEMEL_MODULE',
+    `${path}: source(files) returned ${shown(made)}, which is no source; return fileSource(…), iterable(…) or one of your own`,
+  )
+}
+
+async function importModule(path: string, url: URL): Promise<Record<string, unknown>> {
+  try {
+    return (await import(url.href)) as Record<string, unknown>
+  } catch (cause) {
+    const { code, message } = toError(cause) as NodeJS.ErrnoException
+    if (code?.startsWith('SEMEL_')) throw cause
+    const remedy =
+      code === 'ERR_UNKNOWN_FILE_EXTENSION'
+        ? 'build it to JavaScript and give that file'
+        : code === 'ERR_MODULE_NOT_FOUND'
+          ? 'install what it imports, or correct the import'
+          : 'correct the module; set SEMEL_DEBUG=1 to see where'
+    throw new SemelError(
+      'SEMEL_MODULE',
+      `${path} can't be loaded: ${oneLine(message)}; ${remedy}`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+function isSource(value: unknown): value is Source<unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, read, partitions } = value as Partial<Source<unknown>>
+  return typeof name === 'string' && typeof read === 'function' && Array.isArray(partitions)
+}

@@ -1,0 +1,114 @@
+import { join } from 'node:path'
+import {
+  fileSource,
+  inspectDirectory,
+  open,
+  SemelError,
+  type OpenOptions,
+  type Stream,
+} from '../index.js'
+import { countersOfRun, endedOf } from './counters.js'
+import { exitCodes } from './failures.js'
+import { directoryCounters } from './inspection.js'
+import { loadModule, sourceOf, type PipelineModule } from './module.js'
+import { Progress } from './progress.js'
+import type { RunOptions } from './run-options.js'
+import { runToEnd } from './run-to-end.js'
+import { print, reserveStdout } from './stdout.js'
+import { signalExitCode, StopSignals } from './stop-signals.js'
+import { summaryJson, summaryText, type Summary } from './summary.js'
+import { paintFor } from './terminal.js'
+import { elapsedText, plural } from './text.js'
+import { warnOf } from './warnings.js'
+
+/**
+ * `semel run`: opens the pipeline, sends the source through it, closes, and sums up.
+ * @returns the exit code
+ */
+export async function run(options: RunOptions): Promise<number> {
+  if (options.json) reserveStdout()
+  const module = await loadModule(options.module)
+  const source = await sourceOf(module, options.sources, (files) => fileSource(files))
+  const dir = dirOf(module, options)
+  const stop = new StopSignals((code) => process.exit(code))
+  const stream: Stream<unknown> = await open(module.url, openOptions(options, dir))
+  const before = stream.counters()
+  const startedMs = performance.now()
+  let place = { offset: 0, size: 0 }
+  const progress = new Progress(process.stderr, () => {
+    const counters = countersOfRun(before, stream.counters())
+    return { ...counters, ...place, ended: endedOf(counters) }
+  })
+  process.once('exit', () => progress.stop())
+  const deadLetters = warnOf(stream, (line) => progress.say(line))
+
+  let ended: boolean
+  try {
+    ended = await runToEnd({
+      stream,
+      source,
+      stop,
+      closeTimeoutMs: options.closeTimeoutMs,
+      onProgress: (now) => {
+        place = now
+        progress.draw()
+      },
+    })
+  } catch (error) {
+    // The first error is the one to report; what closing says of it comes second.
+    await stream.close({ timeout: options.closeTimeoutMs }).catch(() => {})
+    throw error
+  } finally {
+    progress.stop()
+  }
+  const elapsedMs = performance.now() - startedMs
+  let after = stream.counters()
+  await stream.close({ timeout: ended ? options.closeTimeoutMs : 0 })
+  if (!ended) {
+    if (dir === undefined) throw lostError(after.inFlight, options.closeTimeoutMs, stop.by)
+    // The shards went on until they were closed.
+    after = directoryCounters(inspectDirectory(dir))
+  }
+
+  const summary: Summary = {
+    pipeline: stream.name,
+    counters: countersOfRun(before, after),
+    leftOver: before.stored - endedOf(before),
+    deadLetters,
+    elapsedMs,
+    delivery: stream.delivery,
+    durability: stream.durability,
+    shards: stream.shards,
+    workers: stream.workers,
+    dir,
+    stoppedBy: stop.by,
+    resumable: source.resumable && dir !== undefined,
+  }
+  await print(options.json ? summaryJson(summary) : summaryText(summary, paintFor(process.stdout)))
+  return stop.by === undefined ? exitCodes.ok : signalExitCode(stop.by)
+}
+
+function lostError(inFlight: number, timeoutMs: number, by: string | undefined): SemelError {
+  return new SemelError(
+    'SEMEL_TIMEOUT',
+    `${plural(inFlight, 'message')} ${inFlight === 1 ? 'was' : 'were'} in flight ${elapsedText(timeoutMs)} after ${by}, and at-most-once keeps none; --close-timeout waits longer`,
+  )
+}
+
+function openOptions(options: RunOptions, dir: string | undefined): OpenOptions {
+  const { shards, workers, durability, delivery, waiting } = options
+  return {
+    ...(dir === undefined ? {} : { dir }),
+    ...(shards === undefined ? {} : { shards }),
+    ...(workers === undefined ? {} : { workers }),
+    ...(durability === undefined ? {} : { durability }),
+    ...(delivery === undefined ? {} : { delivery }),
+    ...(waiting === undefined ? {} : { waiting }),
+  }
+}
+
+/** The stream's directory; undefined under at-most-once, which keeps nothing. */
+function dirOf({ graph }: PipelineModule, { delivery, dir }: RunOptions): string | undefined {
+  const chosen = delivery ?? graph.deliver.delivery
+  return chosen === 'at-most-once' ? undefined : (dir ?? join('.semel', graph.name))
+}

@@ -1,0 +1,92 @@
+import type { Delivery, Durability } from '../core/delivery.js'
+import type { Counters } from '../core/message.js'
+import { counterRows, endedOf } from './counters.js'
+import { durabilityText } from './run-options.js'
+import { tableLines } from './table.js'
+import { plain, type Paint } from './terminal.js'
+import { countText, elapsedText, plural } from './text.js'
+
+/** What a run has done. */
+export interface Summary {
+  readonly pipeline: string
+  /** Of this run: see `countersOfRun`. */
+  readonly counters: Counters
+  /** Of the stored ones, those that an earlier run had left undone. */
+  readonly leftOver: number
+  /** The first few dead letters: place and reason. */
+  readonly deadLetters: readonly string[]
+  readonly elapsedMs: number
+  readonly delivery: Delivery
+  readonly durability: Durability
+  readonly shards: number
+  readonly workers: number
+  /** Undefined where nothing is kept. */
+  readonly dir: string | undefined
+  readonly stoppedBy: NodeJS.Signals | undefined
+  /** Whether the same command goes on from here. */
+  readonly resumable: boolean
+}
+
+/** The one object of `semel run --json`. */
+export function summaryJson(summary: Summary): string {
+  const { counters, elapsedMs, delivery, durability, shards } = summary
+  return `${JSON.stringify({
+    stored: counters.stored,
+    processed: counters.processed,
+    filtered: counters.filtered,
+    duplicate: counters.duplicate,
+    late: counters.late,
+    deadLettered: counters.deadLettered,
+    dropped: counters.dropped,
+    parked: counters.parked,
+    inFlight: counters.inFlight,
+    elapsedMs: Math.round(elapsedMs),
+    messagesPerSecond: messagesPerSecond(summary),
+    delivery,
+    durability: durabilityText(durability),
+    shards,
+  })}\n`
+}
+
+/** The table at the end of a run. */
+export function summaryText(summary: Summary, paint: Paint = plain): string {
+  const { counters, leftOver } = summary
+  const rows = counterRows([counters], countText)
+  if (leftOver > 0) {
+    rows.splice(1, 0, { name: '  left over', cells: [countText(leftOver)], style: 'dim' })
+  }
+  const about = [
+    summary.delivery,
+    durabilityText(summary.durability),
+    plural(summary.shards, 'shard'),
+    summary.workers === 0 ? 'no workers' : plural(summary.workers, 'worker'),
+    ...(summary.dir === undefined ? [] : [summary.dir]),
+  ]
+  const lines = [
+    `${paint('bold', summary.pipeline)}: ${about.join(', ')}`,
+    '',
+    ...tableLines(rows, paint),
+    '',
+    `${plural(endedOf(counters), 'message')} in ${elapsedText(summary.elapsedMs)}: ` +
+      paint('bold', `${countText(messagesPerSecond(summary))} messages/s`),
+  ]
+  for (const deadLetter of summary.deadLetters) {
+    lines.push(paint('yellow', `dead letter: ${deadLetter}`))
+  }
+  const more = counters.deadLettered - summary.deadLetters.length
+  if (summary.deadLetters.length > 0 && more > 0) {
+    lines.push(paint('yellow', `and ${plural(more, 'more', 'more')}`))
+  }
+  if (counters.stored === 0 && summary.resumable && summary.stoppedBy === undefined) {
+    lines.push(`nothing new: earlier runs have read the source to its end (${summary.dir})`)
+  }
+  if (summary.stoppedBy !== undefined) {
+    const next = summary.resumable ? '; the same command goes on from here' : ''
+    lines.push(paint('yellow', `stopped by ${summary.stoppedBy}${next}`))
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function messagesPerSecond({ counters, elapsedMs }: Summary): number {
+  return elapsedMs > 0 ? Math.round((1000 * endedOf(counters)) / elapsedMs) : 0
+}

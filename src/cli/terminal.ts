@@ -1,0 +1,26 @@
+import { styleText } from 'node:util'
+
+/** What is needed of a terminal to write on it; `process.stderr`, say. */
+export interface Terminal {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  write(text: string): unknown
+}
+
+export type Style = Parameters<typeof styleText>[0]
+
+/** Colours a text, or leaves it as it is. */
+export type Paint = (style: Style, text: string) => string
+
+export const plain: Paint = (_style, text) => text
+
+/** Colours on a terminal that can show them, unless `NO_COLOR` is set (no-color.org). */
+export function paintFor(
+  terminal: Terminal,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Paint {
+  const unwanted = environment['NO_COLOR'] !== undefined && environment['NO_COLOR'] !== ''
+  if (terminal.isTTY !== true || unwanted || environment['TERM'] === 'dumb') return plain
+  // Whether to colour is decided here, for this stream; Node would look at standard output.
+  return (style, text) => styleText(style, text, { validateStream: false })
+}
