@@ -110,6 +110,7 @@ export class Batcher {
     if (error === undefined) {
       const distinct = [...new Set(owners)]
       for (const value of out.values) this.#deliver({ value, owners: distinct })
+      for (const job of distinct) job.isFiltered = out.values.length === 0
     }
     for (const job of owners) {
       job.held -= 1

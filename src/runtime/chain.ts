@@ -5,8 +5,6 @@ import { kept } from './decoder.js'
 /** Where a chain puts what comes out of it. */
 export class Collector {
   values: unknown[] = []
-  /** Set when a filter let the message go. */
-  filtered = false
 }
 
 /** Runs a message through the operators; a promise only where one of them gave one. */
@@ -30,14 +28,16 @@ type Sync = Exclude<Operator, { kind: 'batch' }>
  * one directly. An operator may answer with a promise at any message; only that message waits.
  */
 export function compile(operators: readonly Sync[]): CompiledChain {
-  let next: Chain = (value, _context, out) => {
-    out.values.push(kept(value))
-  }
+  let next: Chain = putOut
   for (const operator of operators.toReversed()) next = step(operator, next)
   return {
     run: next,
     usesContext: operators.some((operator) => operator.apply.length > 1),
   }
+}
+
+function putOut(value: unknown, _context: MessageContext, out: Collector): void {
+  out.values.push(kept(value))
 }
 
 function step(operator: Sync, next: Chain): Chain {
@@ -86,7 +86,6 @@ function decide(
   next: Chain,
 ): void | Promise<void> {
   if (passes) return next(value, context, out)
-  out.filtered = true
 }
 
 /** One after another; from the first promise on, each waits for the one before it. */

@@ -25,7 +25,6 @@ export class Decoder {
     this.#unpackr = new Unpackr({
       ...structuresOf(handle),
       maxSharedStructures: sharedStructuresMax,
-      structures: [],
       // What lies in the ring is overwritten later: bytes inside a message must be its own.
       copyBuffers: true,
     } as never)

@@ -30,6 +30,8 @@ export class Job implements JobParts {
   end: JobEnd | undefined
   error: { readonly thrown: unknown } | undefined
   isDone = false
+  /** Nothing came out of it. */
+  isFiltered = false
   /** Values that a batch still holds; the job is done when they have gone on. */
   held = 0
   hasRun = false
@@ -96,7 +98,10 @@ export class Lane {
     this.#queue.push(job)
     if (job.key !== undefined) this.#behind.set(job.key, [])
     this.#running += 1
-    this.#watch(job, pending)
+    const ran = pending.then(() => {
+      job.isFiltered = out.values.length === 0
+    })
+    this.#watch(job, ran)
   }
 
   /** A message that the index has seen: it only keeps its place. */

@@ -46,11 +46,16 @@ export class Program {
   /** A job's way: its chain, and from there into the first batch. */
   runJob(message: unknown, context: MessageContext, job: Job): void | Promise<void> {
     const first = this.#batchers[0]
-    if (first === undefined) return this.run(message, context, job.out)
+    if (first === undefined) {
+      const pending = this.run(message, context, job.out)
+      if (isPromise(pending)) return pending.then(() => noteFiltered(job))
+      noteFiltered(job)
+      return
+    }
     const out = new Collector()
     const pending = this.run(message, context, out)
     const enter = (): void => {
-      job.out.filtered = out.filtered && out.values.length === 0
+      job.isFiltered = out.values.length === 0
       for (const value of out.values) first.add({ value, owners: [job] })
     }
     if (isPromise(pending)) return pending.then(enter)
@@ -70,6 +75,10 @@ export class Program {
     this.collector = new Collector()
     return own
   }
+}
+
+function noteFiltered(job: Job): void {
+  job.isFiltered = job.out.values.length === 0
 }
 
 /** Outputs of several messages are committed with the last of them. */

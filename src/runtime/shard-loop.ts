@@ -210,7 +210,6 @@ export class ShardLoop {
         ) {
           outcome = outcomes.late
         } else {
-          collector.filtered = false
           const pending = this.#program.run(
             message,
             this.#context(sequence, 1, place, kind, message),
@@ -220,8 +219,7 @@ export class ShardLoop {
             this.#moveToLane(sequence, at, mark, pending)
             return
           }
-          outcome =
-            collector.filtered && outputs.length === mark ? outcomes.filtered : outcomes.processed
+          outcome = outputs.length === mark ? outcomes.filtered : outcomes.processed
         }
       } catch (error) {
         outputs.length = mark
@@ -482,9 +480,8 @@ export class ShardLoop {
     } else if (job.end === 'late') {
       outcome = outcomes.late
     } else {
-      const { values, filtered } = job.out
-      outcome = filtered && values.length === 0 ? outcomes.filtered : outcomes.processed
-      for (const value of values) {
+      outcome = job.isFiltered ? outcomes.filtered : outcomes.processed
+      for (const value of job.out.values) {
         finished.outputs.push(value)
         finished.owners.push(sequence)
       }

@@ -51,7 +51,6 @@ export class Staging {
     this.#packr = new Packr({
       ...structuresOf(handle),
       maxSharedStructures: sharedStructuresMax,
-      structures: [],
     } as never)
     this.#register()
   }
