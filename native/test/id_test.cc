@@ -123,7 +123,7 @@ TEST(StringId, TellsApartStringsThatDifferInZerosOnly) {
 TEST(StringId, NoTwoOfManyIdsMeet) {
   std::mt19937_64 random(1);
   struct Hash {
-    std::size_t operator()(const Id& id) const { return mix(id, 42); }
+    std::size_t operator()(const Id& id) const { return mix(id); }
   };
   std::unordered_map<Id, std::string, Hash> seen;
   const auto expect_new = [&](const Id& id, const std::string& what) {
