@@ -32,7 +32,7 @@ export async function run(options: RunOptions): Promise<number> {
   const dir = dirOf(module, options)
   const stop = new StopSignals((code) => process.exit(code))
   const stream: Stream<unknown> = await open(module.url, openOptions(options, dir))
-  const before = stream.counters()
+  const before = stream.opened
   const startedMs = performance.now()
   let place = { offset: 0, size: 0 }
   const progress = new Progress(process.stderr, () => {

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { passing, Workspace } from './verbs.js'
+
+const runOptions =
+  '--source, --dir, --shards, --workers, --durability, --delivery, --waiting, --close-timeout, --json and --help'
+
+describe('a command line that is wrong', () => {
+  it.each<[string[], string]>([
+    [[], 'a command is missing; give run or inspect, or see semel --help'],
+    [['rnu'], 'there is no command "rnu"; give run or inspect, or see semel --help'],
+    [['--jsn'], 'there is no option --jsn; give run or inspect, or see semel --help'],
+    [
+      ['run'],
+      'semel run: MODULE is missing; give the path of a JavaScript module that exports a pipeline as default',
+    ],
+    [
+      ['run', 'm.mjs', '--sources', 'a'],
+      `semel run: there is no option --sources; there are ${runOptions}`,
+    ],
+    [['run', 'm.mjs', '-x'], `semel run: there is no option -x; there are ${runOptions}`],
+    [
+      ['run', 'm.mjs', 'a.csv'],
+      'semel run: "a.csv" is one argument too many; leave it away, or give it behind --source where it is a source',
+    ],
+    [
+      ['run', 'm.mjs', '--source', 'a', '--json', 'b'],
+      'semel run: "b" is one argument too many; leave it away, or give it behind --source where it is a source',
+    ],
+    [['run', 'm.mjs', '--dir'], 'semel run: --dir needs a value; give --dir DIR'],
+    [['run', 'm.mjs', '--dir', '--json'], 'semel run: --dir needs a value; give --dir DIR'],
+    [['run', 'm.mjs', '--dir='], 'semel run: --dir needs a value; give --dir DIR'],
+    [['run', 'm.mjs', '--dir', 'a', '--dir', 'b'], 'semel run: --dir is given twice; give it once'],
+    [['run', 'm.mjs', '--json=1'], 'semel run: --json takes no value; leave it away'],
+    [
+      ['run', 'm.mjs', '--shards', '0'],
+      '--shards: "0" is out of bounds; give a whole number, 1 or more',
+    ],
+    [
+      ['run', 'm.mjs', '--workers', '1.5'],
+      '--workers: "1.5" is out of bounds; give a whole number, 0 or more',
+    ],
+    [
+      ['run', 'm.mjs', '--durability', 'interval:0'],
+      '--durability: "interval:0" is unknown; choose memory, process, disk or interval:MS, such as interval:100',
+    ],
+    [
+      ['run', 'm.mjs', '--delivery', 'once'],
+      '--delivery: "once" is unknown; choose at-most-once, at-least-once or exactly-once',
+    ],
+    [
+      ['run', 'm.mjs', '--waiting', 'long'],
+      '--waiting: "long" is unknown; choose spin, balanced or park',
+    ],
+    [
+      ['run', 'm.mjs', '--close-timeout', 'soon'],
+      `--close-timeout: "soon" is not a duration; give milliseconds or a text such as '50ms', '10s' or '24h'`,
+    ],
+    [['inspect'], "semel inspect: DIR is missing; give a stream's directory"],
+    [['inspect', 'a', 'b'], 'semel inspect: "b" is one argument too many; leave it away'],
+    [
+      ['inspect', 'a', '--dir'],
+      'semel inspect: there is no option --dir; there are --json and --help',
+    ],
+  ])('semel %j says what and the remedy, and exits with 2', async (words, message) => {
+    const ended = await new Workspace().semel(...words)
+    expect(ended).toEqual({ code: 2, stdout: '', stderr: `semel: SEMEL_USAGE: ${message}\n` })
+  })
+
+  it('has nothing to read', async () => {
+    const workspace = new Workspace()
+    workspace.module('m.mjs', passing)
+    expect(await workspace.semel('run', 'm.mjs')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'semel: SEMEL_USAGE: m.mjs: there is nothing to read; give --source FILE, or export function source(files) from the module\n',
+    })
+  })
+})
+
+describe('help and version', () => {
+  it('go to standard output, and exit with 0', async () => {
+    const workspace = new Workspace()
+    const { version } = JSON.parse(
+      readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+    ) as { version: string }
+    expect(await workspace.semel('--version')).toEqual({
+      code: 0,
+      stdout: `${version}\n`,
+      stderr: '',
+    })
+    for (const words of [['--help'], ['-h'], ['run', '--help'], ['run', '-h'], ['inspect', '-h']]) {
+      const { code, stdout, stderr } = await workspace.semel(...words)
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toMatch(/^Usage: semel .*$/m)
+      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+    }
+  })
+
+  it('say of each option what it does, and whose counters those of run are', async () => {
+    const { stdout } = await new Workspace().semel('run', '--help')
+    for (const option of runOptions.split(/, | and /))
+      expect(stdout).toContain(`  ${option} `.trim())
+    expect(stdout).toContain('The counters at the end are those of this run')
+  })
+})
