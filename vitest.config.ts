@@ -12,6 +12,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    // What is built is imported by Node itself, as by a program: vite would drop a module's query.
+    server: { deps: { external: [/\/(?:dist|build)\//] } },
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,

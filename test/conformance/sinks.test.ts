@@ -1,0 +1,129 @@
+import fs, { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { file, fileSinkPath } from '../../src/connectors/file/sink.js'
+import { forEach } from '../../src/connectors/for-each/sink.js'
+import { memory } from '../../src/connectors/memory/sink.js'
+import type { SinkContext } from '../../src/core/sink.js'
+import { describeSink, type SinkFixture } from './sinks.js'
+
+/** The next `writeSync` takes half of its bytes, the one after it finds the disk full. */
+function failNextWrite(): void {
+  const real = fs.writeSync
+  let calls = 0
+  const failing = (
+    fd: number,
+    bytes: NodeJS.ArrayBufferView,
+    offset: number,
+    length: number,
+    place: number,
+  ): number => {
+    calls++
+    if (calls === 1) return real(fd, bytes, offset, Math.floor(length / 2), place)
+    fs.writeSync = real
+    syncBuiltinESMExports()
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+  }
+  fs.writeSync = failing as typeof fs.writeSync
+  syncBuiltinESMExports()
+}
+
+describeSink({
+  name: 'file',
+  kind: 'rewindable',
+  create(): SinkFixture {
+    const dir = mkdtempSync(join(tmpdir(), 'semel-sink-'))
+    const path = join(dir, 'made', 'on the way', 'out.ndjson')
+    return {
+      sink: file(path),
+      read(shard, shards) {
+        const at = fileSinkPath(path, shard, shards)
+        const lines = existsSync(at) ? readFileSync(at, 'utf8').split('\n') : ['']
+        return lines.slice(0, -1).map((line) => JSON.parse(line) as unknown)
+      },
+      tear: (shard, shards) => appendFileSync(fileSinkPath(path, shard, shards), '{"id":7,"te'),
+      failNextWrite,
+      refused: { output: undefined },
+      dispose: () => rmSync(dir, { recursive: true }),
+    }
+  },
+})
+
+describeSink({
+  name: 'memory',
+  kind: 'rewindable',
+  create(): SinkFixture {
+    const sink = memory()
+    return {
+      sink,
+      read: (shard) => [...sink.shard(shard)],
+      tear: { skip: 'an output in an array is there or not' },
+      failNextWrite: { skip: 'pushing to an array does not fail' },
+      refused: { skip: 'an array takes anything' },
+    }
+  },
+})
+
+const aFunction = {
+  tear: { skip: 'a function keeps nothing that could be torn' },
+  failNextWrite: { skip: 'a function fails for one output, not as a whole' },
+  refused: { output: { poison: true } },
+} as const
+
+function refusePoison(output: unknown): void {
+  if (output === aFunction.refused.output) throw new Error('poison')
+}
+
+for (const how of ['sync', 'async'] as const) {
+  describeSink({
+    name: `forEach, ${how}`,
+    kind: 'repeatable',
+    create(): SinkFixture {
+      const seen: unknown[][] = []
+      // One list a shard: the function itself is not told the shard.
+      const forShard = (shard: number) => {
+        const list = (seen[shard] ??= [])
+        const store = (output: unknown): void => {
+          refusePoison(output)
+          list.push(output)
+        }
+        return how === 'sync'
+          ? store
+          : async (output: unknown): Promise<void> => {
+              await new Promise(setImmediate)
+              store(output)
+            }
+      }
+      return {
+        sink: Object.freeze({
+          ...forEach(() => {}),
+          connect: (context: SinkContext) => forEach(forShard(context.shard)).connect(context),
+        }),
+        read: (shard) => seen[shard] ?? [],
+        ...aFunction,
+      }
+    },
+  })
+}
+
+describeSink({
+  name: 'forEach, idempotent',
+  kind: 'idempotent',
+  create(): SinkFixture {
+    const rows = new Map<number, unknown>()
+    const upsert = (output: unknown): void => {
+      refusePoison(output)
+      rows.set((output as { id: number }).id, output)
+    }
+    return {
+      sink: forEach(upsert, { idempotent: true }),
+      // One table for all shards: their ids lie ten apart in the suite.
+      read: (shard, shards) =>
+        [...rows]
+          .filter(([id]) => shards === 1 || Math.floor(id / 10) === shard)
+          .map(([, output]) => output),
+      ...aFunction,
+    }
+  },
+})
