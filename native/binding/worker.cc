@@ -229,6 +229,9 @@ Napi::Value next_parked(const Napi::CallbackInfo& info) {
   found.Set("dueMs", static_cast<double>(entry->due_us) / 1000);
   found.Set("timeMs", static_cast<double>(entry->time_us) / 1000);
   found.Set("type", static_cast<uint32_t>(entry->type));
+  if (entry->has_id) {
+    found.Set("id", std::to_string(entry->id.high) + ":" + std::to_string(entry->id.low));
+  }
   found.Set("history", entry->history);
   found.Set("payload", Napi::Buffer<uint8_t>::Copy(env, entry->payload.data(),
                                                    entry->payload.size()));

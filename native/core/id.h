@@ -42,10 +42,10 @@ Id siphash128(const HashKey& key, const void* bytes, uint64_t length);
 // A string's id, by the table above.
 Id string_id(const HashKey& key, const char* utf8, uint64_t length);
 
-// Spreads an id's bits over one word. The seed is secret, so that nobody can choose ids that all fall
-// into one place of the index. Index and filters take disjoint bits of the word.
-inline uint64_t mix(const Id& id, uint64_t seed) {
-  uint64_t h = (id.low ^ seed) ^ (id.high * 0x9E3779B97F4A7C15ull);
+// Spreads an id's bits over one word, the same everywhere and always: what a raw frame's key is turned
+// into a shard with. Not keyed: who chooses keys can choose their shard. The index has a keyed hash.
+inline uint64_t mix(const Id& id) {
+  uint64_t h = id.low ^ (id.high * 0x9E3779B97F4A7C15ull);
   h = (h ^ (h >> 32)) * 0xD6E8FEB86659FD93ull;
   h = (h ^ (h >> 32)) * 0xD6E8FEB86659FD93ull;
   return h ^ (h >> 32);

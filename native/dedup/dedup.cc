@@ -17,7 +17,7 @@ constexpr uint64_t kGenerationsMax = 16;
 constexpr uint64_t kSealedMax = 2 * kGenerationsMax + 4;
 // A sealed generation settles within 1/14 of a slice's ids.
 constexpr uint64_t kSettledPerInsert = 1;
-constexpr uint64_t kSettledPerAdvance = 512;  // groups: about 50 µs
+constexpr uint64_t kSettledPerAdvance = 512;  // groups: about 7,000 ids
 constexpr uint64_t kBytesPreallocatedPerId = 24;
 
 constexpr uint64_t slice_us(const DedupOptions& options) {

@@ -5,10 +5,10 @@
 // overflow count of Meta's F14: https://engineering.fb.com/2019/04/25/developer-tools/f14/). A probe
 // goes on only where that count is not 0, and a deletion just empties its slot: at this load nearly
 // every operation is one compare of 16 tags whose branches are predicted. (Linear probing with
-// deletion by shifting back was three times as slow: it mispredicts twice an id.)
+// deletion by shifting back took 28 ns for add and remove where this takes 19: it mispredicts.)
 //
 // Its size follows the number in flight, which the shard bounds; normally it stays in the nearest
-// caches. Growing rehashes everything at once: about 1 ms for 10^5 ids.
+// caches. Growing rehashes everything at once, which few enough ids allow.
 #pragma once
 
 #include <cstdint>

@@ -76,7 +76,8 @@ Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
   auto exists = storage.exists(path);
   if (!exists.is_ok()) return exists.status();
   if (!exists.value()) {
-    return Status{Code::format, directory + " holds no stream: " + path + " is missing"};
+    return Status{Code::format, directory + " holds no stream: " + path +
+                                    " is missing; give the directory that a stream was opened with"};
   }
   auto content = read_whole(storage, path);
   if (!content.is_ok()) return content.status();

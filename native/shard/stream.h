@@ -33,7 +33,7 @@ class Stream {
   const StreamClock& clock() const { return *clock_; }
   HashKey hash_key() const { return manifest_.hash_key; }
   uint32_t shard_of(const Id& key) const {
-    return static_cast<uint32_t>(mix(key, 0) % shards_.size());
+    return static_cast<uint32_t>(mix(key) % shards_.size());
   }
 
   // For messages with neither key nor id: one shard after another. Ingest thread.

@@ -77,6 +77,8 @@ export interface NativeParked {
   dueMs: number
   timeMs: number
   type: number
+  /** Equal for copies of one message; undefined without an id. */
+  id: string | undefined
   history: string
   payload: Buffer
 }

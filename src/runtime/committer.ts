@@ -1,10 +1,10 @@
 import { RejectedOutputs, type Position, type SinkConnection } from '../core/sink.js'
-import { toError } from '../core/errors.js'
+import { ClosedError, toError } from '../core/errors.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import { encodeDetails } from '../native/details.js'
 import { exponential } from '../reliability/backoff.js'
 import { isPromise } from './chain.js'
-import type { Finished } from './finished.js'
+import { ownersOf, type Finished, type Owners } from './finished.js'
 
 /** A sink that fails as a whole is tried again, for as long as it takes (I13). */
 const sinkBackoff = exponential('50ms', { max: '10s', jitter: 'full' })
@@ -18,10 +18,11 @@ export interface CommitterParts {
   readonly connection: SinkConnection<unknown>
   /** Whether outputs are flushed before their ack. */
   readonly flushes: boolean
-  /** A message's output was refused: what becomes of the message, told in `finished`. */
-  readonly refused: (sequence: number, error: Error, finished: Finished) => void
-  /** Which of these messages have to wait behind a refused one; they are parked in `finished`. */
-  readonly withdraw: (owners: readonly number[], finished: Finished) => Set<number>
+  /**
+   * Outputs of these messages were refused: what becomes of them, and of those that have to wait
+   * behind them, is told in `finished`, and their outputs go out of it.
+   */
+  readonly refused: (errors: ReadonlyMap<number, Error>, finished: Finished) => void
   /** The sink failed as a whole and will be tried again. */
   readonly sinkFailed: (error: Error, attempt: number, delayMs: number) => void
 }
@@ -33,6 +34,8 @@ export interface CommitterParts {
 export class Committer {
   readonly #parts: CommitterParts
   #through: number
+  #stopped = false
+  #endSleep: (() => void) | undefined
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
@@ -53,6 +56,12 @@ export class Committer {
     // So that a torn first batch can be told from what was there before.
     if (this.#parts.flushes) await connection.flush?.()
     await this.#acknowledge(0, undefined)
+  }
+
+  /** Nothing is tried again from now on. */
+  stop(): void {
+    this.#stopped = true
+    this.#endSleep?.()
   }
 
   commit(finished: Finished): void | Promise<void> {
@@ -95,7 +104,7 @@ export class Committer {
       } else {
         const delayMs = sinkBackoff.delayMs(attempt)
         this.#parts.sinkFailed(toError(failed), attempt, delayMs)
-        await sleep(delayMs)
+        await this.#sleep(delayMs)
       }
       if (finished.outputs.length === 0) break
       try {
@@ -110,16 +119,14 @@ export class Committer {
 
   /** What is written, what was refused, and what has to wait behind that, goes out of the batch. */
   #takeOut(finished: Finished, rejection: RejectedOutputs): void {
-    const refused = new Set<number>()
+    const errors = new Map<number, Error>()
     for (const [index, error] of rejection.rejected) {
-      const owner = finished.owners[index] as number
-      if (!refused.has(owner)) this.#parts.refused(owner, error, finished)
-      refused.add(owner)
+      for (const owner of ownersOf(finished.owners[index] as Owners)) {
+        if (!errors.has(owner)) errors.set(owner, error)
+      }
     }
-    finished.outputs = finished.outputs.slice(rejection.written)
-    finished.owners = finished.owners.slice(rejection.written)
-    finished.drop(refused)
-    finished.drop(this.#parts.withdraw(finished.owners, finished))
+    finished.dropFirst(rejection.written)
+    this.#parts.refused(errors, finished)
   }
 
   async #flushAndAcknowledge(finished: Finished): Promise<void> {
@@ -128,7 +135,7 @@ export class Committer {
   }
 
   async #acknowledge(count: number, details: Uint8Array | undefined): Promise<void> {
-    while (!this.#tryAcknowledge(count, details)) await sleep(ackRoomMs)
+    while (!this.#tryAcknowledge(count, details)) await this.#sleep(ackRoomMs)
   }
 
   #tryAcknowledge(count: number, details: Uint8Array | undefined): boolean {
@@ -146,10 +153,18 @@ export class Committer {
   #position(finished: Finished): Position {
     return { epoch: this.#parts.seat.epoch, through: this.#through + finished.count }
   }
-}
 
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms)
-  })
+  /** @throws ClosedError once `stop` has been called: what is not committed is left to the next opening */
+  async #sleep(ms: number): Promise<void> {
+    if (!this.#stopped) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms)
+        this.#endSleep = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    if (this.#stopped) throw new ClosedError()
+  }
 }

@@ -1,5 +1,8 @@
 import type { Detail } from '../native/details.js'
 
+/** Whose output it is: a sequence, or those of the batch that it was made of. */
+export type Owners = number | readonly number[]
+
 /**
  * Messages whose processing has ended, in the order in which they are committed: a run of those in
  * flight, and any that were parked before. Their outputs lie one after another.
@@ -8,18 +11,29 @@ export class Finished {
   /** In flight, from the first uncommitted sequence on. */
   count = 0
   outputs: unknown[] = []
-  /** Whose output it is, for each output: a sequence. */
-  owners: number[] = []
+  /** For each output. */
+  owners: Owners[] = []
   readonly details = new Map<number, Detail>()
 
   get isEmpty(): boolean {
     return this.count === 0 && this.details.size === 0
   }
 
-  /** Takes the outputs of some messages out. */
-  drop(owners: ReadonlySet<number>): void {
-    if (owners.size === 0) return
-    this.outputs = this.outputs.filter((_, index) => !owners.has(this.owners[index] as number))
-    this.owners = this.owners.filter((owner) => !owners.has(owner))
+  /** Takes the first outputs out: they are written. */
+  dropFirst(count: number): void {
+    this.outputs = this.outputs.slice(count)
+    this.owners = this.owners.slice(count)
   }
+
+  /** Takes out every output that one of these messages has a part in. */
+  drop(sequences: ReadonlySet<number>): void {
+    if (sequences.size === 0) return
+    const stays = this.owners.map((owners) => !ownersOf(owners).some((one) => sequences.has(one)))
+    this.outputs = this.outputs.filter((_, index) => stays[index])
+    this.owners = this.owners.filter((_, index) => stays[index])
+  }
+}
+
+export function ownersOf(owners: Owners): readonly number[] {
+  return typeof owners === 'number' ? [owners] : owners
 }

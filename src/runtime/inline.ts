@@ -11,6 +11,8 @@ export interface InlineParts {
   readonly durability: unknown
 }
 
+/** How soon a stalled shard looks again: nothing tells it that ids have aged out. */
+const stalledMs = 10
 /** Steps of a loop before the caller's event loop gets its turn. */
 const stepsMax = 64
 
@@ -32,6 +34,16 @@ export class Inline implements Runner {
   }
 
   async start(): Promise<void> {
+    try {
+      await this.#openShards()
+    } catch (error) {
+      await this.#end()
+      throw error
+    }
+    this.#schedule()
+  }
+
+  async #openShards(): Promise<void> {
     for (let shard = 0; shard < this.#parts.shardCount; shard++) {
       const { loop, close } = await openShard({
         ...this.#parts,
@@ -42,7 +54,6 @@ export class Inline implements Runner {
       this.#loops.push(loop)
       this.#closers.push(close)
     }
-    this.#schedule()
   }
 
   notify(): void {
@@ -62,9 +73,14 @@ export class Inline implements Runner {
       })
       await Promise.race([idle, force])
     }
+    await this.#end()
+  }
+
+  async #end(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
     clearImmediate(this.#scheduled)
+    for (const loop of this.#loops) loop.stop()
     for (const close of this.#closers) await close()
   }
 
@@ -107,7 +123,10 @@ export class Inline implements Runner {
 
   #planRetry(): void {
     clearTimeout(this.#timer)
-    const dueMs = Math.min(...this.#loops.map((loop) => loop.nextDueMs))
+    const dueMs = Math.min(
+      ...this.#loops.map((loop) => loop.nextDueMs),
+      this.#loops.some((loop) => loop.isStalled) ? Date.now() + stalledMs : Infinity,
+    )
     if (dueMs === Infinity) return
     this.#timer = setTimeout(() => this.#run(), Math.max(1, Math.min(dueMs - Date.now(), 1 << 30)))
   }

@@ -1,5 +1,6 @@
 import type { Key } from '../core/message.js'
 import { Collector, isPromise } from './chain.js'
+import type { Owners } from './finished.js'
 
 export interface JobParts {
   readonly sequence: number
@@ -27,6 +28,10 @@ export class Job implements JobParts {
   /** A parked message's next attempt: it has no slot any more. */
   readonly isRetry: boolean
   out = new Collector()
+  /** Of the outputs that a batch gave, for each: whose it is. */
+  readonly owners: Owners[] = []
+  /** Set where it shares an output with others. */
+  fate: Fate | undefined
   end: JobEnd | undefined
   error: { readonly thrown: unknown } | undefined
   isDone = false
@@ -47,6 +52,30 @@ export class Job implements JobParts {
     this.payload = parts.payload
     this.isRetry = isRetry
   }
+}
+
+/**
+ * Jobs that share outputs, directly or over others. An output is written for all of its messages or
+ * for none, so they are committed together, and fail together.
+ */
+class Fate {
+  readonly jobs = new Set<Job>()
+  /** The last sequence among them. */
+  last = 0
+
+  add(job: Job): void {
+    job.fate = this
+    this.jobs.add(job)
+    this.last = Math.max(this.last, job.sequence)
+  }
+}
+
+/** From now on these jobs end together. */
+export function bind(jobs: readonly Job[]): void {
+  const fates = new Set(jobs.flatMap(({ fate }) => (fate === undefined ? [] : [fate])))
+  const [fate = new Fate(), ...others] = [...fates].toSorted((a, b) => b.jobs.size - a.jobs.size)
+  for (const job of jobs) fate.add(job)
+  for (const other of others) for (const job of other.jobs) fate.add(job)
 }
 
 /**
@@ -119,13 +148,34 @@ export class Lane {
   takeDone(): Job[] {
     const done: Job[] = this.#retries.filter((job) => job.isDone)
     if (done.length > 0) this.#retries = this.#retries.filter((job) => !job.isDone)
-    let count = 0
-    while (count < this.#queue.length && (this.#queue[count] as Job).isDone) count += 1
+    const count = this.#doneTogether()
     if (count > 0) {
       for (let at = 0; at < count; at++) done.push(this.#queue[at] as Job)
       this.#queue = this.#queue.slice(count)
     }
     return done
+  }
+
+  /** How many of the first jobs have ended, with all of those that they are bound to. */
+  #doneTogether(): number {
+    let count = 0
+    let last = 0
+    for (const [at, job] of this.#queue.entries()) {
+      if (!job.isDone) break
+      last = Math.max(last, job.fate?.last ?? 0)
+      if (job.sequence >= last) count = at + 1
+    }
+    for (let at = 0; at < count; at++) {
+      const { error, fate } = this.#queue[at] as Job
+      if (error !== undefined && fate !== undefined) for (const job of fate.jobs) job.error ??= error
+    }
+    return count
+  }
+
+  /** Jobs that were taken out have their outcomes: behind those that failed, the next of their keys may run. */
+  settled(jobs: readonly Job[]): void {
+    for (const job of jobs) this.#passKey(job)
+    this.#start()
   }
 
   /** A job's last held value has gone on, or it failed there. */
@@ -193,7 +243,8 @@ export class Lane {
 
   #end(job: Job): void {
     job.isDone = true
-    this.#passKey(job)
+    // Behind a failure the next one has to know whether that is parked (see `settled`).
+    if (job.error === undefined) this.#passKey(job)
   }
 
   #passKey(job: Job): void {

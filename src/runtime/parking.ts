@@ -12,13 +12,15 @@ export interface ParkedMessage {
 }
 
 /**
- * The parked messages of a shard, a line for each key. The first in line is tried when it is due; the
- * others wait behind it, and so does every new message of that key (I6).
+ * The parked messages of a shard, a line for each key. They are tried from the front, when
+ * they are due, and a failure stops those behind it; every new message of that key joins the line (I6).
  */
 export class Parking {
   readonly #lines = new Map<Key, ParkedMessage[]>()
   /** Messages without a key, each a line of its own. */
   readonly #loose = new Map<number, ParkedMessage>()
+  /** Those of them that are being tried: they keep their places until they have an outcome. */
+  readonly #trying = new Set<number>()
   #size = 0
 
   get isEmpty(): boolean {
@@ -33,10 +35,11 @@ export class Parking {
     return key !== undefined && this.#lines.has(key)
   }
 
-  /** Whether an earlier message of the key is parked. */
+  /** Whether an earlier message of the key is parked, and not being tried. */
   isBlockedBefore(key: Key | undefined, sequence: number): boolean {
-    const head = key === undefined ? undefined : this.#lines.get(key)?.[0]
-    return head !== undefined && head.sequence < sequence
+    const line = key === undefined ? undefined : this.#lines.get(key)
+    const first = line?.find((message) => !this.#trying.has(message.sequence))
+    return first !== undefined && first.sequence < sequence
   }
 
   /** Parks a message; in its line it comes behind the earlier sequences. */
@@ -56,40 +59,59 @@ export class Parking {
     line.splice(at, 0, message)
   }
 
-  remove(message: ParkedMessage): void {
-    this.#size -= 1
-    if (message.key === undefined) {
-      this.#loose.delete(message.sequence)
-      return
-    }
-    const line = this.#lines.get(message.key)
-    if (line === undefined) return
-    line.splice(
-      line.findIndex(({ sequence }) => sequence === message.sequence),
-      1,
-    )
-    if (line.length === 0) this.#lines.delete(message.key)
+  /** It is being tried. */
+  begin(sequence: number): void {
+    this.#trying.add(sequence)
   }
 
-  /** The first in each line that is due, and committed as parked (sequence ≤ `through`). */
+  /** It was not tried after all, and waits in its place as before. */
+  putBack(sequence: number): void {
+    this.#trying.delete(sequence)
+  }
+
+  remove(sequence: number, key: Key | undefined): void {
+    this.#trying.delete(sequence)
+    if (key === undefined) {
+      if (this.#loose.delete(sequence)) this.#size -= 1
+      return
+    }
+    const line = this.#lines.get(key)
+    const at = line?.findIndex((message) => message.sequence === sequence) ?? -1
+    if (line === undefined || at < 0) return
+    this.#size -= 1
+    line.splice(at, 1)
+    if (line.length === 0) this.#lines.delete(key)
+  }
+
+  /**
+   * Those whose turn it is, in order: in each line from the front as far as they are due and committed
+   * as parked (sequence ≤ `through`).
+   */
   due(nowMs: number, through: number, most: number): ParkedMessage[] {
     const found: ParkedMessage[] = []
-    for (const head of this.#heads()) {
-      if (head.dueMs <= nowMs && head.sequence <= through) found.push(head)
-      if (found.length === most) break
+    for (const line of this.#everyLine()) {
+      for (const message of line) {
+        if (found.length === most) return found
+        if (this.#trying.has(message.sequence)) continue
+        if (message.dueMs > nowMs || message.sequence > through) break
+        found.push(message)
+      }
     }
-    return found.toSorted((a, b) => a.sequence - b.sequence)
+    return found
   }
 
   /** When the next one is due; Infinity where none is parked. */
   nextDueMs(): number {
     let next = Infinity
-    for (const head of this.#heads()) next = Math.min(next, head.dueMs)
+    for (const line of this.#everyLine()) {
+      const first = line.find((message) => !this.#trying.has(message.sequence))
+      if (first !== undefined) next = Math.min(next, first.dueMs)
+    }
     return next
   }
 
-  *#heads(): Iterable<ParkedMessage> {
-    for (const line of this.#lines.values()) yield line[0] as ParkedMessage
-    yield* this.#loose.values()
+  *#everyLine(): Iterable<readonly ParkedMessage[]> {
+    yield* this.#lines.values()
+    for (const message of this.#loose.values()) yield [message]
   }
 }

@@ -2,7 +2,7 @@ import type { MessageContext } from '../core/message.js'
 import type { Operator } from '../core/operator.js'
 import { Batcher, type Held } from './batcher.js'
 import { Collector, compile, isPromise, type Chain } from './chain.js'
-import type { Job } from './lane.js'
+import { bind, type Job } from './lane.js'
 
 type Stage = Exclude<Operator, { kind: 'batch' }>
 
@@ -85,4 +85,6 @@ function noteFiltered(job: Job): void {
 function putOut({ value, owners }: Held): void {
   const last = owners.reduce((a, b) => (b.sequence > a.sequence ? b : a))
   last.out.values.push(value)
+  last.owners.push(owners.map(({ sequence }) => sequence))
+  if (owners.length > 1) bind(owners)
 }

@@ -1,7 +1,7 @@
 import type { Key, MalformedRow, MessageContext } from '../core/message.js'
 import { toError } from '../core/errors.js'
 import type { SinkConnection } from '../core/sink.js'
-import { addon, type NativeSeat } from '../native/addon.js'
+import { addon, type NativeParked, type NativeSeat } from '../native/addon.js'
 import { actions, type Detail } from '../native/details.js'
 import {
   frameTypes,
@@ -19,7 +19,7 @@ import type { Graph } from '../pipeline/graph.js'
 import { Committer } from './committer.js'
 import { Decoder } from './decoder.js'
 import { afterFailure, deadLetter, settled, waitBehind } from './failures.js'
-import { Finished } from './finished.js'
+import { Finished, ownersOf } from './finished.js'
 import { Collector, isPromise } from './chain.js'
 import { Lane, type Job } from './lane.js'
 import { keyReader, lateReader, type KeyOf, type IsLate } from './readers.js'
@@ -76,6 +76,8 @@ export class ShardLoop {
   readonly #decoder: Decoder
   readonly #program: Program
   readonly #parking = new Parking()
+  /** Ids of parked messages that are being tried or committed: their copies wait for the outcome. */
+  readonly #retriedIds = new Map<string, number>()
   readonly #committer: Committer
   readonly #lane: Lane
   readonly #keyOf: KeyOf
@@ -107,8 +109,7 @@ export class ShardLoop {
       seat,
       connection,
       flushes,
-      refused: (sequence, error, finished) => this.#refused(sequence, error, finished),
-      withdraw: (owners, finished) => this.#withdraw(owners, finished),
+      refused: (errors, finished) => this.#refused(errors, finished),
       sinkFailed: (error, attempt, retryInMs) => {
         parts.tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs })
       },
@@ -133,6 +134,11 @@ export class ShardLoop {
     return this.#nextDueMs
   }
 
+  /** Whether it takes no messages although there may be some. */
+  get isStalled(): boolean {
+    return this.#stalled
+  }
+
   /**
    * Does what can be done now; whether there was anything.
    * @throws Error what ended the shard: a poisoned stream, a sink that is behind
@@ -150,6 +156,11 @@ export class ShardLoop {
   /** Lets half-filled batches go: no more messages are expected for now. */
   flushBatches(): void {
     if (this.#program.flush()) this.#parts.kick()
+  }
+
+  /** Nothing is committed from now on; what is in flight is left to the next opening. */
+  stop(): void {
+    this.#committer.stop()
   }
 
   #poll(): number {
@@ -223,7 +234,9 @@ export class ShardLoop {
         }
       } catch (error) {
         outputs.length = mark
-        outcome = this.#failed(sequence, 1, '', error, finished, () => this.#keyAt(at))
+        outcome = this.#failed(sequence, 1, '', error, finished, () =>
+          this.#tryKeyAt(at),
+        )
       }
       while (owners.length < outputs.length) owners.push(sequence)
       slots[at + slotOutcome] = outcome
@@ -242,7 +255,7 @@ export class ShardLoop {
     const type = kind & kindTypeMask
     if (type === frameTypes.malformed) return this.#malformed(sequence, at, finished)
     if (!this.#parking.isEmpty) {
-      const key = this.#keyAt(at)
+      const key = this.#tryKeyAt(at)
       if (this.#parking.isBlocked(key)) return this.#park(waitBehind(sequence), key, finished)
     }
     // Its first copy came before it and has ended: processed, filtered or dead-lettered.
@@ -286,36 +299,62 @@ export class ShardLoop {
     return outcomes.parked
   }
 
-  /** The sink refuses an output of a message that had been processed. */
-  #refused(sequence: number, error: Error, finished: Finished): void {
-    const inFlight = sequence > this.#committer.through
-    const at = (sequence & this.#mask) * slotWords
-    if (inFlight) {
-      this.#slots[at + slotOutcome] = this.#failed(sequence, 1, '', error, finished, () =>
-        this.#keyAt(at),
-      )
-      return
+  /** The sink refuses outputs of these messages; those that have to wait behind them go out as well. */
+  #refused(errors: ReadonlyMap<number, Error>, finished: Finished): void {
+    for (const [sequence, error] of errors) {
+      const { attempt, history, key } = this.#trace(sequence)
+      const outcome = this.#failed(sequence, attempt, history, error, finished, () => key)
+      this.#end(sequence, outcome)
     }
-    const { handle, shard, seat } = this.#parts
-    const entry = addon().nextParked(handle, shard, seat.attempt, sequence - 1)
-    if (entry === undefined) return
-    this.#failed(sequence, entry.attempts + 1, entry.history, error, finished, () =>
-      this.#keyOf(this.#decoder.of(entry.payload)),
-    )
+    this.#withdraw(finished, new Set(errors.keys()))
   }
 
-  /** Messages with outputs that must wait behind one that has been parked since: they park too. */
-  #withdraw(owners: readonly number[], finished: Finished): Set<number> {
-    const withdrawn = new Set<number>()
-    for (const sequence of new Set(owners)) {
-      if (sequence <= this.#committer.through) continue
-      const at = (sequence & this.#mask) * slotWords
-      const key = this.#tryKeyAt(at)
-      if (!this.#parking.isBlockedBefore(key, sequence)) continue
-      this.#slots[at + slotOutcome] = this.#park(waitBehind(sequence), key, finished)
-      withdrawn.add(sequence)
+  /**
+   * Takes the outputs of these messages out, and of those that wait because of them: later ones of
+   * their keys, and those that have a part in one of the outputs.
+   */
+  #withdraw(finished: Finished, out = new Set<number>()): void {
+    for (let grown = true; grown; ) {
+      grown = false
+      for (const owners of finished.owners) {
+        const all = ownersOf(owners)
+        if (!all.some((one) => out.has(one) || this.#isOvertaking(one))) continue
+        for (const sequence of all) {
+          if (out.has(sequence)) continue
+          out.add(sequence)
+          this.#end(sequence, this.#postpone(sequence, finished))
+          grown = true
+        }
+      }
     }
-    return withdrawn
+    finished.drop(out)
+  }
+
+  #isOvertaking(sequence: number): boolean {
+    if (this.#parking.isEmpty) return false
+    return this.#parking.isBlockedBefore(this.#trace(sequence).key, sequence)
+  }
+
+  /** A message that was processed has to be processed again, in its turn. */
+  #postpone(sequence: number, finished: Finished): OutcomeNumber {
+    if (this.#atMostOnce) return outcomes.dropped
+    const { attempt, history, key } = this.#trace(sequence)
+    return this.#park({ ...waitBehind(sequence), attempts: attempt - 1, history }, key, finished)
+  }
+
+  /** What is known of a message that has been processed and is not committed. */
+  #trace(sequence: number): { attempt: number; history: string; key: Key | undefined } {
+    if (sequence > this.#committer.through) {
+      return { attempt: 1, history: '', key: this.#tryKeyAt((sequence & this.#mask) * slotWords) }
+    }
+    const { attempts, history, payload } = this.#entry(sequence)
+    return { attempt: attempts + 1, history, key: this.#tryKeyOf(payload) }
+  }
+
+  /** The outcome of a message in flight goes into its slot; a parked one's is in the details. */
+  #end(sequence: number, outcome: OutcomeNumber): void {
+    if (sequence <= this.#committer.through) return
+    this.#slots[(sequence & this.#mask) * slotWords + slotOutcome] = outcome
   }
 
   // ---- parked messages ----
@@ -327,47 +366,62 @@ export class ShardLoop {
       const entry = addon().nextParked(handle, shard, seat.attempt, after)
       if (entry === undefined) break
       after = entry.sequence
-      let key: Key | undefined
-      try {
-        key = this.#keyOf(this.#decoder.of(entry.payload))
-      } catch {
-        // Without a key it holds up nothing but itself; its next attempt fails for the same reason.
-      }
-      this.#parking.add({ ...entry, key })
+      this.#parking.add({ ...entry, key: this.#tryKeyOf(entry.payload) })
     }
     this.#nextDueMs = this.#parking.nextDueMs()
+  }
+
+  #entry(sequence: number): NativeParked {
+    const { handle, shard, seat } = this.#parts
+    const entry = addon().nextParked(handle, shard, seat.attempt, sequence - 1)
+    if (entry?.sequence !== sequence) throw new Error(`message ${sequence} is not parked`)
+    return entry
   }
 
   #retryDue(): boolean {
     const due = this.#parking.due(Date.now(), this.#committer.through, retriesMax)
-    for (const message of due) this.#retry(message)
+    let begun = 0
+    for (const message of due) if (this.#retry(message)) begun += 1
     this.#nextDueMs = this.#parking.nextDueMs()
-    if (due.length === 0 && this.#nextDueMs <= Date.now()) {
-      // Parked in this very step: it is tried once that is committed.
+    if (begun === 0 && this.#nextDueMs <= Date.now()) {
+      // Parked in this very step, or a copy of one that is being tried: it waits for that commit.
       this.#nextDueMs = Date.now() + 1
     }
-    return due.length > 0
+    return begun > 0
   }
 
-  #retry(message: ParkedMessage): void {
+  /** Tries a parked message again; false where a copy of it must have its outcome first. */
+  #retry(message: ParkedMessage): boolean {
     const { handle, shard, seat } = this.#parts
-    const { sequence } = message
-    const entry = addon().nextParked(handle, shard, seat.attempt, sequence - 1)
-    this.#parking.remove(message)
-    if (entry === undefined || entry.sequence !== sequence) return
-    if (addon().isDuplicate(handle, shard, seat.attempt, sequence)) {
-      this.#finished.details.set(sequence, settled(sequence, outcomes.duplicate))
-      return
+    const { sequence, key } = message
+    const entry = this.#entry(sequence)
+    if (entry.id !== undefined) {
+      if (this.#retriedIds.has(entry.id)) return false
+      if (addon().isDuplicate(handle, shard, seat.attempt, sequence)) {
+        this.#parking.remove(sequence, key)
+        this.#finished.details.set(sequence, settled(sequence, outcomes.duplicate))
+        return true
+      }
+      this.#retriedIds.set(entry.id, sequence)
     }
+    this.#parking.begin(sequence)
     this.#lane.addRetry({
       sequence,
       attempt: entry.attempts + 1,
       history: entry.history,
-      key: message.key,
+      key,
       kind: entry.type,
       timeMs: entry.timeMs,
       payload: entry.payload,
     })
+    return true
+  }
+
+  /** Their outcomes are committed: copies of them may have theirs. */
+  #forgetRetried(sequences: Pick<ReadonlySet<number>, 'has'>): void {
+    for (const [id, sequence] of this.#retriedIds) {
+      if (sequences.has(sequence)) this.#retriedIds.delete(id)
+    }
   }
 
   // ---- the lane: messages side by side ----
@@ -424,7 +478,10 @@ export class ShardLoop {
       job.end = 'malformed'
       return
     }
-    if (inFlight && this.#parking.isBlocked(job.key)) {
+    const blocked = inFlight
+      ? this.#parking.isBlocked(job.key)
+      : this.#parking.isBlockedBefore(job.key, job.sequence)
+    if (blocked) {
       job.end = 'behind'
       return
     }
@@ -445,14 +502,28 @@ export class ShardLoop {
 
   /** Moves what has ended, in order, from the lane to the finished. */
   #promote(): void {
-    if (this.#lane.isEmpty) return
-    for (const job of this.#lane.takeDone()) this.#finish(job, this.#finished)
+    while (!this.#lane.isEmpty) {
+      const done = this.#lane.takeDone()
+      if (done.length === 0) return
+      for (const job of done) this.#finish(job, this.#finished)
+      this.#lane.settled(done)
+    }
   }
 
   #finish(job: Job, finished: Finished): void {
     const { sequence } = job
     const at = (sequence & this.#mask) * slotWords
     let outcome: OutcomeNumber
+    if (job.isRetry) {
+      if (job.end === 'behind') {
+        // It was not tried: the one in front of it failed meanwhile.
+        this.#parking.putBack(sequence)
+        this.#nextDueMs = 0
+        this.#forgetRetried(new Set([sequence]))
+        return
+      }
+      this.#parking.remove(sequence, job.key)
+    }
     if (job.error !== undefined) {
       outcome = this.#failed(
         sequence,
@@ -481,9 +552,9 @@ export class ShardLoop {
       outcome = outcomes.late
     } else {
       outcome = job.isFiltered ? outcomes.filtered : outcomes.processed
-      for (const value of job.out.values) {
+      for (const [index, value] of job.out.values.entries()) {
         finished.outputs.push(value)
-        finished.owners.push(sequence)
+        finished.owners.push(job.owners[index] ?? sequence)
       }
     }
     if (job.isRetry) {
@@ -504,12 +575,18 @@ export class ShardLoop {
     this.#finished = new Finished()
     this.#program.collector = new Collector()
     // A message that the sink refused while these were processed may have parked their key.
-    if (!this.#parking.isEmpty) finished.drop(this.#withdraw(finished.owners, finished))
+    if (!this.#parking.isEmpty) this.#withdraw(finished)
     const pending = this.#committer.commit(finished)
-    if (!isPromise(pending)) return true
+    if (!isPromise(pending)) {
+      this.#forgetRetried(finished.details)
+      return true
+    }
     this.#committing = true
     pending.then(
-      () => this.#committed(),
+      () => {
+        this.#forgetRetried(finished.details)
+        this.#committed()
+      },
       (error: unknown) => {
         this.#failure = toError(error)
         this.#committed()
@@ -534,9 +611,18 @@ export class ShardLoop {
     )
   }
 
+  /** Without a key a message holds up nothing but itself; its operators fail for the same reason. */
   #tryKeyAt(at: number): Key | undefined {
     try {
       return this.#keyAt(at)
+    } catch {
+      return undefined
+    }
+  }
+
+  #tryKeyOf(payload: Buffer): Key | undefined {
+    try {
+      return this.#keyOf(this.#decoder.of(payload))
     } catch {
       return undefined
     }

@@ -27,21 +27,24 @@ export async function openShard(
     epoch: seat.epoch,
     durability,
   })
-  const loop = new ShardLoop({
-    handle,
-    shard,
-    graph,
-    seat,
-    connection: connection as never,
-    flushes: durability === 'disk' || typeof durability === 'object',
-    tell,
-    kick,
-  })
-  await loop.begin()
-  return {
-    loop,
-    close: async () => {
-      await connection.close()
-    },
+  const close = async (): Promise<void> => {
+    await connection.close()
+  }
+  try {
+    const loop = new ShardLoop({
+      handle,
+      shard,
+      graph,
+      seat,
+      connection: connection as never,
+      flushes: durability === 'disk' || typeof durability === 'object',
+      tell,
+      kick,
+    })
+    await loop.begin()
+    return { loop, close }
+  } catch (error) {
+    await close()
+    throw error
   }
 }

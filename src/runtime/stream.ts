@@ -57,6 +57,8 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   readonly durability: Durability
   readonly shards: number
   readonly workers: number
+  /** What stood in the directory when it was opened, before anything of it was delivered again. */
+  readonly opened: Counters
   readonly #parts: StreamParts
   readonly #ingest: Ingest
   readonly #receipts: ReceiptDesk
@@ -64,6 +66,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   #ready: (() => void)[] = []
   #failure: SemelError | undefined
   #closing: Promise<void> | undefined
+  #last: ShardCounters[] | undefined
   /** Frames were left over: there was no room in some ring. */
   #framesWait = false
 
@@ -77,6 +80,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     this.durability = settings.durability
     this.shards = settings.shards
     this.workers = settings.workers
+    this.opened = this.counters()
     this.#receipts = new ReceiptDesk(handle, settings)
     this.#ingest = new Ingest(handle, graph, settings.shards, parts.payloadBytesMax, () => {
       this.#runner?.notify()
@@ -162,9 +166,9 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   /** Resolves when every stored message has its outcome, the parked ones too. */
   async drain(options: WaitOptions = {}): Promise<void> {
-    await this.ready()
     this.#runner?.flush()
-    await this.#until((counters) => counters.inFlight === 0 && counters.parked === 0, options)
+    const isDone = ({ inFlight, parked }: Counters): boolean => inFlight === 0 && parked === 0
+    await this.#until(() => this.#ingest.flush() && isDone(this.counters()), options)
   }
 
   /**
@@ -192,6 +196,8 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   }
 
   shardCounters(): ShardCounters[] {
+    // What stood at the end, once the stream is closed.
+    if (this.#last !== undefined) return this.#last
     return Array.from({ length: this.shards }, (_, shard) =>
       shardCounters(shard, addon().status(this.#parts.handle, shard)),
     )
@@ -251,11 +257,11 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   }
 
   async #until(
-    reached: (counters: Counters) => boolean,
+    reached: () => boolean,
     { signal, timeout = Infinity }: WaitOptions,
   ): Promise<void> {
     const deadline = performance.now() + timeout
-    while (!reached(this.counters())) {
+    while (!reached()) {
       if (this.#failure !== undefined) throw this.#failure
       signal?.throwIfAborted()
       if (performance.now() > deadline) {
@@ -268,7 +274,8 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
       await new Promise((resolve) => {
         setTimeout(resolve, pollMs)
       })
-      this.#runner?.notify()
+      // Also what has come into a batch since.
+      this.#runner?.flush()
     }
   }
 
@@ -289,7 +296,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
           })
         }
         this.#runner?.flush()
-        await this.#until((counters) => counters.inFlight === 0, {
+        await this.#until(() => this.counters().inFlight === 0, {
           timeout: Math.max(0, deadline - performance.now()),
         }).catch(() => {})
       }
@@ -300,6 +307,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
       ended.abort()
       this.#receipts.fail(this.#failure ?? new ClosedError())
       this.#releaseReady()
+      this.#last = this.shardCounters()
       addon().close(handle)
     }
   }

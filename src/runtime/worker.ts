@@ -68,11 +68,13 @@ async function run(task: WorkerTask): Promise<void> {
     task.events.postMessage({ kind: 'ready' })
     let turned = performance.now()
     for (;;) {
-      const told = Atomics.load(control, worker)
+      // Done once for each time that it is told, so that later batches fill again.
+      const told = Atomics.compareExchange(control, worker, controls.flush, controls.run)
       if (told !== controls.run) for (const loop of loops) loop.flushBatches()
       let busy = false
       for (const loop of loops) busy = loop.step() || busy
       const asynchronous = loops.some((loop) => loop.isWaiting)
+      const stalled = loops.some((loop) => loop.isStalled)
       if (busy) {
         if (!asynchronous && performance.now() - turned < turnMs) continue
         await turn()
@@ -80,7 +82,8 @@ async function run(task: WorkerTask): Promise<void> {
         continue
       }
       if (told === controls.stop && !asynchronous) return
-      if (asynchronous) {
+      if (asynchronous || stalled) {
+        // A stalled shard's ring is not empty: waiting for messages would not wait.
         await kicks.wait(waiting === 'spin' ? 0 : 1)
       } else {
         const dueMs = Math.min(...loops.map((loop) => loop.nextDueMs)) - Date.now()
