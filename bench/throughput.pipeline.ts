@@ -17,7 +17,7 @@ const delivery = (process.env['SEMEL_BENCH_DELIVERY'] ?? 'at-most-once') as Deli
 const raw = process.env['SEMEL_BENCH_MESSAGE'] === 'raw64'
 
 /** The window is short, so that a long run shows the index as it is in use and not as it fills. */
-const window = '5s'
+const window = '1s'
 const maxIds = 2 ** 27
 
 let sum = 0

@@ -30,6 +30,7 @@ const bench = new Bench({
   time: 0,
   warmup: true,
   warmupIterations: 1,
+  retainSamples: true,
   warmupTime: 0,
 })
 bench.add(settings.case, async () => {

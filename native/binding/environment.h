@@ -57,6 +57,8 @@ struct LocalStream {
   semel::binding::Intake intake;
   // Views that were made, one a shard: V8 wants one ArrayBuffer for one piece of memory.
   std::vector<Napi::ObjectReference> views;
+  // What keeps the stream's memory for them; each is deleted when its view goes.
+  std::vector<std::shared_ptr<StreamEntry>*> holders;
 
   Stream& stream() { return *entry->stream; }
 };

@@ -134,6 +134,19 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// The rings' memory goes with the stream, and not when the garbage collector comes upon their views.
+void release_views(napi_env env, LocalStream& local) {
+  for (Napi::ObjectReference& views : local.views) {
+    if (views.IsEmpty()) continue;
+    for (const char* name : {"ring", "slots"}) {
+      // Where a view can't be taken away, its memory stays as long as it does.
+      if (napi_detach_arraybuffer(env, views.Value().Get(name)) != napi_ok) return;
+    }
+  }
+  for (std::shared_ptr<StreamEntry>* holder : local.holders) holder->reset();
+  local.holders.clear();
+}
+
 // close(handle): idempotent for the library: a second call finds no stream.
 Napi::Value close(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -144,6 +157,7 @@ Napi::Value close(const Napi::CallbackInfo& info) {
   if (local == nullptr || !local->owner) return {};
   const Status status = local->stream().close();
   local->notice.Release();
+  release_views(env, *local);
   Registry::instance().remove(handle);
   Environment::of(env).remove(handle);
   if (!status.is_ok()) throw_status(env, status);
@@ -154,7 +168,7 @@ Napi::Value close(const Napi::CallbackInfo& info) {
 Napi::Value keep_alive(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = arguments.stream();
-  if (!arguments.ok()) return {};
+  if (!arguments.ok() || !local->owner) return {};
   if (info[1].ToBoolean().Value()) {
     local->notice.Ref(info.Env());
   } else {

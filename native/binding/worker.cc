@@ -9,9 +9,9 @@ namespace semel::binding {
 namespace {
 
 // A view of memory that the stream owns; the stream lives at least as long as the view.
-Napi::ArrayBuffer view_of(Napi::Env env, const std::shared_ptr<StreamEntry>& entry, void* memory,
-                          std::size_t bytes) {
-  auto* holder = new std::shared_ptr<StreamEntry>(entry);
+Napi::ArrayBuffer view_of(Napi::Env env, LocalStream& local, void* memory, std::size_t bytes) {
+  auto* holder = new std::shared_ptr<StreamEntry>(local.entry);
+  local.holders.push_back(holder);
   return Napi::ArrayBuffer::New(
       env, memory, bytes,
       [](Napi::Env, void*, std::shared_ptr<StreamEntry>* held) { delete held; }, holder);
@@ -45,8 +45,8 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
   if (views.IsEmpty()) {
     Napi::Object made = Napi::Object::New(env);
     const std::span<uint8_t> ring = shard.ring_memory();
-    made.Set("ring", view_of(env, local->entry, ring.data(), ring.size()));
-    made.Set("slots", view_of(env, local->entry, consumer.slots(),
+    made.Set("ring", view_of(env, *local, ring.data(), ring.size()));
+    made.Set("slots", view_of(env, *local, consumer.slots(),
                               consumer.capacity() * sizeof(Slot)));
     views = Napi::Persistent(made);
   }
@@ -126,6 +126,13 @@ bool read_details(std::span<const uint8_t> bytes, std::vector<Detail>* details) 
   return true;
 }
 
+// A sender that waits for room is woken once there is room for a good batch, or nothing left to do:
+// woken at every commit, it would fill the ring by a frame or two and sleep again.
+bool is_worth_a_notice(Shard& shard) {
+  const Ring& ring = shard.ring();
+  return ring.tail() - ring.released() < ring.capacity() / 4 * 3 || !shard.consumer().has_work();
+}
+
 // commit(handle, shard, attempt, count, sinkPlace, details?): false when the ack log has no room yet
 // and the same call is to be made again.
 Napi::Value commit(const Napi::CallbackInfo& info) {
@@ -158,7 +165,7 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
   const bool done = committed.value() == Committed::done;
   if (stream.options().durability == Durability::disk || !done) {
     stream.wake_syncer();
-  } else {
+  } else if (is_worth_a_notice(*shard)) {
     stream.give_notice();
   }
   return Napi::Boolean::New(info.Env(), done);

@@ -53,7 +53,7 @@ void ChunkPool::preallocate(uint64_t bytes) {
 }
 
 void ChunkPool::trim() {
-  if (free_.size() <= in_use_ / 4 || free_.size() + in_use_ <= kept_min_) return;
+  if (free_.size() <= in_use_ / 4 * 3 || free_.size() + in_use_ <= kept_min_) return;
   ::madvise(free_.back(), kChunkBytes, MADV_DONTNEED);
   cold_.push_back(free_.back());
   free_.pop_back();

@@ -32,7 +32,8 @@ class ChunkPool {
   void give(uint8_t* chunk);
   // Takes memory for `bytes` from the system now, page faults included, and keeps it.
   void preallocate(uint64_t bytes);
-  // Gives one chunk back to the system where more than a quarter as many are free as are in use.
+  // Gives one chunk back to the system where more than three quarters as many are free as are in use:
+  // a generation that is dropped frees half of that, which the next one takes again.
   void trim();
 
   bool is_starved() const { return is_starved_; }

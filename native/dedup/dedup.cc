@@ -38,7 +38,7 @@ Dedup::Dedup(const DedupOptions& options)
       slice_ids_max_(slice_ids(options)),
       hash_(options.seed),
       reservations_(hash_),
-      active_(std::make_unique<Generation>(pool_, hash_)) {
+      active_(std::make_unique<Generation>(pool_, hash_, 0)) {
   assert(options.window_us > 0);
   assert(options.generations >= 1 && options.generations <= kGenerationsMax);
   if (!active_->ids.exists()) {
@@ -216,7 +216,9 @@ void Dedup::end_insert() {
 }
 
 void Dedup::seal() {
-  auto next = std::make_unique<Generation>(pool_, hash_);
+  // A little more than the last slice had; but no more than may still come.
+  const uint64_t expected = std::min(active_->ids.size() * 9 / 8, options_.max_ids);
+  auto next = std::make_unique<Generation>(pool_, hash_, expected);
   // Without memory for another, the active one goes on: ids are remembered longer, never shorter.
   if (!next->ids.exists() || sealed_.size() == kSealedMax) return;
   next->first_us = next->newest_us = now_us_;

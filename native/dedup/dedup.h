@@ -38,8 +38,9 @@ struct DedupOptions {
   uint64_t max_ids = uint64_t{1} << 24;
   // Secret: who knows it can choose ids that make the index slow (never wrong).
   uint64_t seed = 0;
-  // Slices of the window, 1…16: more forget closer to the window's end and cost more to probe.
-  uint32_t generations = 4;
+  // Slices of the window, 1…16. More of them forget closer to the window's end, and each is one more
+  // filter to ask for every id: with 2, ids are held for 1.5 windows at most.
+  uint32_t generations = 2;
   // When max_ids is met before the window ends: forget the oldest ids rather than take no messages.
   bool shorten_window_when_full = false;
 };

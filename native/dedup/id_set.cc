@@ -19,8 +19,10 @@ constexpr uint64_t fitting(uint64_t ids) { return ids * 10 / (9 * kGroupSlots) +
 
 }  // namespace
 
-IdSet::IdSet(ChunkPool& pool, const IdHash& hash)
-    : pool_(&pool), hash_(hash), current_(pool, kFirstGroups) {
+IdSet::IdSet(ChunkPool& pool, const IdHash& hash, uint64_t ids_expected)
+    : pool_(&pool),
+      hash_(hash),
+      current_(pool, std::max(kFirstGroups, ids_expected * 64 / (54 * kGroupSlots) + 1)) {
   size_max_ = load_max(current_.slots());
 }
 
@@ -68,6 +70,15 @@ uint64_t IdSet::move(uint64_t groups) {
     older_ = Table();
     filter_ = nullptr;
   }
+  return to - from;
+}
+
+uint64_t IdSet::add_to(BloomFilter& filter, uint64_t from, uint64_t groups,
+                       bool* complete) const {
+  const auto add = [&](const Id& id) { *complete &= filter.add(hash_(id)); };
+  const uint64_t to = std::min(from + groups, current_.groups_total());
+  for (uint64_t group = from; group < to; ++group) current_.visit_group(group, add);
+  if (from == to) current_.visit_spill(add);
   return to - from;
 }
 

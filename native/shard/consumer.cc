@@ -122,7 +122,7 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
     dedup_->advance(now_us);
     if (!dedup_->has_room(max + in_flight())) return Polled{0, Stall::ids_full};
   }
-  if (compact_) return Polled{fill_compact(max), Stall::none};
+  if (compact_) return polled(fill_compact(max));
 
   // Control frames take their turn: each waits until all messages before it are committed.
   if (in_flight() == 0) {
@@ -159,7 +159,12 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
       }
     }
   }
-  return Polled{count, Stall::none};
+  return polled(count);
+}
+
+Polled Consumer::polled(uint32_t count) const {
+  const bool full = count == 0 && in_flight() > 0 && has_work();
+  return {count, full ? Stall::in_flight_full : Stall::none};
 }
 
 uint32_t Consumer::fill_compact(uint32_t max) {

@@ -34,6 +34,7 @@ enum class Stall : int32_t {
   none = 0,         // there may be messages or not
   parked_full = -1, // the space for parked messages is used up (I6)
   ids_full = -2,    // the index is full before the window ends (I4)
+  in_flight_full = -3,  // there are messages, but those in flight must be committed first
 };
 
 struct Polled {
@@ -140,6 +141,7 @@ class Consumer {
     return durable_position_ == nullptr ? ring_.tail()
                                         : durable_position_->load(std::memory_order_acquire);
   }
+  Polled polled(uint32_t count) const;
   uint32_t fill_compact(uint32_t max);
   uint32_t fill_full(uint32_t max);
   Status apply_control(const uint8_t* frame, uint64_t meta);

@@ -131,7 +131,7 @@ export interface Addon {
 
   /** Takes the shard over; what an earlier worker had in flight comes again. */
   attach(handle: number, shard: number): NativeSeat
-  /** How many slots were filled behind the last one, or a stall: -1 parked full, -2 ids full. */
+  /** How many slots were filled behind the last one, or one of `stalls`. */
   poll(handle: number, shard: number, attempt: number, max: number): number
   /** False: the ack log has no room yet; the same call is to be made again. */
   commit(

@@ -11,6 +11,9 @@ export const outcomes = {
 
 export type OutcomeNumber = (typeof outcomes)[keyof typeof outcomes]
 
+/** Why a poll brought no messages (native/shard/consumer.h). */
+export const stalls = { parked: -1, ids: -2, inFlight: -3 } as const
+
 /** What a frame holds (native/ring/frame.h). */
 export const frameTypes = { message: 0, retry: 1, malformed: 2 } as const
 

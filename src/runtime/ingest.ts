@@ -32,7 +32,7 @@ export class Ingest {
   /** Of raw frames, in bytes; 0 where the pipeline takes objects. */
   readonly frameSize: number
   readonly #frame: BufferFrame
-  /** Called when a batch is in the rings. */
+  /** Called when a batch is in the rings; asks for a notice where there was no room for all of it. */
   readonly #flushed: () => void
   #scheduled = false
   #round = 0
@@ -152,16 +152,21 @@ export class Ingest {
   flush(): boolean {
     const staging = this.#staging
     if (staging.isEmpty) return true
-    if (this.#failure !== undefined) return false
-    try {
-      if (staging.flush() === 0) return false
-    } catch (error) {
-      this.fail(error as SemelError)
-      return false
+    for (let hasAsked = false; ; hasAsked = true) {
+      if (this.#failure !== undefined) return false
+      let taken: number
+      try {
+        taken = staging.flush()
+      } catch (error) {
+        this.fail(error as SemelError)
+        return false
+      }
+      if (taken > 0) this.#noteTaken()
+      // Room that comes before the asking gives no notice: so it is tried again behind it.
+      if (taken === 0 && hasAsked) return false
+      this.#flushed()
+      if (staging.isEmpty) return true
     }
-    this.#noteTaken()
-    this.#flushed()
-    return staging.isEmpty
   }
 
   #hasRoom(): boolean {

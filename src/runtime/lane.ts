@@ -167,7 +167,8 @@ export class Lane {
     }
     for (let at = 0; at < count; at++) {
       const { error, fate } = this.#queue[at] as Job
-      if (error !== undefined && fate !== undefined) for (const job of fate.jobs) job.error ??= error
+      if (error !== undefined && fate !== undefined)
+        for (const job of fate.jobs) job.error ??= error
     }
     return count
   }

@@ -35,11 +35,17 @@ export class Parking {
     return key !== undefined && this.#lines.has(key)
   }
 
-  /** Whether an earlier message of the key is parked, and not being tried. */
+  /** Whether an earlier message of the key is parked. */
   isBlockedBefore(key: Key | undefined, sequence: number): boolean {
+    const first = key === undefined ? undefined : this.#lines.get(key)?.[0]
+    return first !== undefined && first.sequence < sequence
+  }
+
+  /** Whether the turn of a message that is being tried has come: no earlier one of its key waits. */
+  isItsTurn(key: Key | undefined, sequence: number): boolean {
     const line = key === undefined ? undefined : this.#lines.get(key)
     const first = line?.find((message) => !this.#trying.has(message.sequence))
-    return first !== undefined && first.sequence < sequence
+    return first === undefined || first.sequence > sequence
   }
 
   /** Parks a message; in its line it comes behind the earlier sequences. */

@@ -13,6 +13,7 @@ import {
   slotOutcome,
   slotPlace,
   slotWords,
+  stalls,
   type OutcomeNumber,
 } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
@@ -166,18 +167,23 @@ export class ShardLoop {
   #poll(): number {
     const { handle, shard, seat } = this.#parts
     const found = addon().poll(handle, shard, seat.attempt, pollMax)
+    if (found === stalls.inFlight) {
+      // They may be waiting for more of their batch, which can't come.
+      if (!this.#committing) this.flushBatches()
+      return 0
+    }
     if (found < 0) {
       if (!this.#stalled) {
         this.#stalled = true
-        this.#parts.tell({ kind: 'stalled', shard, reason: found === -1 ? 'parked' : 'ids' })
+        this.#parts.tell({
+          kind: 'stalled',
+          shard,
+          reason: found === stalls.parked ? 'parked' : 'ids',
+        })
       }
       return 0
     }
     this.#stalled = false
-    if (found === 0 && this.#polled - this.#committer.through >= seat.capacity - pollMax) {
-      // The messages in flight are waiting for more of their batch, and there is no room for more.
-      if (!this.#committing) this.flushBatches()
-    }
     this.#polled += found
     return found
   }
@@ -189,7 +195,7 @@ export class ShardLoop {
     }
     const slots = this.#slots
     const finished = this.#finished
-    const { outputs, owners } = finished
+    const { outputs } = finished
     const collector = this.#program.collector
     collector.values = outputs
     while (this.#processed < this.#polled) {
@@ -234,11 +240,9 @@ export class ShardLoop {
         }
       } catch (error) {
         outputs.length = mark
-        outcome = this.#failed(sequence, 1, '', error, finished, () =>
-          this.#tryKeyAt(at),
-        )
+        outcome = this.#failedAt(at, sequence, error, finished)
       }
-      while (owners.length < outputs.length) owners.push(sequence)
+      finished.own(sequence)
       slots[at + slotOutcome] = outcome
       this.#processed = sequence
       finished.count += 1
@@ -273,6 +277,11 @@ export class ShardLoop {
     finished.details.set(sequence, deadLetter(sequence, reason))
     this.#tellDeadLetter(sequence, reason)
     return outcomes.deadLettered
+  }
+
+  /** Out of the loop: a closure in it would cost every message an allocation. */
+  #failedAt(at: number, sequence: number, error: unknown, finished: Finished): OutcomeNumber {
+    return this.#failed(sequence, 1, '', error, finished, () => this.#tryKeyAt(at))
   }
 
   /** An attempt failed: the message is parked, a dead letter, or at most once gone. */
@@ -314,7 +323,7 @@ export class ShardLoop {
    * their keys, and those that have a part in one of the outputs.
    */
   #withdraw(finished: Finished, out = new Set<number>()): void {
-    for (let grown = true; grown; ) {
+    for (let grown = true; grown;) {
       grown = false
       for (const owners of finished.owners) {
         const all = ownersOf(owners)
@@ -480,7 +489,7 @@ export class ShardLoop {
     }
     const blocked = inFlight
       ? this.#parking.isBlocked(job.key)
-      : this.#parking.isBlockedBefore(job.key, job.sequence)
+      : !this.#parking.isItsTurn(job.key, job.sequence)
     if (blocked) {
       job.end = 'behind'
       return
@@ -554,7 +563,7 @@ export class ShardLoop {
       outcome = job.isFiltered ? outcomes.filtered : outcomes.processed
       for (const [index, value] of job.out.values.entries()) {
         finished.outputs.push(value)
-        finished.owners.push(job.owners[index] ?? sequence)
+        finished.own(job.owners[index] ?? sequence)
       }
     }
     if (job.isRetry) {

@@ -67,6 +67,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   #failure: SemelError | undefined
   #closing: Promise<void> | undefined
   #last: ShardCounters[] | undefined
+  #keepsAlive = false
   /** Frames were left over: there was no room in some ring. */
   #framesWait = false
 
@@ -124,6 +125,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
       if (this.#hasRoom()) return
       await new Promise<void>((resolve) => {
         this.#ready.push(resolve)
+        this.#keepAlive()
       })
     }
   }
@@ -135,7 +137,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
    * unknown then, and the same id may be sent again
    */
   async send(message: In, options: WaitOptions = {}): Promise<Receipt> {
-    return this.#receipts.wait(options, (taken, refused) => {
+    const receipt = this.#receipts.wait(options, (taken, refused) => {
       const attempt = (): void => {
         try {
           if (this.#ingest.pushNoted(message, taken, refused)) return
@@ -147,6 +149,9 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
       }
       attempt()
     })
+    if (options.signal === undefined && options.timeout === undefined) return receipt
+    // Who has given up waiting does not keep the process alive.
+    return receipt.finally(() => this.#keepAlive())
   }
 
   /** Sends all of a source, from where the directory's earlier runs have stored it. */
@@ -224,6 +229,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     this.#ingest.fail(error)
     this.#receipts.fail(error)
     this.#releaseReady()
+    this.#keepAlive()
     this.emit('failed', error)
   }
 
@@ -242,24 +248,27 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   /** Inline shards of a stream that syncs see a message only after its group: they need the notice. */
   #askForNotice(): void {
+    this.#keepAlive()
     if (this.#closing !== undefined && this.#ready.length === 0) return
     const { handle, settings } = this.#parts
     const inlineWaits = settings.workers === 0 && settings.durability !== 'memory'
-    if (
-      !inlineWaits &&
-      this.#ready.length === 0 &&
-      this.#receipts.isEmpty &&
-      this.#ingest.isEmpty
-    ) {
-      return
-    }
-    addon().wantNotice(handle)
+    if (inlineWaits || this.#isAwaited) addon().wantNotice(handle)
   }
 
-  async #until(
-    reached: () => boolean,
-    { signal, timeout = Infinity }: WaitOptions,
-  ): Promise<void> {
+  /** Whether somebody waits for a receipt or for room, or a message does. */
+  get #isAwaited(): boolean {
+    return this.#ready.length > 0 || !this.#receipts.isEmpty || !this.#ingest.isEmpty
+  }
+
+  /** The process does not end under those who wait for a notice; an idle stream alone lets it. */
+  #keepAlive(): void {
+    const on = this.#isAwaited && this.#failure === undefined
+    if (on === this.#keepsAlive || this.#last !== undefined) return
+    this.#keepsAlive = on
+    addon().keepAlive(this.#parts.handle, on)
+  }
+
+  async #until(reached: () => boolean, { signal, timeout = Infinity }: WaitOptions): Promise<void> {
     const deadline = performance.now() + timeout
     while (!reached()) {
       if (this.#failure !== undefined) throw this.#failure
