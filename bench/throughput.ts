@@ -16,7 +16,9 @@ const { settings, runs, messages, dir } = JSON.parse(process.argv[2] as string) 
   dir: string
 }
 
-const options: OpenOptions = { workers: 1, ring: '16MiB', waiting: 'balanced' }
+// What is on its way should fit the caches; at `disk` it must also cover what a group syncs meanwhile.
+const ring = settings.durability === 'disk' ? '16MiB' : '4MiB'
+const options: OpenOptions = { workers: 1, ring, waiting: 'balanced' }
 if (settings.durability !== 'memory') {
   options.dir = dir
   options.durability = settings.durability

@@ -93,6 +93,15 @@ class Arguments {
     return index;
   }
 
+  // A worker of `local`, by its number.
+  uint32_t worker(LocalStream* local) {
+    const uint32_t index = u32();
+    if (ok_ && index >= local->stream().options().workers) {
+      fail("the number of a worker");
+    }
+    return index;
+  }
+
   void fail(const char* expected) {
     if (!ok_) return;
     ok_ = false;

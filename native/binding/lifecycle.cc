@@ -15,18 +15,31 @@ class OptionReader {
   explicit OptionReader(const Napi::Object& object) : object_(object) {}
 
   std::string text(const char* name) {
-    const Napi::Value value = object_.Get(name);
+    const Napi::Value value = get(name);
     return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
   }
   uint64_t number(const char* name) {
-    const Napi::Value value = object_.Get(name);
+    const Napi::Value value = get(name);
     if (!value.IsNumber()) return 0;
     const double number = value.As<Napi::Number>().DoubleValue();
     return number > 0 ? static_cast<uint64_t>(number) : 0;
   }
-  bool flag(const char* name) { return object_.Get(name).ToBoolean().Value(); }
+  bool flag(const char* name) {
+    const Napi::Value value = get(name);
+    return value.IsBoolean() && value.As<Napi::Boolean>().Value();
+  }
 
  private:
+  // Empty where a getter throws; from then on always, since the exception is pending.
+  Napi::Value get(const char* name) const {
+    const napi_env env = object_.Env();
+    napi_value value = nullptr;
+    bool pending = true;
+    if (napi_is_exception_pending(env, &pending) != napi_ok || pending) return {};
+    if (napi_get_named_property(env, object_, name, &value) != napi_ok) return {};
+    return {env, value};
+  }
+
   const Napi::Object object_;
 };
 
@@ -89,6 +102,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     return {};
   }
   StreamOptions options = read_options(info[0].As<Napi::Object>());
+  if (env.IsExceptionPending()) return {};
   if (Status status = check(options); !status.is_ok()) {
     throw_status(env, status);
     return {};

@@ -176,16 +176,12 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
 Napi::Value wait(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = arguments.stream();
-  const uint32_t worker = arguments.u32();
+  const uint32_t worker = arguments.worker(local);
   const uint32_t spin_us = arguments.u32();
   const uint32_t park_us = arguments.u32();
   if (!arguments.ok()) return {};
   Stream& stream = local->stream();
   const uint32_t workers = stream.options().workers;
-  if (worker >= workers) {
-    arguments.fail("the number of a worker");
-    return {};
-  }
   const auto has_work = [&] {
     for (uint32_t i = worker; i < stream.shard_count(); i += workers) {
       if (stream.shard(i).consumer().has_work()) return true;
@@ -209,12 +205,8 @@ Napi::Value wait(const Napi::CallbackInfo& info) {
 Napi::Value wake(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = arguments.stream();
-  const uint32_t worker = arguments.u32();
+  const uint32_t worker = arguments.worker(local);
   if (!arguments.ok()) return {};
-  if (worker >= local->stream().options().workers) {
-    arguments.fail("the number of a worker");
-    return {};
-  }
   local->stream().doorbell(worker).ring();
   return {};
 }

@@ -217,7 +217,7 @@ void Dedup::end_insert() {
 
 void Dedup::seal() {
   // A little more than the last slice had; but no more than may still come.
-  const uint64_t expected = std::min(active_->ids.size() * 9 / 8, options_.max_ids);
+  const uint64_t expected = std::min(active_->ids.size() / 16 * 17, options_.max_ids);
   auto next = std::make_unique<Generation>(pool_, hash_, expected);
   // Without memory for another, the active one goes on: ids are remembered longer, never shorter.
   if (!next->ids.exists() || sealed_.size() == kSealedMax) return;

@@ -10,7 +10,7 @@
 // 3. Verdicts are exact: filters only save work (I4).
 // 4. Memory is bounded by max_ids (I11): the caller asks has_room() before it takes messages. An id
 //    costs 19…41 bytes while its generation fills and 21 once it is sealed. Memory that expired ids
-//    leave is kept for the next ones, up to a quarter of what is in use.
+//    leave is kept for the next ones, up to three quarters of what is in use.
 // 5. No call stalls for the size of the index: growing, building filters and giving memory back are
 //    done in steps, in proportion to the ids committed and the calls of advance().
 //

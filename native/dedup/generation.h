@@ -1,8 +1,8 @@
 // The ids that were seen within one slice of the window, dropped as a whole once the newest of them
 // is older than the window. The active generation takes ids, and begins with room for as many as the
-// slice before it had, so that at a steady rate no id is ever moved. A sealed one takes none and gets
-// a Bloom filter; where its table is half empty it is moved into one that just fits on the way. Until
-// the filter is complete its tags are probed directly.
+// slice before it had, so that at a steady rate it does not grow. A sealed one takes none, is moved
+// into a table that just fits and gets a Bloom filter. Until that is complete its tags are probed
+// directly.
 #pragma once
 
 #include <cstdint>
@@ -33,15 +33,6 @@ class Generation {
         if (stage_ == Stage::fitting && !ids.is_moving()) {
           stage_ = ids.is_filter_complete() ? Stage::filtered : Stage::unfiltered;
         }
-      } else if (stage_ == Stage::filtering) {
-        const uint64_t visited = ids.add_to(filter, filtered_groups_, groups, &is_filter_complete_);
-        filtered_groups_ += visited;
-        groups -= visited < groups ? visited : groups;
-        if (visited > 0) continue;
-        stage_ = is_filter_complete_ ? Stage::filtered : Stage::unfiltered;
-      } else if (ids.is_snug()) {
-        filter = BloomFilter(pool_, ids.size());
-        stage_ = filter.exists() ? Stage::filtering : Stage::unfiltered;
       } else {
         filter = BloomFilter(pool_, ids.size());
         stage_ = filter.exists() && ids.fit(&filter) ? Stage::fitting : Stage::unfiltered;
@@ -58,15 +49,12 @@ class Generation {
  private:
   enum class Stage : uint8_t {
     filling,     // active, or sealed and still moving into the table it had grown to
-    filtering,   // the filter is being built from the table as it is
     fitting,     // moving into a table that just fits, the filter being built on the way
     filtered,    // done
     unfiltered,  // done without: there was no memory for it
   };
   ChunkPool& pool_;
   Stage stage_ = Stage::filling;
-  uint64_t filtered_groups_ = 0;
-  bool is_filter_complete_ = true;
 };
 
 }  // namespace semel::dedup

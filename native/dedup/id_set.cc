@@ -73,15 +73,6 @@ uint64_t IdSet::move(uint64_t groups) {
   return to - from;
 }
 
-uint64_t IdSet::add_to(BloomFilter& filter, uint64_t from, uint64_t groups,
-                       bool* complete) const {
-  const auto add = [&](const Id& id) { *complete &= filter.add(hash_(id)); };
-  const uint64_t to = std::min(from + groups, current_.groups_total());
-  for (uint64_t group = from; group < to; ++group) current_.visit_group(group, add);
-  if (from == to) current_.visit_spill(add);
-  return to - from;
-}
-
 void IdSet::take(const Id& id) {
   const uint64_t hash = hash_(id);
   current_.insert(id, hash);

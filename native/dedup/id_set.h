@@ -52,12 +52,6 @@ class IdSet {
   // added to `filter`, which must outlive the movement. False: no memory, and nothing has changed.
   // Precondition: !is_moving().
   bool fit(BloomFilter* filter);
-  // Whether the table is full enough to be kept as it is.
-  bool is_snug() const { return !is_moving() && 2 * size_ >= current_.slots(); }
-  // Adds the ids of up to `groups` groups behind the first `from` to a filter; returns how many groups
-  // that were, 0 at the end, where the spilled ids are added too. Precondition: !is_moving().
-  uint64_t add_to(BloomFilter& filter, uint64_t from, uint64_t groups, bool* complete) const;
-
   bool is_moving() const { return older_.exists(); }
   // Moves on by about `groups` groups; returns how many it was.
   uint64_t move(uint64_t groups);

@@ -187,7 +187,7 @@ TEST_F(ManifestTest, RefusesEveryOtherLength) {
 TEST_F(ManifestTest, SaysThatADirectoryHoldsNoStream) {
   EXPECT_EQ(read().status().code(), Code::format);
   EXPECT_EQ(read().status().message(),
-            directory_ + " holds no stream: " + directory_ + "/stream is missing");
+            directory_ + " holds no stream: " + directory_ + "/stream is missing; give the directory that a stream was opened with");
 }
 
 TEST_F(ManifestTest, KeepsANameOfEightyBytesAndRefusesALongerOne) {
