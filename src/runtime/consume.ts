@@ -1,5 +1,6 @@
-import { SemelError, toError } from '../core/errors.js'
+import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
 import type { MalformedRow } from '../core/message.js'
+import { checkOptions, shown } from '../core/options.js'
 import type { Source, SourceBatch, SourceRow } from '../core/source.js'
 import { addon, type NativeRecovery } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
@@ -50,7 +51,9 @@ const textLengthMax = 65_536
  * stored already, and reading starts at the place that every shard has passed.
  */
 export async function consume(parts: ConsumeParts): Promise<Consumed> {
-  const { source, options, ingest, ready } = parts
+  const { options, ingest, ready } = parts
+  const source = checkSource(parts.source)
+  checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress'])
   const offsets = new SourceOffsets(parts, source)
   const signal = options.signal ?? new AbortController().signal
   const ends = new Map<string, { offset: number; size: number }>()
@@ -139,6 +142,16 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
     }
     return { rows, malformed, offset, size }
   }
+}
+
+function checkSource(source: unknown): Source<unknown> {
+  const { name, partitions, read } = (source ?? {}) as Partial<Source<unknown>>
+  if (typeof name === 'string' && Array.isArray(partitions) && typeof read === 'function') {
+    return source as Source<unknown>
+  }
+  throw new InvalidArgumentError(
+    `consume: ${shown(source)} is not a source; give one such as fileSource('in.ndjson') or iterable(…)`,
+  )
 }
 
 /** Errors of the stream, not of the row. */

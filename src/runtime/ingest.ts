@@ -8,7 +8,7 @@ import type { Graph } from '../pipeline/graph.js'
 import { describeIssues } from '../pipeline/schema.js'
 import { BufferFrame } from './frame.js'
 import { shardOf } from './keys.js'
-import { Staging, type Origin } from './staging.js'
+import { invalidId, Staging, type Origin } from './staging.js'
 
 /** Told of each message that the core has taken. */
 export type Taken = (shard: number, sequence: number) => void
@@ -103,6 +103,11 @@ export class Ingest {
   pushFrames(bytes: Uint8Array): number {
     const { deliver, keyBy } = this.#graph
     if (this.#failure !== undefined) throw this.#failure
+    if (!(bytes instanceof Uint8Array)) {
+      throw new InvalidArgumentError(
+        `pushFrames: ${shown(bytes)} is no memory of frames; give a Uint8Array`,
+      )
+    }
     if (this.frameSize === 0 || bytes.length % this.frameSize !== 0) {
       throw new InvalidArgumentError(
         this.frameSize === 0
@@ -184,6 +189,8 @@ export class Ingest {
   #stage(shard: number, message: unknown, origin?: Origin): void {
     const { deliver, accepts } = this.#graph
     const id = deliver.id === undefined ? undefined : this.#extract(deliver.id, message)
+    // Without one, it could not be told from its copies.
+    if (id === undefined && deliver.id !== undefined) throw invalidId(id)
     if (accepts.kind === 'frames') {
       this.#staging.putBytes(message as Uint8Array, frameTypes.message, shard, id, origin)
     } else {

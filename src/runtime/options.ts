@@ -1,4 +1,4 @@
-import type { Delivery, Durability } from '../core/delivery.js'
+import { deliveries, type Delivery, type Durability } from '../core/delivery.js'
 import { InvalidArgumentError } from '../core/errors.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import { sizeBytes, type Size } from '../core/sizes.js'
@@ -95,6 +95,11 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
     'groupPauseUs',
   ]) as OpenOptions
   const delivery = given.delivery ?? pipelineDelivery
+  if (!deliveries.includes(delivery)) {
+    throw new InvalidArgumentError(
+      `delivery: ${shown(delivery)} is unknown; choose 'at-most-once', 'at-least-once' or 'exactly-once'`,
+    )
+  }
   const durability = checkDurability(given.durability, delivery)
   const dir = given.dir ?? ''
   if (typeof dir !== 'string' || (dir === '' && durability !== 'memory')) {

@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr/pack'
-import { InvalidArgumentError, SemelError } from '../core/errors.js'
+import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
 import type { Id } from '../core/message.js'
 import { shown } from '../core/options.js'
 import { addon } from '../native/addon.js'
@@ -77,6 +77,12 @@ export class Staging {
     let packed: Buffer & { start?: number; end?: number }
     try {
       packed = packr.pack(message, reuseBuffer as never)
+    } catch (cause) {
+      if (cause instanceof SemelError) throw cause
+      throw new InvalidArgumentError(
+        `message: ${shown(message)} can't be encoded: ${toError(cause).message}; send plain data`,
+        { cause },
+      )
     } finally {
       // Behind the end: another user of msgpackr in this thread takes a buffer of its own.
       packr.useBuffer(this.#buffer)
@@ -207,7 +213,7 @@ export class Staging {
   }
 }
 
-function invalidId(id: unknown): SemelError {
+export function invalidId(id: unknown): SemelError {
   return new InvalidArgumentError(
     `id: ${shown(id)} is no id; return a string, a safe integer or a bigint of 64 bits`,
   )

@@ -10,12 +10,7 @@ import { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
 import { ReceiptDesk, type Receipt } from './receipts.js'
 import type { Runner, RunnerEvent } from './runner.js'
-
-export interface WaitOptions {
-  signal?: AbortSignal
-  /** In milliseconds. */
-  timeout?: number
-}
+import { checkWait, type WaitOptions } from './wait.js'
 
 /** A shard as it stands. */
 export interface ShardCounters extends Counters {
@@ -117,6 +112,8 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   /** Resolves when there is room. */
   async ready(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#closing !== undefined) throw new ClosedError()
     while (!this.#hasRoom()) {
       if (this.#failure !== undefined) throw this.#failure
       if (this.#closing !== undefined) throw new ClosedError()
@@ -137,6 +134,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
    * unknown then, and the same id may be sent again
    */
   async send(message: In, options: WaitOptions = {}): Promise<Receipt> {
+    checkWait(options, 'send')
     const receipt = this.#receipts.wait(options, (taken, refused) => {
       const attempt = (): void => {
         try {
@@ -171,9 +169,14 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   /** Resolves when every stored message has its outcome, the parked ones too. */
   async drain(options: WaitOptions = {}): Promise<void> {
+    checkWait(options, 'drain')
+    if (this.#closing !== undefined) throw new ClosedError()
     this.#runner?.flush()
-    const isDone = ({ inFlight, parked }: Counters): boolean => inFlight === 0 && parked === 0
-    await this.#until(() => this.#ingest.flush() && isDone(this.counters()), options)
+    await this.#until(() => {
+      if (!this.#ingest.flush()) return false
+      const { inFlight, parked } = this.counters()
+      return inFlight === 0 && parked === 0
+    }, options)
   }
 
   /**
@@ -182,8 +185,9 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
    * once: dropped).
    * @param options.timeout in milliseconds; default 10,000
    */
-  close(options: { timeout?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.timeout ?? closeTimeoutMs)
+  async close(options: { timeout?: number } = {}): Promise<void> {
+    const { timeout = closeTimeoutMs } = checkWait(options, 'close', ['timeout'])
+    this.#closing ??= this.#close(timeout)
     return this.#closing
   }
 

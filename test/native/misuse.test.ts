@@ -1,0 +1,329 @@
+import { describe, expect, test } from 'vitest'
+import { SemelError } from 'semel'
+import type { Addon, NativeOptions } from '../../src/native/addon.js'
+import { scratch, startScript } from '../runtime/verbs.js'
+
+// dist's own copy of the addon, so that errors are of the class that the library throws.
+const { addon } = (await import(new URL('../../dist/native/addon.js', import.meta.url).href)) as {
+  addon: () => Addon
+}
+const native = addon() as unknown as Record<string, (...given: unknown[]) => unknown>
+
+const usual = {
+  name: 'native',
+  directory: '',
+  shards: 2,
+  workers: 1,
+  delivery: 2,
+  durability: 1,
+  visibility: 0,
+  ringBytes: 65_536,
+  segmentBytes: 1_048_576,
+  intervalMs: 0,
+  groupPauseUs: 500,
+  dedup: true,
+  windowMs: 3_600_000,
+  maxIds: 1000,
+  shortenWindow: false,
+  parkedMax: 10,
+  inFlightMax: 16,
+}
+
+const options = (more: Record<string, unknown> = {}): NativeOptions =>
+  ({ ...usual, directory: scratch(), ...more }) as NativeOptions
+
+const open = (more?: Record<string, unknown>): number =>
+  addon().open(options(more), () => {}).handle
+
+/** Everything that is not what a function asks for. */
+const junk = [
+  undefined,
+  null,
+  -1,
+  1.5,
+  Number.NaN,
+  Infinity,
+  2 ** 32,
+  2 ** 53,
+  '0',
+  {},
+  [],
+  () => {},
+  Symbol('x'),
+  10n,
+  new Uint8Array(3),
+  new Uint16Array(8),
+  new DataView(new ArrayBuffer(8)),
+  new Proxy({}, {}),
+]
+
+/** Arguments that each function takes; a stand-in for a handle, and an attempt. */
+const handleOf = Symbol('handle')
+const attemptOf = Symbol('attempt')
+const shapes: Record<string, unknown[]> = {
+  keepAlive: [handleOf, true],
+  status: [handleOf, 0],
+  putFile: [handleOf, 'sources', new Uint8Array(4)],
+  getFile: [handleOf, 'sources'],
+  registerIntake: [handleOf, new Uint8Array(64), new Uint8Array(64)],
+  append: [handleOf, 0, 1],
+  appendFrames: [handleOf, new Uint8Array(64), 16, 0, 8],
+  appendOffset: [handleOf, 0, 1, 100],
+  durable: [handleOf, 0],
+  wantNotice: [handleOf],
+  room: [handleOf],
+  attach: [handleOf, 0],
+  poll: [handleOf, 0, attemptOf, 16],
+  commit: [handleOf, 0, attemptOf, 0, -1],
+  wait: [handleOf, 0, 0, 0],
+  wake: [handleOf, 0],
+  nextParked: [handleOf, 0, attemptOf, 0],
+  isDuplicate: [handleOf, 0, attemptOf, 1],
+}
+
+/** It returns something, or throws one of our errors: never anything else. */
+function survives(name: string, args: unknown[]): void {
+  try {
+    native[name]?.(...args)
+  } catch (error) {
+    expect(error, `${name}(${args.map(String).join(', ')})`).toBeInstanceOf(SemelError)
+    expect((error as SemelError).code).toMatch(/^SEMEL_[A-Z_]+$/)
+  }
+}
+
+describe('a native function', () => {
+  test('is known to this test', () => {
+    const others = ['version', 'setErrorClass', 'open', 'close', 'detach', 'inspect']
+    expect(
+      Object.keys(native)
+        .filter((name) => !others.includes(name))
+        .toSorted(),
+    ).toEqual(Object.keys(shapes).toSorted())
+  })
+
+  test.each(Object.keys(shapes))('%s survives any argument in any place, and goes on', (name) => {
+    const handle = open()
+    const { attempt } = addon().attach(handle, 0)
+    const staging = new Uint8Array(256)
+    addon().registerIntake(handle, staging, new Uint8Array(64))
+    const right = (shapes[name] as unknown[]).map((one) =>
+      one === handleOf ? handle : one === attemptOf ? attempt : one,
+    )
+    for (let place = 0; place < right.length; place++) {
+      for (const wrong of junk) survives(name, right.with(place, wrong))
+    }
+    for (let count = 0; count < right.length; count++) survives(name, right.slice(0, count))
+    expect(addon().status(handle, 0)).toMatchObject({ processed: 0, parked: 0 })
+    addon().close(handle)
+    expect(() => native[name]?.(...right)).toThrow(/the stream is closed; open it again/)
+  })
+
+  test.each([
+    ['status', [2]],
+    ['durable', [256]],
+    ['attach', [2]],
+    ['appendOffset', [7, 0, 0]],
+    ['wait', [1, 0, 0]],
+    ['wake', [4_294_967_295]],
+  ])('%s names the argument that is out of range', (name, rest) => {
+    const handle = open()
+    expect(() => native[name]?.(handle, ...rest)).toThrow(
+      expect.objectContaining({
+        code: 'SEMEL_INVALID_ARGUMENT',
+        message: expect.stringMatching(/^argument 2 must be the number of a (?:shard|worker)$/),
+      }),
+    )
+    addon().close(handle)
+  })
+
+  test('of a worker is void once another has taken over', () => {
+    const handle = open()
+    const { attempt } = addon().attach(handle, 0)
+    addon().attach(handle, 0)
+    const fenced = expect.objectContaining({ code: 'SEMEL_FENCED' })
+    expect(() => addon().poll(handle, 0, attempt, 1)).toThrow(fenced)
+    expect(() => addon().commit(handle, 0, attempt, 0, -1)).toThrow(fenced)
+    expect(() => addon().nextParked(handle, 0, attempt, 0)).toThrow(fenced)
+    expect(() => addon().isDuplicate(handle, 0, attempt, 1)).toThrow(fenced)
+    addon().close(handle)
+  })
+})
+
+describe('open', () => {
+  test.each(Object.keys(usual))('survives any %s', (name) => {
+    for (const wrong of junk) {
+      // It would be a directory, and made.
+      if (name === 'directory' && typeof wrong === 'string') continue
+      try {
+        addon().close(open({ [name]: wrong }))
+      } catch (error) {
+        expect(error).toBeInstanceOf(SemelError)
+      }
+    }
+  })
+
+  test('survives any argument', () => {
+    for (const wrong of junk) {
+      expect(() => native['open']?.(wrong, () => {})).toThrow(SemelError)
+      expect(() => native['open']?.(options(), typeof wrong === 'function' ? 1 : wrong)).toThrow(
+        SemelError,
+      )
+      survives('close', [wrong])
+      survives('detach', [wrong])
+      survives('inspect', [wrong])
+    }
+    survives('open', [])
+  })
+
+  test('passes on what a getter of the options throws', () => {
+    const throwing = {
+      ...options(),
+      get shards(): number {
+        throw new RangeError('no shards today')
+      },
+    }
+    expect(() => addon().open(throwing, () => {})).toThrow('no shards today')
+  })
+})
+
+describe('rows', () => {
+  const rowWords = 8
+
+  function rows(...fields: [word: number, value: number][]): {
+    handle: number
+    words: Uint32Array
+  } {
+    const handle = open()
+    const bytes = new ArrayBuffer(4 * rowWords * 4)
+    const words = new Uint32Array(bytes)
+    words.set([0, 8, 0, 1 << 8, 1, 0])
+    for (const [word, value] of fields) words[word] = value
+    addon().registerIntake(handle, new Uint8Array(64), new Uint8Array(bytes))
+    return { handle, words }
+  }
+
+  test.each<[string, [number, number][], string]>([
+    ['a payload behind the buffer', [[0, 60]], 'SEMEL_INVALID_ARGUMENT'],
+    [
+      'a payload that wraps around',
+      [
+        [0, 4_294_967_295],
+        [1, 4_294_967_295],
+      ],
+      'SEMEL_INVALID_ARGUMENT',
+    ],
+    ['a shard that there is not', [[2, 2]], 'SEMEL_INVALID_ARGUMENT'],
+    ['an unknown type', [[3, 99]], 'SEMEL_INVALID_ARGUMENT'],
+    ['an unknown form of id', [[3, 9 << 8]], 'SEMEL_INVALID_ARGUMENT'],
+    [
+      'a text id behind the buffer',
+      [
+        [3, 3 << 8],
+        [4, 60],
+        [5, 10],
+      ],
+      'SEMEL_INVALID_ARGUMENT',
+    ],
+  ])('with %s are refused', (_, fields, code) => {
+    const { handle } = rows(...fields)
+    expect(() => addon().append(handle, 0, 1)).toThrow(expect.objectContaining({ code }))
+    expect(addon().status(handle, 0).stored).toBe(0)
+    addon().close(handle)
+  })
+
+  test('behind those that are registered are refused', () => {
+    const { handle } = rows()
+    const refused = expect.objectContaining({ code: 'SEMEL_INVALID_ARGUMENT' })
+    expect(() => addon().append(handle, 0, 5)).toThrow(refused)
+    expect(() => addon().append(handle, 4, 1)).toThrow(refused)
+    expect(() => addon().append(handle, 4_294_967_295, 4_294_967_295)).toThrow(refused)
+    expect(addon().append(handle, 4, 0)).toBe(0)
+    expect(addon().append(handle, 0, 1)).toBe(1)
+    addon().close(handle)
+  })
+
+  test('that are not aligned are refused', () => {
+    const handle = open()
+    const unaligned = new Uint8Array(new ArrayBuffer(72), 1, 64)
+    expect(() => addon().registerIntake(handle, new Uint8Array(8), unaligned)).toThrow(/aligned/)
+    addon().close(handle)
+  })
+})
+
+function polled(): { handle: number; attempt: number; slots: Int32Array } {
+  const handle = open({ shards: 1 })
+  const seat = addon().attach(handle, 0)
+  expect(addon().appendFrames(handle, new Uint8Array(32).fill(1, 16), 16, 0, 99)).toBe(2)
+  expect(addon().poll(handle, 0, seat.attempt, 10)).toBe(2)
+  return { handle, attempt: seat.attempt, slots: new Int32Array(seat.slots) }
+}
+
+const detail = (sequence: number, action: number, outcome = 0, history = 0): Uint8Array => {
+  const bytes = Buffer.alloc(32)
+  bytes.writeDoubleLE(sequence, 0)
+  bytes.writeUInt32LE(action, 16)
+  bytes.writeUInt32LE(outcome, 24)
+  bytes.writeUInt32LE(history, 28)
+  return bytes
+}
+
+describe('a commit', () => {
+  test.each<[string, number, number, Uint8Array | undefined]>([
+    ['of more than is in flight', 3, 0, undefined],
+    ['of an outcome that there is not', 2, 99, undefined],
+    ['of a negative outcome', 2, -1, undefined],
+    ['of a parked message without its detail', 2, 5, undefined],
+    ['of a dead letter without its detail', 2, 4, undefined],
+    ['with a detail of nothing', 2, 0, detail(9, 1)],
+    ['with a detail that is cut', 2, 0, detail(1, 1).subarray(0, 20)],
+    ['with an unknown action', 2, 0, detail(1, 7)],
+    ['with an outcome that is none', 2, 0, detail(1, 3, 5)],
+    ['with a history behind its end', 2, 0, detail(1, 1, 0, 4_294_967_295)],
+    ['with a sequence that is no number', 2, 0, detail(Number.NaN, 1)],
+    ['with a sequence below all', 2, 0, detail(-5, 1)],
+    ['with a sequence beyond all', 2, 0, detail(1e300, 1)],
+    ['with a detail of a message that was processed', 2, 0, detail(1, 1)],
+    ['with the same detail twice', 1, 5, Buffer.concat([detail(1, 1), detail(1, 1)])],
+  ])('%s is refused and changes nothing', (_, count, outcome, details) => {
+    const { handle, attempt, slots } = polled()
+    for (const sequence of [1, 2]) slots[(sequence & 15) * 4 + 3] = outcome
+    expect(() => addon().commit(handle, 0, attempt, count, -1, details)).toThrow(
+      expect.objectContaining({ code: 'SEMEL_INVALID_ARGUMENT' }),
+    )
+    expect(addon().status(handle, 0)).toMatchObject({
+      stored: 2,
+      through: 0,
+      parked: 0,
+      processed: 0,
+    })
+    for (const sequence of [1, 2]) slots[(sequence & 15) * 4 + 3] = 0
+    expect(addon().commit(handle, 0, attempt, 2, -1)).toBe(true)
+    expect(addon().status(handle, 0)).toMatchObject({ through: 2, processed: 2 })
+    addon().close(handle)
+  })
+})
+
+test('views of a closed stream are empty, and harmless', () => {
+  const handle = open()
+  const seat = addon().attach(handle, 0)
+  const ring = new Uint8Array(seat.ring)
+  addon().close(handle)
+  expect(ring.length).toBe(0)
+  ring[0] = 1
+  expect(ring[0]).toBeUndefined()
+})
+
+test('the error class may be anything', async () => {
+  const { code, stderr } = await startScript(`
+    import { createRequire } from 'node:module'
+    const native = createRequire(${JSON.stringify(import.meta.url)})('../../build/Release/semel.node')
+    for (const odd of [undefined, 7, null, () => {}, function () { throw new Error('mine') }, class { constructor() { return 5 } }]) {
+      try { native.setErrorClass(odd) } catch {}
+      for (const act of [() => native.status(99, 0), () => native.poll(1, 1, 1, 1), () => native.open(1)]) {
+        let threw = false
+        try { act() } catch { threw = true }
+        if (!threw) throw new Error('nothing was thrown for ' + String(odd))
+      }
+    }`).ended
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+})
