@@ -84,7 +84,6 @@ const nativeBelow: Record<string, readonly string[]> = {
 
 /** Files that may be long, and why. */
 const long: Record<string, string> = {
-  'src/runtime/shard-loop.ts': 'the order of one shard: its steps share every field',
   'src/runtime/stream.ts': 'the face of the runtime, whose doc comments are its reference',
   'native/shard/consumer.cc': 'one commit, whose steps must be read together',
 }

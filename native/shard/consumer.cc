@@ -27,6 +27,13 @@ Counters to_counters(const uint64_t (&tallies)[kTallies]) {
   return {tallies[0], tallies[1], tallies[2], tallies[3], tallies[4], tallies[5]};
 }
 
+bool has_repeated(std::span<const Detail> details) {
+  std::vector<uint64_t> sequences;
+  for (const Detail& detail : details) sequences.push_back(detail.sequence);
+  std::sort(sequences.begin(), sequences.end());
+  return std::adjacent_find(sequences.begin(), sequences.end()) != sequences.end();
+}
+
 // Whether the end of a message makes its id seen. A duplicate's id is the other message's.
 constexpr bool marks_seen(Outcome outcome) {
   return outcome != Outcome::parked && outcome != Outcome::duplicate;
@@ -348,8 +355,9 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
       letters_.push_back({std::nullopt, retried});
     }
   }
-  if (told != 0) {
-    return Status{Code::invalid_argument, "a parked or dead-lettered message lacks its detail"};
+  if (told != 0 || has_repeated(details)) {
+    return Status{Code::invalid_argument,
+                  "each parked or dead-lettered message needs a detail, and one only"};
   }
 
   // 3. What the frames tell: newest time, source offsets, retried dead letters.

@@ -1,4 +1,4 @@
-import type { ShardEvent } from './shard-loop.js'
+import type { ShardEvent } from './shard-event.js'
 import type { SemelError } from '../core/errors.js'
 
 /** What a runner tells the stream. */

@@ -1,7 +1,8 @@
 import type { Durability } from '../core/delivery.js'
 import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
-import { ShardLoop, type ShardEvent } from './shard-loop.js'
+import type { ShardEvent } from './shard-event.js'
+import { ShardLoop } from './shard-loop.js'
 
 export interface ShardOpening {
   readonly handle: number

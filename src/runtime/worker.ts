@@ -4,7 +4,8 @@ import { addon } from '../native/addon.js'
 import { loadGraph } from './load.js'
 import type { Waiting } from './options.js'
 import { openShard } from './shard-open.js'
-import type { ShardEvent, ShardLoop } from './shard-loop.js'
+import type { ShardEvent } from './shard-event.js'
+import type { ShardLoop } from './shard-loop.js'
 
 /** What a worker is told when it starts; all of it can be cloned. */
 export interface WorkerTask {

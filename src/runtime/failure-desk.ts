@@ -1,0 +1,242 @@
+import { toError } from '../core/errors.js'
+import type { Key } from '../core/message.js'
+import { addon, type NativeParked, type NativeSeat } from '../native/addon.js'
+import { actions, type Detail } from '../native/details.js'
+import { outcomes, type OutcomeNumber } from '../native/slots.js'
+import type { Graph } from '../pipeline/graph.js'
+import { afterFailure, deadLetter, settled, waitBehind } from './failures.js'
+import { ownersOf, type Finished } from './finished.js'
+import type { JobParts } from './lane.js'
+import { Parking, type ParkedMessage } from './parking.js'
+import type { ShardEvent } from './shard-event.js'
+import type { SlotReader } from './slot-reader.js'
+
+/** Parked messages that are tried again in one step at most. */
+const retriesMax = 64
+
+export interface FailureDeskParts {
+  readonly handle: number
+  readonly shard: number
+  readonly graph: Graph
+  readonly seat: NativeSeat
+  readonly slots: SlotReader
+  /** The last committed sequence. */
+  readonly through: () => number
+  readonly tell: (event: ShardEvent) => void
+}
+
+/**
+ * What becomes of messages that could not be processed: parked for their next attempt, dead letters,
+ * or at most once gone. It keeps the parked ones in line by key, and gives those that are due.
+ */
+export class FailureDesk {
+  readonly #parts: FailureDeskParts
+  readonly #atMostOnce: boolean
+  readonly #parking = new Parking()
+  /** Ids of parked messages that are being tried or committed: their copies wait for the outcome. */
+  readonly #retriedIds = new Map<string, number>()
+  #nextDueMs: number
+
+  constructor(parts: FailureDeskParts) {
+    this.#parts = parts
+    this.#atMostOnce = parts.graph.deliver.delivery === 'at-most-once'
+    const { handle, shard, seat, slots } = parts
+    let after = 0
+    for (;;) {
+      const entry = addon().nextParked(handle, shard, seat.attempt, after)
+      if (entry === undefined) break
+      after = entry.sequence
+      this.#parking.add({ ...entry, key: slots.keyOf(entry.payload) })
+    }
+    this.#nextDueMs = this.#parking.nextDueMs()
+  }
+
+  /** Whether nothing is parked. */
+  get isEmpty(): boolean {
+    return this.#parking.isEmpty
+  }
+
+  /** When the next parked message is due; Infinity where none is. */
+  get nextDueMs(): number {
+    return this.#nextDueMs
+  }
+
+  isBlocked(key: Key | undefined): boolean {
+    return this.#parking.isBlocked(key)
+  }
+
+  /** Whether a parked message that is being tried again is still the first of its key. */
+  isItsTurn(key: Key | undefined, sequence: number): boolean {
+    return this.#parking.isItsTurn(key, sequence)
+  }
+
+  // ---- what becomes of a message ----
+
+  /** A row that its source could not read: no attempt can help it. */
+  malformed(sequence: number, at: number, finished: Finished): OutcomeNumber {
+    if (this.#atMostOnce) return outcomes.dropped
+    const row = this.#parts.slots.malformedRow(at)
+    const reason = `line ${row.line}: ${row.reason}`
+    finished.details.set(sequence, deadLetter(sequence, reason))
+    this.#tellDeadLetter(sequence, reason)
+    return outcomes.deadLettered
+  }
+
+  /** An attempt failed. */
+  failed(
+    sequence: number,
+    attempt: number,
+    history: string,
+    error: unknown,
+    key: Key | undefined,
+    finished: Finished,
+  ): OutcomeNumber {
+    if (this.#atMostOnce) return outcomes.dropped
+    const detail = afterFailure(sequence, attempt, history, error, this.#parts.graph.retry)
+    if (detail.action === actions.park) return this.#park(detail, key, finished)
+    finished.details.set(sequence, detail)
+    this.#tellDeadLetter(sequence, toError(error).message)
+    return outcomes.deadLettered
+  }
+
+  /** An earlier message of its key is parked. */
+  behind(sequence: number, key: Key | undefined, finished: Finished): OutcomeNumber {
+    return this.#park(waitBehind(sequence), key, finished)
+  }
+
+  /** The sink refuses outputs of these messages; those that have to wait behind them go out as well. */
+  refused(errors: ReadonlyMap<number, Error>, finished: Finished): void {
+    for (const [sequence, error] of errors) {
+      const { attempt, history, key } = this.#trace(sequence)
+      this.#end(sequence, this.failed(sequence, attempt, history, error, key, finished))
+    }
+    this.withdraw(finished, new Set(errors.keys()))
+  }
+
+  /**
+   * Takes the outputs of these messages out, and of those that wait because of them: later ones of
+   * their keys, and those that have a part in one of the outputs.
+   */
+  withdraw(finished: Finished, out = new Set<number>()): void {
+    for (let grown = true; grown;) {
+      grown = false
+      for (const owners of finished.owners) {
+        const all = ownersOf(owners)
+        if (!all.some((one) => out.has(one) || this.#isOvertaking(one))) continue
+        for (const sequence of all) {
+          if (out.has(sequence)) continue
+          out.add(sequence)
+          this.#end(sequence, this.#postpone(sequence, finished))
+          grown = true
+        }
+      }
+    }
+    finished.drop(out)
+  }
+
+  // ---- parked messages that are tried again ----
+
+  /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
+  retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
+    const due = this.#parking.due(Date.now(), this.#parts.through(), retriesMax)
+    let begun = 0
+    for (const message of due) if (this.#begin(message, finished, retry)) begun += 1
+    this.#nextDueMs = this.#parking.nextDueMs()
+    if (begun === 0 && this.#nextDueMs <= Date.now()) {
+      // Parked in this very step, or a copy of one that is being tried: it waits for that commit.
+      this.#nextDueMs = Date.now() + 1
+    }
+    return begun > 0
+  }
+
+  /** It was not tried after all: the one in front of it failed meanwhile. */
+  putBack(sequence: number): void {
+    this.#parking.putBack(sequence)
+    this.#nextDueMs = 0
+    this.committed(new Set([sequence]))
+  }
+
+  /** A retry has ended; where it failed, it is parked anew. */
+  retried(sequence: number, key: Key | undefined): void {
+    this.#parking.remove(sequence, key)
+  }
+
+  /** The outcomes of these are committed: copies of them may have theirs. */
+  committed(sequences: Pick<ReadonlySet<number>, 'has'>): void {
+    for (const [id, sequence] of this.#retriedIds) {
+      if (sequences.has(sequence)) this.#retriedIds.delete(id)
+    }
+  }
+
+  #begin(message: ParkedMessage, finished: Finished, retry: (parts: JobParts) => void): boolean {
+    const { handle, shard, seat } = this.#parts
+    const { sequence, key } = message
+    const entry = this.#entry(sequence)
+    if (entry.id !== undefined) {
+      if (this.#retriedIds.has(entry.id)) return false
+      if (addon().isDuplicate(handle, shard, seat.attempt, sequence)) {
+        this.#parking.remove(sequence, key)
+        finished.details.set(sequence, settled(sequence, outcomes.duplicate))
+        return true
+      }
+      this.#retriedIds.set(entry.id, sequence)
+    }
+    this.#parking.begin(sequence)
+    retry({
+      sequence,
+      attempt: entry.attempts + 1,
+      history: entry.history,
+      key,
+      kind: entry.type,
+      timeMs: entry.timeMs,
+      payload: entry.payload,
+    })
+    return true
+  }
+
+  #park(detail: Detail, key: Key | undefined, finished: Finished): OutcomeNumber {
+    finished.details.set(detail.sequence, detail)
+    this.#parking.add({ ...detail, key })
+    this.#nextDueMs = Math.min(this.#nextDueMs, detail.dueMs)
+    return outcomes.parked
+  }
+
+  #isOvertaking(sequence: number): boolean {
+    if (this.#parking.isEmpty) return false
+    return this.#parking.isBlockedBefore(this.#trace(sequence).key, sequence)
+  }
+
+  /** A message that was processed has to be processed again, in its turn. */
+  #postpone(sequence: number, finished: Finished): OutcomeNumber {
+    if (this.#atMostOnce) return outcomes.dropped
+    const { attempt, history, key } = this.#trace(sequence)
+    return this.#park({ ...waitBehind(sequence), attempts: attempt - 1, history }, key, finished)
+  }
+
+  /** What is known of a message that has been processed and is not committed. */
+  #trace(sequence: number): { attempt: number; history: string; key: Key | undefined } {
+    const { slots, through } = this.#parts
+    if (sequence > through()) {
+      return { attempt: 1, history: '', key: slots.keyAt(slots.slotOf(sequence)) }
+    }
+    const { attempts, history, payload } = this.#entry(sequence)
+    return { attempt: attempts + 1, history, key: slots.keyOf(payload) }
+  }
+
+  #entry(sequence: number): NativeParked {
+    const { handle, shard, seat } = this.#parts
+    const entry = addon().nextParked(handle, shard, seat.attempt, sequence - 1)
+    if (entry?.sequence !== sequence) throw new Error(`message ${sequence} is not parked`)
+    return entry
+  }
+
+  /** The outcome of a message in flight goes into its slot; a parked one's is in the details. */
+  #end(sequence: number, outcome: OutcomeNumber): void {
+    const { slots, through } = this.#parts
+    if (sequence > through()) slots.setOutcome(slots.slotOf(sequence), outcome)
+  }
+
+  #tellDeadLetter(sequence: number, error: string): void {
+    this.#parts.tell({ kind: 'dead-letter', shard: this.#parts.shard, sequence, error })
+  }
+}
