@@ -31,6 +31,12 @@ export async function open<In>(
     )
   }
 
+  if (graph.sink.kind === 'transactional' && settings.delivery === 'exactly-once') {
+    throw new InvalidArgumentError(
+      `open: the sink ${graph.sink.name} is transactional, and this version can't ask such a sink for its position after a crash yet; use a rewindable or an idempotent sink, or at-least-once`,
+    )
+  }
+
   const stream: { opened?: Stream<In> } = {}
   const { handle, payloadBytesMax, shards } = addon().open(nativeOptions(graph, settings), () =>
     stream.opened?.noticed(),

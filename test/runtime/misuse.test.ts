@@ -13,6 +13,7 @@ import {
   SemelError,
   type Definition,
   type OpenOptions,
+  type Sink,
   type Stream,
 } from 'semel'
 import { describe, expect, test } from 'vitest'
@@ -163,6 +164,23 @@ describe('open', () => {
     ['a module of a package that is missing', 'node:nothing', 'SEMEL_MODULE', /node:nothing/],
   ])('refuses %s', async (_, given, code, named) => {
     expectError(await refusal(loosely(given, { workers: 0 })), code, named)
+  })
+
+  test('exactly-once refuses a transactional sink, whose position it could not ask for', async () => {
+    const sink: Sink<unknown, 'transactional'> = {
+      name: 'ledger',
+      kind: 'transactional',
+      connect: () => ({ write: () => {}, close: () => {} }),
+    }
+    const ledger = pipeline('ledger')
+      .accepts<Order>()
+      .deliver('exactly-once', { id: (one) => one.id, window: '1h' })
+      .to(sink)
+    expectError(
+      await refusal(open(ledger, kept(scratch()))),
+      'SEMEL_INVALID_ARGUMENT',
+      /the sink ledger is transactional.*use a rewindable or an idempotent sink/,
+    )
   })
 
   test('refuses a definition for worker threads', async () => {
