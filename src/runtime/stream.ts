@@ -19,6 +19,8 @@ export interface ShardCounters extends Counters {
   readonly durable: number
   /** Ids in the dedup index, and the memory that it takes. */
   readonly ids: number
+  /** How far back ids are known for certain: less than the window where it had to be shortened. */
+  readonly windowMs: number
   readonly indexBytes: number
 }
 
@@ -355,6 +357,7 @@ function shardCounters(shard: number, status: NativeStatus): ShardCounters {
     through: status.through,
     durable: status.durable,
     ids: status.ids,
+    windowMs: status.windowMs,
     indexBytes: status.indexBytes,
   }
 }
