@@ -34,6 +34,8 @@ export { memorySource } from './connectors/memory/source.js'
 export type { MemorySourceOptions } from './connectors/memory/source.js'
 
 export type { Consumed, ConsumeOptions, ConsumeProgress } from './runtime/consume.js'
+export type { DeadLetter, DeadLetters } from './runtime/dead-letters.js'
+export type { FailedAttempt } from './runtime/failures.js'
 export { inspectDirectory } from './runtime/inspect.js'
 export type { DirectoryReport, ShardReport } from './runtime/inspect.js'
 export { open } from './runtime/open.js'

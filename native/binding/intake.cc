@@ -221,6 +221,86 @@ Napi::Value append_offset(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), fits);
 }
 
+// deadLetters(handle, shard, after, max): the open ones behind that number, oldest first. It copies.
+Napi::Value dead_letters(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
+  const double after = arguments.number();
+  const uint32_t max = arguments.u32();
+  if (!arguments.ok()) return {};
+  const DeadLetters* letters = local->stream().shard(index).dead_letters();
+  Napi::Array found = Napi::Array::New(env);
+  if (letters == nullptr || max == 0) return found;
+  const Status status = letters->visit_open([&](const DeadLetter& letter) {
+    if (static_cast<double>(letter.number) <= after) return true;
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("number", static_cast<double>(letter.number));
+    entry.Set("sequence", static_cast<double>(letter.sequence));
+    entry.Set("timeMs", static_cast<double>(letter.time_us) / 1000);
+    entry.Set("attempts", letter.attempts);
+    entry.Set("type", static_cast<uint32_t>(letter.type));
+    entry.Set("history", letter.history);
+    entry.Set("payload", Napi::Buffer<uint8_t>::Copy(env, letter.payload.data(),
+                                                     letter.payload.size()));
+    found.Set(found.Length(), entry);
+    return found.Length() < max;
+  });
+  if (!status.is_ok()) {
+    throw_status(env, status);
+    return {};
+  }
+  return found;
+}
+
+// endDeadLetter(handle, shard, number, retry): sends its message again, or drops it; false when the
+// ring is full. Both go through the ring, so that the worker does them in turn and the ack log with
+// them. The number is the frame's id: a second try of the same letter is a duplicate.
+Napi::Value end_dead_letter(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
+  const double number = arguments.number();
+  if (!arguments.ok()) return {};
+  const bool retry = info[3].ToBoolean().Value();
+  Shard& shard = local->stream().shard(index);
+  const auto wanted = static_cast<uint64_t>(number > 0 ? number : 0);
+  if (shard.dead_letters() == nullptr || !shard.dead_letters()->contains_open(wanted)) {
+    throw_status(info.Env(), {Code::invalid_argument,
+                              "shard " + std::to_string(index) + " has no open dead letter " +
+                                  std::to_string(wanted) + "; list them for their numbers"});
+    return {};
+  }
+  FrameHeader header;
+  bool fits;
+  shard.intake().begin(local->stream().clock().now_us());
+  if (retry) {
+    auto letter = shard.dead_letters()->read(wanted);
+    if (!letter.is_ok()) {
+      throw_status(info.Env(), letter.status());
+      return {};
+    }
+    if (letter.value().type == static_cast<uint8_t>(FrameType::malformed)) {
+      throw_status(info.Env(), {Code::invalid_argument,
+                                "dead letter " + std::to_string(wanted) +
+                                    " is a row that could not be read; send it mended, and drop it"});
+      return {};
+    }
+    const std::vector<uint8_t>& payload = letter.value().payload;
+    header.type = FrameType::retry;
+    header.id = {wanted, kInternalHigh};
+    header.id_kind = IdKind::wide;
+    fits = shard.intake().append_full(header, payload.empty() ? &wanted : static_cast<const void*>(payload.data()),
+                                      static_cast<uint32_t>(payload.size()));
+  } else {
+    header.type = FrameType::drop;
+    fits = shard.intake().append_full(header, &wanted, sizeof wanted);
+  }
+  local->stream().publish(index);
+  return Napi::Boolean::New(info.Env(), fits);
+}
+
 // durable(handle, shard): the highest sequence that has reached the stream's level.
 Napi::Value durable(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
@@ -265,6 +345,8 @@ void export_intake(Napi::Env env, Napi::Object exports) {
   exports.Set("append", Napi::Function::New(env, append, "append"));
   exports.Set("appendFrames", Napi::Function::New(env, append_frames, "appendFrames"));
   exports.Set("appendOffset", Napi::Function::New(env, append_offset, "appendOffset"));
+  exports.Set("deadLetters", Napi::Function::New(env, dead_letters, "deadLetters"));
+  exports.Set("endDeadLetter", Napi::Function::New(env, end_dead_letter, "endDeadLetter"));
   exports.Set("durable", Napi::Function::New(env, durable, "durable"));
   exports.Set("room", Napi::Function::New(env, room, "room"));
   exports.Set("wantNotice", Napi::Function::New(env, want_notice, "wantNotice"));

@@ -50,6 +50,8 @@ class Shard {
   Intake& intake() { return *intake_; }
   Consumer& consumer() { return *consumer_; }
   Ring& ring() { return *ring_; }
+  // Null at memory. Reading it is safe beside the worker, who alone writes it.
+  const DeadLetters* dead_letters() const { return dead_letters_.get(); }
   std::span<uint8_t> ring_memory() const { return ring_memory_; }
   const ShardRecovery& recovery() const { return recovery_; }
   uint32_t epoch() const { return epoch_; }

@@ -83,6 +83,10 @@ export interface NativeParked {
   payload: Buffer
 }
 
+export interface NativeDeadLetter extends Omit<NativeParked, 'dueMs' | 'id'> {
+  number: number
+}
+
 export interface NativeInspection {
   name: string
   delivery: 0 | 1 | 2
@@ -124,6 +128,10 @@ export interface Addon {
   /** Takes raw frames until one does not fit; `idAt` and `keyAt` ≥ size mean none. */
   appendFrames(handle: number, bytes: Uint8Array, size: number, idAt: number, keyAt: number): number
   appendOffset(handle: number, shard: number, partition: number, offset: number): boolean
+  /** Open dead letters behind a number, oldest first. */
+  deadLetters(handle: number, shard: number, after: number, max: number): NativeDeadLetter[]
+  /** Sends its message again, or drops it; false when the ring is full. */
+  endDeadLetter(handle: number, shard: number, number: number, retry: boolean): boolean
   durable(handle: number, shard: number): number
   /** Bytes that are free in the fullest shard's ring. */
   room(handle: number): number

@@ -1,4 +1,5 @@
 import { Unpackr } from 'msgpackr/unpack'
+import type { MalformedRow } from '../core/message.js'
 import { kindHeaderShift } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
 import { BufferFrame } from './frame.js'
@@ -48,6 +49,11 @@ export class Decoder {
   of(payload: Buffer): unknown {
     if (this.#frame === undefined) return this.#unpackr.unpack(payload)
     return new BufferFrame(payload.length).over(payload)
+  }
+
+  /** A malformed row in bytes outside the ring, whatever the pipeline takes. */
+  row(payload: Buffer): MalformedRow {
+    return this.#unpackr.unpack(payload) as MalformedRow
   }
 
   /** When the message at a place was taken in; a compact frame does not tell. */

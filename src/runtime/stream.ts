@@ -6,6 +6,7 @@ import type { Source } from '../core/source.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import { consume, type Consumed, type ConsumeOptions } from './consume.js'
+import { DeadLetters } from './dead-letters.js'
 import { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
 import { ReceiptDesk, type Receipt } from './receipts.js'
@@ -56,6 +57,8 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   readonly workers: number
   /** What stood in the directory when it was opened, before anything of it was delivered again. */
   readonly opened: Counters
+  /** Messages that failed for good. */
+  readonly deadLetters: DeadLetters
   readonly #parts: StreamParts
   readonly #ingest: Ingest
   readonly #receipts: ReceiptDesk
@@ -79,6 +82,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     this.shards = settings.shards
     this.workers = settings.workers
     this.opened = this.counters()
+    this.deadLetters = new DeadLetters(handle, settings.shards, graph, () => this.ready())
     this.#receipts = new ReceiptDesk(handle, settings)
     this.#ingest = new Ingest(handle, graph, settings.shards, parts.payloadBytesMax, () => {
       this.#runner?.notify()

@@ -71,6 +71,8 @@ const shapes: Record<string, unknown[]> = {
   appendOffset: [handleOf, 0, 1, 100],
   durable: [handleOf, 0],
   wantNotice: [handleOf],
+  deadLetters: [handleOf, 0, 0, 16],
+  endDeadLetter: [handleOf, 0, 1, true],
   room: [handleOf],
   attach: [handleOf, 0],
   poll: [handleOf, 0, attemptOf, 16],

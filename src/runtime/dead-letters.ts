@@ -1,0 +1,85 @@
+import type { MalformedRow } from '../core/message.js'
+import { addon } from '../native/addon.js'
+import { frameTypes } from '../native/slots.js'
+import type { Graph } from '../pipeline/graph.js'
+import { Decoder, kept } from './decoder.js'
+import type { FailedAttempt } from './failures.js'
+
+/** A message that failed for good, kept until it is retried or dropped. */
+export interface DeadLetter {
+  readonly shard: number
+  /** Its number in the shard; with it, `retry` and `drop` name it. */
+  readonly number: number
+  readonly sequence: number
+  /** When the message was taken in, in milliseconds since 1970. */
+  readonly timeMs: number
+  readonly attempts: number
+  /** The latest failures, oldest first. */
+  readonly history: readonly FailedAttempt[]
+  /** As operators got it (of raw frames the bytes); of a malformed row there is none. */
+  readonly message?: unknown
+  readonly malformed?: MalformedRow
+}
+
+/** Read at a time, so that a long list takes little memory. */
+const pageSize = 64
+
+/** The dead letters of an open stream. */
+export class DeadLetters {
+  readonly #handle: number
+  readonly #shards: number
+  readonly #graph: Graph
+  readonly #ready: () => Promise<void>
+
+  /** @internal */
+  constructor(handle: number, shards: number, graph: Graph, ready: () => Promise<void>) {
+    this.#handle = handle
+    this.#shards = shards
+    this.#graph = graph
+    this.#ready = ready
+  }
+
+  /** Those that are open, by shard and number. */
+  *list(): IterableIterator<DeadLetter> {
+    const decoder = new Decoder(this.#handle, this.#graph, new ArrayBuffer(0))
+    for (let shard = 0; shard < this.#shards; shard++) {
+      let page = addon().deadLetters(this.#handle, shard, 0, pageSize)
+      while (page.length > 0) {
+        for (const { type, payload, history, ...letter } of page) {
+          const attempts = history === '' ? [] : (JSON.parse(history) as FailedAttempt[])
+          yield {
+            ...letter,
+            shard,
+            history: attempts,
+            ...(type === frameTypes.malformed
+              ? { malformed: decoder.row(payload) }
+              : { message: kept(decoder.of(payload)) }),
+          }
+        }
+        const last = page.at(-1)?.number ?? 0
+        page = addon().deadLetters(this.#handle, shard, last, pageSize)
+      }
+    }
+  }
+
+  /**
+   * Sends its message again, past the dedup index. However that ends, the letter is dealt with: a
+   * message that fails for good once more is a new one.
+   * @throws InvalidArgumentError where there is no such letter, or it is a malformed row
+   */
+  retry(letter: Pick<DeadLetter, 'shard' | 'number'>): Promise<void> {
+    return this.#end(letter, true)
+  }
+
+  /** @throws InvalidArgumentError where there is no such letter */
+  drop(letter: Pick<DeadLetter, 'shard' | 'number'>): Promise<void> {
+    return this.#end(letter, false)
+  }
+
+  async #end(
+    { shard, number }: Pick<DeadLetter, 'shard' | 'number'>,
+    retry: boolean,
+  ): Promise<void> {
+    while (!addon().endDeadLetter(this.#handle, shard, number, retry)) await this.#ready()
+  }
+}
