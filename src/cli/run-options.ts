@@ -49,7 +49,7 @@ export const runCommand: CommandSpec = {
     {
       name: 'dir',
       value: 'DIR',
-      says: "the stream's directory (default .semel/NAME; at-most-once keeps nothing)",
+      says: "the stream's directory (default .semel/NAME; at-most-once: none)",
     },
     { name: 'shards', value: 'N', says: 'partitions of the key space (default 1)' },
     { name: 'workers', value: 'N', says: 'worker threads; 0: none, all runs in one (default 1)' },

@@ -65,7 +65,9 @@ export async function run(options: RunOptions): Promise<number> {
   let after = stream.counters()
   await stream.close({ timeout: ended ? options.closeTimeoutMs : 0 })
   if (!ended) {
-    if (dir === undefined) throw lostError(after.inFlight, options.closeTimeoutMs, stop.by)
+    if (dir === undefined || stream.durability === 'memory') {
+      throw lostError(after.inFlight, options.closeTimeoutMs, stop.by)
+    }
     // The shards went on until they were closed.
     after = directoryCounters(inspectDirectory(dir))
   }
@@ -110,5 +112,6 @@ function openOptions(options: RunOptions, dir: string | undefined): OpenOptions 
 /** The stream's directory; undefined under at-most-once, which keeps nothing. */
 function dirOf({ graph }: PipelineModule, { delivery, dir }: RunOptions): string | undefined {
   const chosen = delivery ?? graph.deliver.delivery
-  return chosen === 'at-most-once' ? undefined : (dir ?? join('.semel', graph.name))
+  // At most once nothing is stored; a directory keeps how far the source has been read.
+  return dir ?? (chosen === 'at-most-once' ? undefined : join('.semel', graph.name))
 }

@@ -36,6 +36,18 @@ describe('semel run', () => {
     expect(workspace.lines('out.ndjson')).toHaveLength(998)
   })
 
+  it('repeats nothing at most once, where a directory keeps the place in the source', async () => {
+    const workspace = new Workspace()
+    workspace.module('m.mjs', doubling)
+    workspace.numbers('in.ndjson', 100)
+    const words = ['run', 'm.mjs', '--source', 'in.ndjson', '--delivery', 'at-most-once']
+    await workspace.semel(...words, '--dir', 'data')
+    const before = workspace.lines('out.ndjson').length
+    const { stdout } = await workspace.semel(...words, '--dir', 'data', '--json')
+    expect(report(stdout)).toMatchObject({ stored: 0, delivery: 'at-most-once' })
+    expect(workspace.lines('out.ndjson')).toHaveLength(before)
+  })
+
   it('goes on where the last run stopped, and counts what is its own', async () => {
     const workspace = new Workspace()
     workspace.module('m.mjs', doubling)
