@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "shard/source_offsets.h"
+
 namespace semel {
 namespace {
 
@@ -231,7 +233,7 @@ Status Consumer::apply_control(const uint8_t* frame, uint64_t meta) {
   control_pending_ = true;
   if (meta_type(meta) == FrameType::offset) {
     const FrameSource source = full_source(frame, meta);
-    note_source({source.partition, source.offset});
+    raise(sources_, {source.partition, source.offset});
     block_sources_.push_back({source.partition, source.offset});
     return Status::ok();
   }
@@ -462,7 +464,7 @@ Result<Committed> Consumer::append_block(const Block& block) {
     auto appended = ack_log_->append(to_ack_block(block));
     if (!appended.is_ok()) return appended.status();
     if (appended.value() == AckLog::Appended::full) return Committed::full;
-    for (const SourceOffset& source : block_sources_) note_source(source);
+    for (const SourceOffset& source : block_sources_) raise(sources_, source);
   }
   block_sources_.clear();
   return Committed::done;
@@ -483,16 +485,6 @@ Result<Committed> Consumer::close() {
   Block block = empty_block();
   block.clean_close = in_flight() == 0 && !has_work();
   return append_block(block);
-}
-
-void Consumer::note_source(SourceOffset offset) {
-  for (SourceOffset& known : sources_) {
-    if (known.partition == offset.partition) {
-      known.offset = std::max(known.offset, offset.offset);
-      return;
-    }
-  }
-  sources_.push_back(offset);
 }
 
 void Consumer::show_index() {

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "acklog/ack_log.h"
@@ -86,7 +87,7 @@ class Consumer {
 
   // ---- state that recovery brings ----
   void restore_parked(Parked entry);
-  void restore_source(SourceOffset offset) { note_source(offset); }
+  void restore_sources(std::vector<SourceOffset> offsets) { sources_ = std::move(offsets); }
 
   // ---- the worker ----
 
@@ -151,7 +152,6 @@ class Consumer {
   AckBlock to_ack_block(const Block& block) const;
   static DeadLetter to_letter(Parked&& entry, const Detail& detail);
   Status write_letters();
-  void note_source(SourceOffset offset);
   Parked lift(uint64_t sequence, const Detail& detail) const;
   void show_index();
   void begin_change();

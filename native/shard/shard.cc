@@ -4,21 +4,9 @@
 #include <cstring>
 #include <utility>
 
+#include "shard/source_offsets.h"
+
 namespace semel {
-namespace {
-
-void raise(std::vector<SourceOffset>& offsets, SourceOffset to) {
-  for (SourceOffset& known : offsets) {
-    if (known.partition == to.partition) {
-      known.offset = std::max(known.offset, to.offset);
-      return;
-    }
-  }
-  offsets.push_back(to);
-}
-
-}  // namespace
-
 Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions& options,
                                            const Manifest& manifest, uint32_t index) {
   std::unique_ptr<Shard> shard(new Shard());
@@ -170,7 +158,7 @@ void Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRe
       },
       acked.header);
   for (Parked& entry : acked.parked) consumer_->restore_parked(std::move(entry));
-  for (const SourceOffset& source : acked.sources) consumer_->restore_source(source);
+  consumer_->restore_sources(acked.sources);
 }
 
 Status Shard::write_ring(uint64_t from, uint64_t to) {
