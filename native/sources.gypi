@@ -1,6 +1,7 @@
 {
   "variables": {
     "semel_core_files": [
+      "core/directory_lock.cc",
       "core/id.cc",
       "core/region.cc",
       "core/status.cc",
@@ -21,7 +22,6 @@
       "deadletters/record.cc",
       "shard/consumer.cc",
       "shard/inspect.cc",
-      "shard/lock.cc",
       "shard/manifest.cc",
       "shard/shard.cc",
       "shard/stream.cc",

@@ -5,6 +5,7 @@
 
 #include "acklog/block.h"
 #include "core/bytes.h"
+#include "core/faults.h"
 
 namespace semel {
 
@@ -28,7 +29,7 @@ AckLog::~AckLog() = default;
 uint64_t AckLog::parked_bytes(const Parked& parked) { return acklog::parked_entry_bytes(parked); }
 
 Result<AckLog::Appended> AckLog::append(const AckBlock& block) {
-  if (block.header.epoch < last_.epoch) {
+  if (block.header.epoch < last_.epoch && !planted(Bug::epoch_not_checked)) {
     return Status{Code::fenced, "the ack log is at epoch " + std::to_string(last_.epoch) +
                                     ", a commit came with epoch " +
                                     std::to_string(block.header.epoch)};
@@ -109,6 +110,7 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
   AckBlock seal;
   seal.header = last_;
   put(seal, 0, kSealBytes, acklog::kSealed);
+  fault_point("rotate.sealed");
   Link link;
   link.first_block = last_number_ + 1;
   link.previous_end = end_;
@@ -120,9 +122,11 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
                                               : durable_block_.load(std::memory_order_relaxed);
   link.oldest_segment = oldest_segment_.load(std::memory_order_relaxed);
   acklog::put_link(next->memory(), next->identity(), link);
+  fault_point("rotate.linked");
   active_ = next;
   end_ = kSegmentHeaderBytes;
   put(snapshot, 0, snapshot_length, acklog::kSnapshot);
+  fault_point("rotate.snapshot");
   const uint64_t at = end_;
   put(block, width, length, block.clean_close ? acklog::kCleanClose : 0);
   publish(at);
@@ -130,6 +134,7 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
 }
 
 Status AckLog::poison(Status cause) {
+  if (planted(Bug::sync_error_retried)) return cause;
   cause_ = {Code::poisoned, "the ack log could not be made durable and takes no more until the "
                             "stream is opened again: " + cause.message()};
   return cause;
@@ -258,6 +263,7 @@ Status AckLog::delete_expired() {
     SEMEL_TRY(options_.storage->remove(options_.directory + "/" +
                                        acklog::segment_name(retired_.front().number)));
     retired_.pop_front();
+    fault_point("expire.removed");
   }
   return options_.storage->sync_directory(options_.directory);
 }

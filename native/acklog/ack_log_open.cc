@@ -7,6 +7,7 @@
 #include "acklog/block.h"
 #include "acklog/chain.h"
 #include "core/bytes.h"
+#include "core/faults.h"
 
 namespace semel {
 
@@ -127,8 +128,10 @@ Status AckLog::recover(Recovered* recovered, const IdVisitor& visitor) {
   if (!chain.discard.empty() || !chain.expired.empty()) {
     SEMEL_TRY(storage.sync_directory(directory));
   }
+  fault_point("open.acks-discarded");
   const std::string path = directory + "/" + acklog::segment_name(chain.active.number);
   SEMEL_TRY(zero_range(storage, path, chain.end, chain.zero_to));
+  fault_point("open.acks-cut");
   std::fill(chain.image.begin() + static_cast<std::ptrdiff_t>(chain.end), chain.image.end(), 0);
   if (options_.synced) {
     // What survived the process alone must not be claimed as durable before it is.

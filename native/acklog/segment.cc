@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/bytes.h"
+#include "core/faults.h"
 
 namespace semel::acklog {
 namespace {
@@ -120,6 +121,7 @@ Status Draft::reserve() {
   SEMEL_TRY(file_->write(0, page));
   at_ = kSegmentHeaderBytes;
   state_ = zero_ ? State::fill : State::name;
+  fault_point("draft.reserved");
   return Status::ok();
 }
 
@@ -143,7 +145,8 @@ Status Draft::name() {
   SEMEL_TRY(file_->sync());
   file_.reset();
   SEMEL_TRY(storage_.rename(path_ + draft_suffix(), path_));
-  SEMEL_TRY(storage_.sync_directory(directory_));
+  fault_point("draft.named");
+  if (!planted(Bug::directory_not_synced)) SEMEL_TRY(storage_.sync_directory(directory_));
   auto opened = Segment::open(storage_, path_, identity_, std::move(window_));
   if (!opened.is_ok()) return opened.status();
   segment_ = std::move(opened.value());

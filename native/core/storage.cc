@@ -11,6 +11,8 @@
 #include <cerrno>
 
 #include "core/bytes.h"
+#include "core/directory_lock.h"
+#include "core/faults.h"
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -190,6 +192,12 @@ class PosixStorage final : public Storage {
     ::close(fd);
     return failed == 0 ? Status::ok() : Status::from_errno(error, "sync", directory);
   }
+
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) override {
+    return lock_directory(directory);
+  }
+
+  uint64_t holder(const std::string& directory) override { return directory_holder(directory); }
 };
 
 }  // namespace
@@ -211,6 +219,7 @@ Status write_atomically(Storage& storage, const std::string& directory, const st
     SEMEL_TRY(file.value()->sync());
   }
   SEMEL_TRY(storage.rename(draft, path));
+  fault_point("file.renamed");
   return storage.sync_directory(directory);
 }
 

@@ -41,6 +41,15 @@ enum class Open {
                     // lengths and addresses in kBlockBytes
 };
 
+// A directory that is taken, until this goes.
+class DirectoryLock {
+ public:
+  virtual ~DirectoryLock() = default;
+  DirectoryLock() = default;
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+};
+
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -54,6 +63,11 @@ class Storage {
   virtual Status remove(const std::string& path) = 0;
   // Makes creations, renames and removals in `directory` durable.
   virtual Status sync_directory(const std::string& directory) = 0;
+
+  // Code::locked names the process that has it.
+  virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) = 0;
+  // The pid that has the directory, or 0; takes nothing.
+  virtual uint64_t holder(const std::string& directory) = 0;
 
   // The machine's own file system.
   static Storage& real();

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "core/faults.h"
+
 namespace semel {
 namespace {
 
@@ -112,7 +114,9 @@ uint32_t Dedup::seen_in_window(const Id* ids, const uint64_t* hashes, uint64_t c
       const bool is_filtered = generation.is_filtered();
       for (uint64_t i = 0; i < count; ++i) {
         candidates[candidate_count] = static_cast<uint16_t>(g * kWindow + i);
-        candidate_count += !is_filtered || generation.filter.maybe(hashes[i], patterns[i]);
+        const bool maybe = !is_filtered || generation.filter.maybe(hashes[i], patterns[i]);
+        candidate_count += maybe;
+        if (planted(Bug::bloom_maybe_taken_as_yes)) seen |= uint32_t{maybe && is_filtered} << i;
       }
       if (!is_filtered) continue;
       statistics_.probes += count;
@@ -227,7 +231,8 @@ void Dedup::seal() {
 }
 
 void Dedup::expire() {
-  while (!sealed_.empty() && now_us_ - sealed_.front()->newest_us > options_.window_us) {
+  const uint64_t window_us = options_.window_us / (planted(Bug::window_forgets_early) ? 2 : 1);
+  while (!sealed_.empty() && now_us_ - sealed_.front()->newest_us > window_us) {
     drop_oldest();
   }
 }

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "core/faults.h"
 #include "shard/source_offsets.h"
 
 namespace semel {
@@ -73,7 +74,7 @@ Consumer::Consumer(const Parts& parts, const AckHeader& recovered)
       committed_sequence_(recovered.through),
       committed_position_(recovered.journal_position),
       time_us_(recovered.time_us),
-      sink_place_(recovered.sink_position),
+      sink_place_(planted(Bug::rewind_skipped) ? -1 : recovered.sink_position),
       through_(recovered.through) {
   assert(std::has_single_bit(parts.in_flight_max));
   const Counters& c = recovered.counters;
@@ -104,6 +105,7 @@ uint32_t Consumer::adopt() {
     ring_.release(committed_position_);
     return lost;
   }
+  if (planted(Bug::in_flight_forgotten)) return 0;
   polled_sequence_ = committed_sequence_;
   polled_position_ = committed_position_;
   if (dedup_ != nullptr) {
@@ -167,7 +169,9 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
         slots_[slot + i].kind |= kInFlightBit;
       }
     }
+    if (planted(Bug::id_seen_at_poll)) dedup_->commit({ids_.get() + slot, count}, time_us_);
   }
+  fault_point("poll.done");
   return polled(count);
 }
 
@@ -286,6 +290,7 @@ Status Consumer::write_letters() {
     if (change.letter.has_value()) {
       auto number = dead_letters_->append_letter(*change.letter);
       if (!number.is_ok()) return number.status();
+      fault_point("commit.letter-written");
     }
     if (change.retried != 0 && dead_letters_->contains_open(change.retried)) {
       SEMEL_TRY(dead_letters_->append_resolved(change.retried, DeadLetters::How::retried, time_us_));
@@ -299,6 +304,7 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
   if (count > in_flight()) {
     return Status{Code::invalid_argument, "more messages are committed than are in flight"};
   }
+  fault_point("commit.begin");
   const uint64_t first = committed_sequence_ + 1;
   const uint64_t last = committed_sequence_ + count;
 
@@ -423,10 +429,13 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
     block_sources_.clear();
     return appended;
   }
+  fault_point("commit.appended");
   begin_change();
   for (int i = 0; i < kTallies; ++i) tallies_[i].store(tallies[i], std::memory_order_relaxed);
   through_.store(last, std::memory_order_relaxed);
-  for (uint64_t sequence : block_resolved_) parked_.remove(sequence);
+  for (uint64_t sequence : block_resolved_) {
+    if (!planted(Bug::two_outcomes)) parked_.remove(sequence);
+  }
   for (Parked& entry : lifted_) parked_.put(std::move(entry));
   end_change();
   committed_sequence_ = last;
@@ -451,9 +460,9 @@ AckBlock Consumer::to_ack_block(const Block& block) const {
   entry.header.dead_letter_bytes = dead_letters_->length();
   entry.header.epoch = epoch_;
   entry.header.counters = block.counters;
-  entry.ids = block.ids;
+  if (!planted(Bug::ids_not_logged)) entry.ids = block.ids;
   entry.parked = block_parked_;
-  entry.resolved = block_resolved_;
+  if (!planted(Bug::settled_not_logged)) entry.resolved = block_resolved_;
   entry.sources = block_sources_;
   entry.clean_close = block.clean_close;
   return entry;

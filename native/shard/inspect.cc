@@ -2,7 +2,6 @@
 
 #include "deadletters/dead_letters.h"
 #include "ring/journal.h"
-#include "shard/lock.h"
 
 namespace semel {
 namespace {
@@ -67,7 +66,7 @@ Result<Inspection> inspect_directory(Storage& storage, const std::string& direct
   auto manifest = read_manifest(storage, directory);
   if (!manifest.is_ok()) return manifest.status();
   found.manifest = manifest.value();
-  found.holder = DirectoryLock::holder(directory);
+  found.holder = storage.holder(directory);
   if (found.manifest.delivery == Delivery::at_most_once) return found;
   for (uint32_t i = 0; i < found.manifest.shards; ++i) {
     auto shard =

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "core/faults.h"
 #include "ring/frame.h"
 
 namespace semel {
@@ -40,14 +41,18 @@ class Intake {
     pad(claim);
     header.sequence = sequence_ += is_control(header.type) ? 0 : 1;
     header.time_us = time_us_;
+    if (planted(Bug::published_before_written)) ring_.publish();
+    fault_point("intake.claimed");
     write_full(ring_.at(claim.position), seed_, claim.position, header, payload, length);
     return true;
   }
 
   void publish() {
+    fault_point("intake.written");
     ring_.publish();
     // After the tail: who reads this and then the tail has at least these messages' frames.
     published_sequence_.store(sequence_, std::memory_order_release);
+    fault_point("intake.published");
   }
 
   uint64_t sequence() const { return sequence_; }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/faults.h"
 #include "shard/source_offsets.h"
 
 namespace semel {
@@ -36,6 +37,7 @@ Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions
 
 Status Shard::open_files(Storage& storage, const StreamOptions& options, const Manifest& manifest,
                          uint32_t index) {
+  fault_point("open.begin");
   const std::string directory = options.directory + "/shard-" + std::to_string(index);
   SEMEL_TRY(storage.make_directory(directory));
   const Writer writer =
@@ -62,6 +64,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
     if (dedup_ != nullptr) dedup_->restore(ids, time_us);
   });
   if (!ack_log.is_ok()) return ack_log.status();
+  fault_point("open.ack-log");
   ack_log_ = std::move(ack_log.value());
 
   auto letters = DeadLetters::open(
@@ -71,10 +74,12 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
        .committed_bytes = acked.header.dead_letter_bytes});
   if (!letters.is_ok()) return letters.status();
   dead_letters_ = std::move(letters.value());
+  fault_point("open.dead-letters");
 
   JournalScan scan{};
   SEMEL_TRY(recover_journal(acked, options, &scan));
-  epoch_ = acked.header.epoch + 1;
+  fault_point("open.journal");
+  epoch_ = acked.header.epoch + (planted(Bug::epoch_not_raised) ? 0 : 1);
   recovery_.ack_torn = acked.torn_bytes;
   recovery_.torn_copy = acked.torn_copy;
   compose(options, scan, acked);
@@ -82,7 +87,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   // The new epoch is on disk before anything is done in it: an older one can commit nothing (I8).
   ack_log_->set_snapshot([this](std::vector<const Parked*>& parked,
                                 std::vector<SourceOffset>& sources) {
-    consumer_->parked().collect(parked);
+    if (!planted(Bug::parked_lost_at_rotation)) consumer_->parked().collect(parked);
     sources = consumer_->sources();
   });
   SEMEL_TRY(ack_log_->maintain(scan.time_us));
@@ -91,6 +96,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   if (opened.value() == Committed::full) {
     return {Code::io, directory + ": no room for the first ack block; free some space"};
   }
+  fault_point("open.epoch");
   SEMEL_TRY(ack_log_->write());
   return ack_log_->sync();
 }
@@ -120,6 +126,7 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
     return Status::ok();  // new
   }
 
+  if (planted(Bug::torn_journal_kept)) return Status::ok();
   // What lies behind the last valid frame is cut, so that a later recovery, from another end, can
   // never meet it again.
   const uint64_t used = scan->position - header.journal_position;
@@ -129,6 +136,7 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
   std::memset(ring_memory_.data() + place, 0, until_end);
   std::memset(ring_memory_.data(), 0, cut - until_end);
   SEMEL_TRY(write_ring(scan->position, scan->position + cut));
+  fault_point("open.journal-cut");
   recovery_.journal_cut = cut;
   return journal_->sync();
 }
@@ -149,8 +157,8 @@ void Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRe
           .durable_position = waits_for_durable_ ? &durable_position_ : nullptr,
           .durable_sequence = syncs_ ? &durable_sequence_ : nullptr,
           .compact = compact_,
-          .releases = !syncs_,
-          .syncs_letters = syncs_,
+          .releases = !syncs_ || planted(Bug::reclaim_before_ack),
+          .syncs_letters = syncs_ && !planted(Bug::letter_not_synced),
           .epoch = epoch_,
           .parked_max = options.parked_max,
           .segment_bytes = options.segment_bytes,
@@ -180,20 +188,32 @@ bool Shard::has_unsynced() const {
 
 Status Shard::sync_group() {
   ack_log_->mark();
+  fault_point("group.marked");
+  if (planted(Bug::acks_before_journal)) {
+    SEMEL_TRY(ack_log_->write_marked());
+    SEMEL_TRY(ack_log_->sync());
+  }
   // Sequence first, then the tail: the tail then covers at least these messages.
   const uint64_t sequence = intake_->published_sequence();
   const uint64_t tail = ring_->tail();
   const uint64_t durable = durable_position_.load(std::memory_order_relaxed);
   if (tail != durable) {
+    if (planted(Bug::receipt_before_sync)) {
+      durable_sequence_.store(sequence, std::memory_order_release);
+    }
     SEMEL_TRY(write_ring(durable, tail));
+    fault_point("group.journal-written");
     SEMEL_TRY(journal_->sync());
+    fault_point("group.journal-synced");
     durable_sequence_.store(sequence, std::memory_order_release);
     // The worker's has_work() reads this; the doorbell's fence orders it before the look.
     durable_position_.store(tail, std::memory_order_release);
     doorbell->ring();
   }
   SEMEL_TRY(ack_log_->write_marked());
+  fault_point("group.acks-written");
   SEMEL_TRY(ack_log_->sync());
+  fault_point("group.acks-synced");
   const uint64_t reclaimable = ack_log_->durable_journal_position();
   if (reclaimable > ring_->released()) ring_->release(reclaimable);
   return Status::ok();
@@ -202,12 +222,14 @@ Status Shard::sync_group() {
 Status Shard::close() {
   if (ack_log_ == nullptr) return Status::ok();
   if (syncs_) SEMEL_TRY(sync_group());
+  fault_point("close.synced");
   for (;;) {
     auto closed = consumer_->close();
     if (!closed.is_ok()) return closed.status();
     if (closed.value() == Committed::done) break;
     SEMEL_TRY(ack_log_->maintain(recovery_.time_us));
   }
+  fault_point("close.acknowledged");
   return syncs_ ? sync_group() : Status::ok();
 }
 

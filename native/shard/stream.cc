@@ -31,7 +31,7 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
   StreamOptions& opened = stream->options_;
   if (!opened.directory.empty()) {
     SEMEL_TRY(storage.make_directory(opened.directory));
-    auto lock = DirectoryLock::take(opened.directory);
+    auto lock = storage.lock(opened.directory);
     if (!lock.is_ok()) return lock.status();
     stream->lock_ = std::move(lock.value());
     auto manifest = open_manifest(storage, opened);

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "shard/lock.h"
 #include "shard/manifest.h"
 #include "shard/shard.h"
 #include "shard/syncer.h"

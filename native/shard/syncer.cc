@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "core/faults.h"
+
 namespace semel {
 namespace {
 
@@ -63,7 +65,8 @@ void Syncer::run() {
   while (!stopping_.load(std::memory_order_acquire)) {
     bool worked = false;
     bool maintaining = false;
-    if (Status status = round(&worked, &maintaining); !status.is_ok()) {
+    if (Status status = round(&worked, &maintaining);
+        !status.is_ok() && !planted(Bug::sync_error_retried)) {
       {
         std::lock_guard guard(failure_mutex_);
         const bool full = status.code() == Code::no_space;

@@ -86,6 +86,10 @@ class MemoryStorage final : public Storage {
     return Status::ok();
   }
   Status sync_directory(const std::string&) override { return Status::ok(); }
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string&) override {
+    return Status{Code::invalid_argument, "nobody locks this disk"};
+  }
+  uint64_t holder(const std::string&) override { return 0; }
 
  private:
   class MemoryFile final : public File {

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "core/crc32c.h"
-#include "shard/lock.h"
+#include "core/storage.h"
 
 namespace semel {
 namespace {
@@ -215,26 +215,26 @@ std::string locked_by(const std::string& directory, long pid) {
 }
 
 TEST_F(LockTest, NamesTheHolderToASecondTakerOfTheSameProcess) {
-  const auto first = DirectoryLock::take(directory_);
+  const auto first = Storage::real().lock(directory_);
   ASSERT_TRUE(first.is_ok());
-  const auto second = DirectoryLock::take(directory_);
+  const auto second = Storage::real().lock(directory_);
   ASSERT_FALSE(second.is_ok());
   EXPECT_EQ(second.status().code(), Code::locked);
   EXPECT_EQ(second.status().message(), locked_by(directory_, ::getpid()));
-  EXPECT_EQ(DirectoryLock::holder(directory_), static_cast<uint64_t>(::getpid()));
+  EXPECT_EQ(Storage::real().holder(directory_), static_cast<uint64_t>(::getpid()));
 }
 
 TEST_F(LockTest, IsFreeAfterItsHolderWasDestroyed) {
   {
-    const auto first = DirectoryLock::take(directory_);
+    const auto first = Storage::real().lock(directory_);
     ASSERT_TRUE(first.is_ok());
   }
-  EXPECT_EQ(DirectoryLock::holder(directory_), 0u);
-  EXPECT_TRUE(DirectoryLock::take(directory_).is_ok());
+  EXPECT_EQ(Storage::real().holder(directory_), 0u);
+  EXPECT_TRUE(Storage::real().lock(directory_).is_ok());
 }
 
 TEST_F(LockTest, HasNoHolderWhereThereWasNeverALock) {
-  EXPECT_EQ(DirectoryLock::holder(directory_), 0u);
+  EXPECT_EQ(Storage::real().holder(directory_), 0u);
   EXPECT_FALSE(storage_.exists(directory_ + "/lock").value()) << "to look takes nothing";
 }
 
@@ -244,7 +244,7 @@ TEST_F(LockTest, NamesAnotherProcessAndIsGoneAfterThatDied) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    const auto lock = DirectoryLock::take(directory_);
+    const auto lock = Storage::real().lock(directory_);
     const char taken = lock.is_ok() ? 'y' : 'n';
     if (::write(ready[1], &taken, 1) != 1) ::_exit(1);
     for (;;) ::pause();
@@ -252,36 +252,36 @@ TEST_F(LockTest, NamesAnotherProcessAndIsGoneAfterThatDied) {
   char taken = 0;
   ASSERT_EQ(::read(ready[0], &taken, 1), 1);
   ASSERT_EQ(taken, 'y');
-  const auto while_alive = DirectoryLock::take(directory_);
+  const auto while_alive = Storage::real().lock(directory_);
   EXPECT_EQ(while_alive.status().code(), Code::locked);
   EXPECT_EQ(while_alive.status().message(), locked_by(directory_, child));
-  EXPECT_EQ(DirectoryLock::holder(directory_), static_cast<uint64_t>(child));
+  EXPECT_EQ(Storage::real().holder(directory_), static_cast<uint64_t>(child));
 
   ASSERT_EQ(::kill(child, SIGKILL), 0);
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   ::close(ready[0]);
   ::close(ready[1]);
-  EXPECT_EQ(DirectoryLock::holder(directory_), 0u);
-  const auto after = DirectoryLock::take(directory_);
+  EXPECT_EQ(Storage::real().holder(directory_), 0u);
+  const auto after = Storage::real().lock(directory_);
   EXPECT_TRUE(after.is_ok());
-  EXPECT_EQ(DirectoryLock::holder(directory_), static_cast<uint64_t>(::getpid()));
+  EXPECT_EQ(Storage::real().holder(directory_), static_cast<uint64_t>(::getpid()));
 }
 
 TEST_F(LockTest, IsTakenAlthoughAnotherProcessLooksAtThatMoment) {
-  ASSERT_TRUE(DirectoryLock::take(directory_).is_ok());  // makes the file
+  ASSERT_TRUE(Storage::real().lock(directory_).is_ok());  // makes the file
   const int looker = ::open((directory_ + "/lock").c_str(), O_RDONLY | O_CLOEXEC);
   ASSERT_EQ(::flock(looker, LOCK_SH | LOCK_NB), 0);
   std::thread goes_away([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(3));
     ::close(looker);
   });
-  const auto lock = DirectoryLock::take(directory_);
+  const auto lock = Storage::real().lock(directory_);
   EXPECT_TRUE(lock.is_ok()) << lock.status().message();
   goes_away.join();
 }
 
 TEST_F(LockTest, NamesADirectoryThatIsMissing) {
-  const auto lock = DirectoryLock::take(directory_ + "/missing");
+  const auto lock = Storage::real().lock(directory_ + "/missing");
   EXPECT_EQ(lock.status().code(), Code::io);
   EXPECT_NE(lock.status().message().find(directory_ + "/missing/lock"), std::string::npos);
 }

@@ -55,6 +55,10 @@ class FailingStorage final : public Storage {
     SEMEL_TRY(note("sync directory"));
     return real_.sync_directory(directory);
   }
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) override {
+    return real_.lock(directory);
+  }
+  uint64_t holder(const std::string& directory) override { return real_.holder(directory); }
 
  private:
   class FailingFile final : public File {

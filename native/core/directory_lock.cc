@@ -1,4 +1,4 @@
-#include "shard/lock.h"
+#include "core/directory_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -19,7 +19,7 @@ uint64_t read_pid(int fd) {
   return std::strtoull(text, nullptr, 10);
 }
 
-// holder() has a shared lock for a moment, which a taker must not mistake for a holder.
+// directory_holder() has a shared lock for a moment, which a taker must not mistake for a holder.
 constexpr int kTries = 20;
 constexpr auto kTryPause = std::chrono::milliseconds(1);
 
@@ -33,9 +33,18 @@ bool lock_exclusive(int fd) {
   return false;
 }
 
+class PosixLock final : public DirectoryLock {
+ public:
+  explicit PosixLock(int fd) : fd_(fd) {}
+  ~PosixLock() override { ::close(fd_); }
+
+ private:
+  const int fd_;
+};
+
 }  // namespace
 
-Result<std::unique_ptr<DirectoryLock>> DirectoryLock::take(const std::string& directory) {
+Result<std::unique_ptr<DirectoryLock>> lock_directory(const std::string& directory) {
   const std::string path = directory + "/lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return Status::from_errno(errno, "open", path);
@@ -55,10 +64,10 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::take(const std::string& di
     ::close(fd);
     return Status::from_errno(error, "write", path);
   }
-  return std::unique_ptr<DirectoryLock>(new DirectoryLock(fd));
+  return std::unique_ptr<DirectoryLock>(std::make_unique<PosixLock>(fd));
 }
 
-uint64_t DirectoryLock::holder(const std::string& directory) {
+uint64_t directory_holder(const std::string& directory) {
   const std::string path = directory + "/lock";
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
@@ -67,7 +76,5 @@ uint64_t DirectoryLock::holder(const std::string& directory) {
   ::close(fd);
   return pid;
 }
-
-DirectoryLock::~DirectoryLock() { ::close(fd_); }
 
 }  // namespace semel

@@ -1,0 +1,16 @@
+// One stream a directory. The lock is the kernel's (flock), so it goes with its holder however that
+// ends; the file's content only names the holder for the error.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/storage.h"
+
+namespace semel {
+
+// What Storage::real() does for lock() and holder().
+Result<std::unique_ptr<DirectoryLock>> lock_directory(const std::string& directory);
+uint64_t directory_holder(const std::string& directory);
+
+}  // namespace semel
