@@ -205,6 +205,7 @@ void AckLog::publish_durable(const uint8_t* at) {
   durable_segment_ = live_.front().segment->number();
   durable_through_.store(block.header.through, std::memory_order_release);
   durable_journal_position_.store(block.header.journal_position, std::memory_order_release);
+  durable_dead_letter_bytes_.store(block.header.dead_letter_bytes, std::memory_order_release);
   durable_block_.store(block.number, std::memory_order_release);
 }
 

@@ -105,6 +105,9 @@ class AckLog {
   uint64_t durable_journal_position() const {
     return durable_journal_position_.load(std::memory_order_acquire);
   }
+  uint64_t durable_dead_letter_bytes() const {
+    return durable_dead_letter_bytes_.load(std::memory_order_acquire);
+  }
   uint64_t durable_block() const { return durable_block_.load(std::memory_order_acquire); }
 
  private:
@@ -163,6 +166,7 @@ class AckLog {
   alignas(kCacheLinePair) std::atomic<uint64_t> durable_block_{0};
   std::atomic<uint64_t> durable_through_{0};
   std::atomic<uint64_t> durable_journal_position_{0};
+  std::atomic<uint64_t> durable_dead_letter_bytes_{0};
   std::atomic<uint64_t> oldest_segment_{1};  // to be named by the next block
   std::atomic<acklog::Segment*> ready_{nullptr};
 

@@ -122,6 +122,12 @@ Status AckLog::recover(Recovered* recovered, const IdVisitor& visitor) {
   for (const uint64_t number : chain.discard) {
     SEMEL_TRY(storage.remove(directory + "/" + acklog::segment_name(number)));
   }
+  if (chain.blank.has_value()) {
+    // Not removed: until the seal before it has been taken back, that wants a segment behind it.
+    SEMEL_TRY(zero_range(storage, directory + "/" + acklog::segment_name(chain.blank->number),
+                         acklog::kLinkAt, chain.blank->bytes));
+    chain.prepared = chain.blank;
+  }
   for (const uint64_t number : chain.expired) {
     SEMEL_TRY(storage.remove(directory + "/" + acklog::segment_name(number)));
   }
@@ -171,6 +177,7 @@ Status AckLog::recover(Recovered* recovered, const IdVisitor& visitor) {
   if (options_.synced) {
     durable_through_.store(last_.through, std::memory_order_release);
     durable_journal_position_.store(last_.journal_position, std::memory_order_release);
+    durable_dead_letter_bytes_.store(last_.dead_letter_bytes, std::memory_order_release);
     durable_block_.store(last_number_, std::memory_order_release);
   }
 

@@ -260,7 +260,11 @@ Status Reader::look_behind(std::size_t index) {
       chain_.prepared = segment.identity;
       continue;
     }
-    chain_.discard.push_back(run_[at]);
+    if (at == index + 1) {
+      chain_.blank = segment.identity;
+    } else {
+      chain_.discard.push_back(run_[at]);
+    }
     if (body != 0) {
       chain_.torn.push_back({run_[at], 0, kSegmentHeaderBytes + body});
       chain_.recovered.torn_bytes += body;

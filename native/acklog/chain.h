@@ -43,8 +43,9 @@ struct Chain {
   std::vector<SealedSegment> sealed;
 
   std::vector<TornBytes> torn;        // worth a copy before they go
-  std::vector<uint64_t> discard;      // segments behind the active one that were never acknowledged
+  std::vector<uint64_t> discard;      // segments further behind the active one that were never acknowledged
   std::vector<uint64_t> expired;      // left over from a deletion that a crash interrupted
+  std::optional<Identity> blank;      // the next one, entered but never acknowledged: to be made empty
   std::optional<Identity> prepared;   // made ahead, not yet used
 };
 

@@ -18,7 +18,6 @@ namespace {
 constexpr char kMagic[9] = "semelack";
 constexpr uint32_t kVersion = 1;
 constexpr uint64_t kIdentityBytes = 48;  // and its CRC behind
-constexpr uint64_t kLinkAt = 512;        // in a sector of its own: writing it cannot tear the identity
 constexpr uint64_t kLinkBytes = 48;
 
 bool all_zero(std::span<const uint8_t> bytes) {

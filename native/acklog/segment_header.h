@@ -14,6 +14,8 @@
 
 namespace semel::acklog {
 
+// Of the link; in a sector of its own, so that writing it cannot tear the identity.
+constexpr uint64_t kLinkAt = 512;
 constexpr uint64_t kSegmentHeaderBytes = 4096;
 constexpr uint64_t kSegmentBytesMin = 64 * 1024;
 constexpr uint64_t kSegmentBytesMax = 1024 * 1024 * 1024;

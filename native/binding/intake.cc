@@ -266,7 +266,7 @@ Napi::Value end_dead_letter(const Napi::CallbackInfo& info) {
   const bool retry = info[3].ToBoolean().Value();
   Shard& shard = local->stream().shard(index);
   const auto wanted = static_cast<uint64_t>(number > 0 ? number : 0);
-  if (shard.dead_letters() == nullptr || !shard.dead_letters()->contains_open(wanted)) {
+  if (shard.dead_letters() == nullptr || !shard.dead_letters()->shows(wanted)) {
     throw_status(info.Env(), {Code::invalid_argument,
                               "shard " + std::to_string(index) + " has no open dead letter " +
                                   std::to_string(wanted) + "; list them for their numbers"});

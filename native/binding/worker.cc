@@ -171,6 +171,22 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), done);
 }
 
+// settled(handle, shard, attempt): whether every commit so far is durable, as far as the level goes;
+// where it is not, the next group is made at once.
+Napi::Value settled(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = nullptr;
+  Shard* shard = seat_of(arguments, info.Env(), &local);
+  if (shard == nullptr) return {};
+  if (Status health = local->stream().health(); !health.is_ok()) {
+    throw_status(info.Env(), health);
+    return {};
+  }
+  if (shard->acks_durable()) return Napi::Boolean::New(info.Env(), true);
+  local->stream().hurry_syncer();
+  return Napi::Boolean::New(info.Env(), false);
+}
+
 // wait(handle, worker, spinMicros, parkMicros): until one of the worker's shards has work; whether
 // one has.
 Napi::Value wait(const Napi::CallbackInfo& info) {
@@ -254,6 +270,7 @@ Napi::Value is_duplicate(const Napi::CallbackInfo& info) {
 void export_worker(Napi::Env env, Napi::Object exports) {
   exports.Set("attach", Napi::Function::New(env, attach, "attach"));
   exports.Set("poll", Napi::Function::New(env, poll, "poll"));
+  exports.Set("settled", Napi::Function::New(env, settled, "settled"));
   exports.Set("commit", Napi::Function::New(env, commit, "commit"));
   exports.Set("wait", Napi::Function::New(env, wait, "wait"));
   exports.Set("wake", Napi::Function::New(env, wake, "wake"));

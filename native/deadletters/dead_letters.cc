@@ -60,6 +60,7 @@ Result<std::unique_ptr<DeadLetters>> DeadLetters::open_as(const Options& options
     return letters;
   }
   SEMEL_TRY(letters->load());
+  letters->show(letters->length());
   if (!read_only && letters->worth_compacting()) SEMEL_TRY(letters->compact());
   return letters;
 }
@@ -267,6 +268,12 @@ bool DeadLetters::contains_open(uint64_t number) const {
   return letters_.contains(number);
 }
 
+bool DeadLetters::shows(uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto letter = letters_.find(number);
+  return letter != letters_.end() && is_shown(letter->second);
+}
+
 uint64_t DeadLetters::open_count() const {
   const std::lock_guard lock(mutex_);
   return letters_.size();
@@ -301,6 +308,7 @@ Result<DeadLetter> DeadLetters::read(uint64_t number) const {
 Status DeadLetters::visit_open(const std::function<bool(const DeadLetter&)>& visitor) const {
   const std::lock_guard lock(mutex_);
   for (const auto& [number, place] : letters_) {
+    if (!is_shown(place)) break;
     auto letter = read_at(number, place);
     if (!letter.is_ok()) return letter.status();
     if (!visitor(letter.value())) break;

@@ -8,6 +8,9 @@
 // Lengths are logical: compaction takes resolved letters out and raises the file's base by what it
 // took, so that a length in an ack block goes on meaning the same place. It happens at open() only.
 //
+// A letter is shown to the outside once its ack is as durable as the level makes it: who drops one or
+// sends it again can rely on its number then. One that a crash takes back has never been shown.
+//
 // Threads: any; a mutex guards all, since none of this is on a message's way. sync() does not hold it
 // while the disk works.
 //
@@ -76,13 +79,17 @@ class DeadLetters {
   Status append_resolved(uint64_t number, How how, uint64_t time_us);
   Status sync();
 
+  // Letters up to this length are shown from now on.
+  void show(uint64_t length) { shown_.store(length, std::memory_order_release); }
+
   uint64_t length() const { return length_.load(std::memory_order_acquire); }
   uint64_t durable_length() const { return durable_.load(std::memory_order_acquire); }
   bool contains_open(uint64_t number) const;
+  bool shows(uint64_t number) const;
   uint64_t open_count() const;
   uint64_t open_bytes() const;
   Result<DeadLetter> read(uint64_t number) const;
-  // Every open letter by number, until the visitor returns false. The visitor must not call back.
+  // Every open letter that is shown, by number, until the visitor returns false. The visitor must not call back.
   Status visit_open(const std::function<bool(const DeadLetter&)>& visitor) const;
 
  private:
@@ -105,6 +112,9 @@ class DeadLetters {
   Result<DeadLetter> read_at(uint64_t number, Place place) const;
   uint64_t random_salt() const;
   uint64_t physical(uint64_t logical) const { return logical - base_; }
+  bool is_shown(Place place) const {
+    return base_ + place.offset + place.bytes <= shown_.load(std::memory_order_acquire);
+  }
 
   const Options options_;
   const std::string path_;
@@ -119,6 +129,7 @@ class DeadLetters {
   Status cause_;
   std::atomic<uint64_t> length_{0};
   std::atomic<uint64_t> durable_{0};
+  std::atomic<uint64_t> shown_{0};
 };
 
 }  // namespace semel

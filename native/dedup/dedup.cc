@@ -150,7 +150,7 @@ uint32_t Dedup::seen_in_window(const Id* ids, const uint64_t* hashes, uint64_t c
 
 void Dedup::commit(std::span<const Id> ids, uint64_t time_us) {
   if (ids.empty()) return;
-  begin_time(time_us);
+  note_time(time_us);
   uint64_t hashes[2][kWindow];
   begin_window(ids, 0, hashes[0]);
   for (uint64_t from = 0, turn = 0; from < ids.size(); from += kWindow, turn ^= 1) {
@@ -201,20 +201,21 @@ bool Dedup::contains(const Id& id) const {
 bool Dedup::is_reserved(const Id& id) const { return reservations_.contains(id, hash_(id)); }
 
 void Dedup::advance(uint64_t now_us) {
-  begin_time(now_us);
+  now_us_ = std::max(now_us_, now_us);
+  note_time(now_us);
+  expire();
   maintain(kSettledPerAdvance);
 }
 
-// Time moves on: the active generation is sealed once its slice is over, the expired are dropped.
-void Dedup::begin_time(uint64_t time_us) {
-  now_us_ = std::max(now_us_, time_us);
-  if (active_->ids.size() > 0 && now_us_ - active_->first_us >= slice_us_) seal();
-  if (active_->ids.size() == 0) active_->first_us = now_us_;
-  expire();
+// The active generation is sealed once its slice is over.
+void Dedup::note_time(uint64_t time_us) {
+  time_us_ = std::max(time_us_, time_us);
+  if (active_->ids.size() > 0 && time_us_ - active_->first_us >= slice_us_) seal();
+  if (active_->ids.size() == 0) active_->first_us = time_us_;
 }
 
 void Dedup::end_insert() {
-  active_->newest_us = now_us_;
+  active_->newest_us = time_us_;
   if (active_->ids.size() >= slice_ids_max_) seal();
   shorten();
 }
@@ -225,14 +226,14 @@ void Dedup::seal() {
   auto next = std::make_unique<Generation>(pool_, hash_, expected);
   // Without memory for another, the active one goes on: ids are remembered longer, never shorter.
   if (!next->ids.exists() || sealed_.size() == kSealedMax) return;
-  next->first_us = next->newest_us = now_us_;
+  next->first_us = next->newest_us = time_us_;
   sealed_.push_back(std::move(active_));
   active_ = std::move(next);
 }
 
 void Dedup::expire() {
   const uint64_t window_us = options_.window_us / (planted(Bug::window_forgets_early) ? 2 : 1);
-  while (!sealed_.empty() && now_us_ - sealed_.front()->newest_us > window_us) {
+  while (!sealed_.empty() && now_us_ > sealed_.front()->newest_us + window_us) {
     drop_oldest();
   }
 }
@@ -274,7 +275,7 @@ uint64_t Dedup::bytes() const {
 
 uint64_t Dedup::effective_window_us() const {
   if (!has_forgotten_early_) return options_.window_us;
-  return std::min(options_.window_us, now_us_ - forgotten_newest_us_);
+  return std::min(options_.window_us, time_us_ - forgotten_newest_us_);
 }
 
 bool Dedup::is_settled() const {

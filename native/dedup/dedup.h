@@ -4,9 +4,10 @@
 //
 // 1. An id is reserved when polled and seen when its effect is committed, never before; free() makes
 //    it absent again (I3).
-// 2. A seen id is remembered for at least `window_us` after its commit, and up to a slice
-//    (window_us / generations) longer, until advance() or commit() passes that time. Only
-//    `shorten_window_when_full` breaks this, and effective_window_us() says by how much.
+// 2. A seen id is remembered for at least `window_us` after its commit's time, and up to a slice
+//    (window_us / generations) longer, until advance() passes that time; what commits say of time
+//    forgets nothing, since older messages may still wait. Only `shorten_window_when_full` breaks
+//    this, and effective_window_us() says by how much.
 // 3. Verdicts are exact: filters only save work (I4).
 // 4. Memory is bounded by max_ids (I11): the caller asks has_room() before it takes messages. An id
 //    costs 19…41 bytes while its generation fills and 21 once it is sealed. Memory that expired ids
@@ -108,7 +109,7 @@ class Dedup {
   void begin_window(std::span<const Id> ids, uint64_t from, uint64_t* hashes) const;
   void insert_window(const Id* ids, const uint64_t* hashes, uint64_t count);
   uint32_t seen_in_window(const Id* ids, const uint64_t* hashes, uint64_t count);
-  void begin_time(uint64_t time_us);
+  void note_time(uint64_t time_us);
   void end_insert();
   void seal();
   void expire();
@@ -122,7 +123,8 @@ class Dedup {
   const dedup::IdHash hash_;
 
   dedup::ChunkPool pool_;  // outlives the generations
-  uint64_t now_us_ = 0;
+  uint64_t time_us_ = 0;  // the latest that was told of
+  uint64_t now_us_ = 0;   // … by advance()
   uint64_t seen_ = 0;
   dedup::Reservations reservations_;
   std::unique_ptr<dedup::Generation> active_;

@@ -15,6 +15,8 @@ namespace semel {
 namespace faults {
 namespace {
 
+thread_local std::function<void(const char* name)> passed_here;
+
 struct Settings {
   std::string point;
   uint64_t passage = 0;
@@ -85,6 +87,8 @@ std::optional<Bug> bug_named(const std::string& name) {
   return std::nullopt;
 }
 
+void on_point(std::function<void(const char* name)> passed) { passed_here = std::move(passed); }
+
 void plant(Bug bug) { settings().planted.store(bug, std::memory_order_relaxed); }
 
 }  // namespace faults
@@ -94,6 +98,7 @@ bool planted(Bug bug) {
 }
 
 void fault_point(const char* name) {
+  if (faults::passed_here) faults::passed_here(name);
   faults::Settings& chosen = faults::settings();
   if (!chosen.list.empty()) faults::list_point(chosen, name);
   if (chosen.passage == 0 || chosen.point != name) return;

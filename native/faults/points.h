@@ -4,6 +4,7 @@
 //   SEMEL_PLANTED=name         plants a bug
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,5 +23,7 @@ const std::vector<BugName>& bugs();
 std::optional<Bug> bug_named(const std::string& name);
 // Not while another thread is in the core.
 void plant(Bug bug);
+// Called at every point that this thread passes; empty: nothing is.
+void on_point(std::function<void(const char* name)> passed);
 
 }  // namespace semel::faults

@@ -75,7 +75,8 @@ Consumer::Consumer(const Parts& parts, const AckHeader& recovered)
       committed_position_(recovered.journal_position),
       time_us_(recovered.time_us),
       sink_place_(planted(Bug::rewind_skipped) ? -1 : recovered.sink_position),
-      through_(recovered.through) {
+      through_(recovered.through),
+      oldest_us_(recovered.time_us) {
   assert(std::has_single_bit(parts.in_flight_max));
   const Counters& c = recovered.counters;
   const uint64_t tallies[kTallies] = {c.processed, c.filtered,      c.duplicate,
@@ -89,6 +90,32 @@ void Consumer::restore_parked(Parked entry) {
     dedup_->reserve({&entry.id, 1}, &verdict);
   }
   parked_.put(std::move(entry));
+  oldest_us_.store(oldest_us(), std::memory_order_relaxed);
+}
+
+// Of those that are parked, and of those behind what is committed.
+uint64_t Consumer::oldest_us() const {
+  const Parked* first = parked_.next(0);
+  return first == nullptr ? time_us_ : std::min(time_us_, first->time_us);
+}
+
+bool Consumer::has_room_for_ids(uint64_t ids, uint64_t now_us) {
+  const Parked* parked = parked_.next(0);
+  uint64_t time_us = now_us - std::min(now_us, kUnpublishedUs);
+  for (uint64_t position = polled_position_; position < ring_.tail();) {
+    const uint8_t* frame = ring_.at(position);
+    if (!is_padding(frame)) {
+      time_us = std::min(now_us, meta_time_us(full_meta(frame)));
+      break;
+    }
+    position += frame_span(frame);
+  }
+  if (parked != nullptr) time_us = std::min(time_us, parked->time_us);
+  dedup_->advance(time_us);
+  if (dedup_->has_room(ids)) return true;
+  // The window is full: only what has left it by now makes room for more.
+  dedup_->advance(now_us);
+  return dedup_->has_room(ids);
 }
 
 uint32_t Consumer::adopt() {
@@ -130,8 +157,7 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
     max = std::min(max, room - std::min(room, in_flight()));
   }
   if (dedup_ != nullptr) {
-    dedup_->advance(now_us);
-    if (!dedup_->has_room(max + in_flight())) return Polled{0, Stall::ids_full};
+    if (!has_room_for_ids(max + in_flight(), now_us)) return Polled{0, Stall::ids_full};
   }
   if (compact_) return polled(fill_compact(max));
 
@@ -222,6 +248,11 @@ uint32_t Consumer::fill_full(uint32_t max) {
                               static_cast<int32_t>(length - header),
                               static_cast<int32_t>(meta_type(meta)) | static_cast<int32_t>(header << kHeaderShift), 0};
       ids_[slot + count] = full_id(frame, meta);
+      if (meta_type(meta) == FrameType::retry &&
+          !dead_letters_->contains_open(ids_[slot + count].low)) {
+        // Sent again twice, perhaps longer ago than the index remembers.
+        slots_[slot + count].outcome = static_cast<int32_t>(Outcome::duplicate);
+      }
       ends_[slot + count] = position + round_up(length, kFrameAlignment);
       ++count;
     }
@@ -437,10 +468,14 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
     if (!planted(Bug::two_outcomes)) parked_.remove(sequence);
   }
   for (Parked& entry : lifted_) parked_.put(std::move(entry));
+  oldest_us_.store(oldest_us(), std::memory_order_relaxed);
   end_change();
   committed_sequence_ = last;
   committed_position_ = position;
   sink_place_ = place;
+  if (dead_letters_ != nullptr && durable_sequence_ == nullptr) {
+    dead_letters_->show(dead_letters_->length());
+  }
   if (dedup_ != nullptr) {
     dedup_->commit(ids, time_us_);
     show_index();
@@ -520,6 +555,7 @@ ConsumerCounters Consumer::counters() const {
     for (int i = 0; i < kTallies; ++i) tallies[i] = tallies_[i].load(std::memory_order_relaxed);
     seen.through = through_.load(std::memory_order_relaxed);
     seen.parked = parked_.size();
+    seen.oldest_us = oldest_us_.load(std::memory_order_relaxed);
     seen.ids = index_ids_.load(std::memory_order_relaxed);
     seen.index_bytes = index_bytes_.load(std::memory_order_relaxed);
     seen.window_us = window_us_.load(std::memory_order_relaxed);

@@ -6,7 +6,9 @@
 //       at `sequence % capacity`, so that JavaScript finds a message by its sequence.
 //   C2  An id is reserved at poll and seen at commit, in the same call as the ack block (I3).
 //   C3  A commit either happens whole or changes nothing (Committed::full).
-//   C4  What is in flight and what is parked fit an ack-log segment together, even if all of it is
+//   C4  The window is the time between two copies' being stored, however late the second is polled:
+//       nothing is forgotten that a message which still waits may be a copy of.
+//   C5  What is in flight and what is parked fit an ack-log segment together, even if all of it is
 //       parked by one commit: so a commit is never too large.
 // At most once, a message counts as acknowledged when it is polled: adopt() never delivers it again.
 // Its frame stays until the commit, since it is read in place.
@@ -63,7 +65,11 @@ struct ConsumerCounters {
   uint64_t ids = 0;          // in the index
   uint64_t index_bytes = 0;
   uint64_t window_us = 0;    // effective
+  uint64_t oldest_us = 0;    // no message that waits was stored before
 };
+
+// How long a message may have its time and not be published yet.
+constexpr uint64_t kUnpublishedUs = 1'000'000;
 
 class Consumer {
  public:
@@ -142,6 +148,8 @@ class Consumer {
     return durable_position_ == nullptr ? ring_.tail()
                                         : durable_position_->load(std::memory_order_acquire);
   }
+  bool has_room_for_ids(uint64_t ids, uint64_t now_us);
+  uint64_t oldest_us() const;
   Polled polled(uint32_t count) const;
   uint32_t fill_compact(uint32_t max);
   uint32_t fill_full(uint32_t max);
@@ -199,6 +207,7 @@ class Consumer {
   // Read by others, written here: a version that is odd while a change is under way.
   alignas(kCacheLinePair) std::atomic<uint64_t> version_{0};
   std::atomic<uint64_t> through_;
+  std::atomic<uint64_t> oldest_us_;
   std::atomic<uint64_t> tallies_[6];
   std::atomic<uint64_t> index_ids_{0};
   std::atomic<uint64_t> index_bytes_{0};

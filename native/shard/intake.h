@@ -41,7 +41,10 @@ class Intake {
     pad(claim);
     header.sequence = sequence_ += is_control(header.type) ? 0 : 1;
     header.time_us = time_us_;
-    if (planted(Bug::published_before_written)) ring_.publish();
+    if (planted(Bug::published_before_written)) {
+      store<uint32_t>(ring_.at(claim.position), static_cast<uint32_t>(bytes));
+      ring_.publish();
+    }
     fault_point("intake.claimed");
     write_full(ring_.at(claim.position), seed_, claim.position, header, payload, length);
     return true;

@@ -90,7 +90,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
     if (!planted(Bug::parked_lost_at_rotation)) consumer_->parked().collect(parked);
     sources = consumer_->sources();
   });
-  SEMEL_TRY(ack_log_->maintain(scan.time_us));
+  SEMEL_TRY(maintain(scan.time_us));
   auto opened = consumer_->open();
   if (!opened.is_ok()) return opened.status();
   if (opened.value() == Committed::full) {
@@ -214,6 +214,7 @@ Status Shard::sync_group() {
   fault_point("group.acks-written");
   SEMEL_TRY(ack_log_->sync());
   fault_point("group.acks-synced");
+  dead_letters_->show(ack_log_->durable_dead_letter_bytes());
   const uint64_t reclaimable = ack_log_->durable_journal_position();
   if (reclaimable > ring_->released()) ring_->release(reclaimable);
   return Status::ok();
@@ -227,14 +228,19 @@ Status Shard::close() {
     auto closed = consumer_->close();
     if (!closed.is_ok()) return closed.status();
     if (closed.value() == Committed::done) break;
-    SEMEL_TRY(ack_log_->maintain(recovery_.time_us));
+    SEMEL_TRY(maintain(recovery_.time_us));
   }
   fault_point("close.acknowledged");
   return syncs_ ? sync_group() : Status::ok();
 }
 
 Status Shard::maintain(uint64_t now_us) {
-  return ack_log_ == nullptr ? Status::ok() : ack_log_->maintain(now_us);
+  if (ack_log_ == nullptr) return Status::ok();
+  // The consumer first: what is stored after that look is younger than what it says.
+  const ConsumerCounters seen = consumer_->counters();
+  const bool waits = seen.parked > 0 || intake_->published_sequence() != seen.through;
+  return ack_log_->maintain(waits ? std::min(now_us, seen.oldest_us)
+                                  : now_us - std::min(now_us, kUnpublishedUs));
 }
 
 ShardStatus Shard::status() const {

@@ -67,6 +67,8 @@ class Shard {
   // Whether the worker sees frames only once they are synced.
   bool waits_for_durable() const { return waits_for_durable_; }
   bool has_unsynced() const;
+  // Whether every commit so far is as durable as the level makes it.
+  bool acks_durable() const { return !syncs_ || !ack_log_->has_unsynced(); }
 
   // One group to stable storage, with the doorbell rung for who waits on it.
   Status sync_group();

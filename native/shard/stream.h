@@ -44,6 +44,9 @@ class Stream {
   void wake_syncer() {
     if (syncer_ != nullptr) syncer_->wake();
   }
+  void hurry_syncer() {
+    if (syncer_ != nullptr) syncer_->hurry();
+  }
   // Poisoned once a sync has failed.
   Status health() const;
 

@@ -44,6 +44,18 @@ bool Syncer::has_work() const {
   return false;
 }
 
+// Until the next group's time, or until somebody can't wait for it.
+void Syncer::pause() {
+  const uint64_t until = monotonic_us() + pause_us_;
+  for (uint64_t now = monotonic_us(); now < until; now = monotonic_us()) {
+    const auto called = [this] {
+      return stopping_.load(std::memory_order_acquire) || hurried_.load(std::memory_order_acquire);
+    };
+    if (called()) return;
+    doorbell_.park(until - now, called);
+  }
+}
+
 Status Syncer::round(bool* worked, bool* maintaining) {
   *worked = false;
   *maintaining = false;
@@ -63,6 +75,7 @@ void Syncer::run() {
   ::pthread_setname_np(::pthread_self(), "semel-sync");
 #endif
   while (!stopping_.load(std::memory_order_acquire)) {
+    hurried_.store(false, std::memory_order_relaxed);
     bool worked = false;
     bool maintaining = false;
     if (Status status = round(&worked, &maintaining);
@@ -84,7 +97,9 @@ void Syncer::run() {
       // A segment is being made, a step a round, so that groups go on in between.
       continue;
     }
-    if (durability_ == Durability::interval || (worked && has_work())) {
+    if (durability_ == Durability::interval) {
+      pause();
+    } else if (worked && has_work()) {
       std::this_thread::sleep_for(std::chrono::microseconds(pause_us_));
     } else {
       doorbell_.park(kIdleUs, [this] { return durability_ == Durability::disk && has_work(); });

@@ -29,6 +29,11 @@ class Syncer {
 
   // There is something to sync, or a segment is missing; from any thread.
   void wake() { doorbell_.ring(); }
+  // The same, and somebody waits for it: no pause goes before the next group.
+  void hurry() {
+    hurried_.store(true, std::memory_order_release);
+    doorbell_.ring();
+  }
   // Ends the thread after the group it is in. What is left unsynced is the caller's.
   void stop();
 
@@ -40,6 +45,7 @@ class Syncer {
   void run();
   Status round(bool* worked, bool* maintaining);
   bool has_work() const;
+  void pause();
 
   const std::vector<Shard*> shards_;
   const Durability durability_;
@@ -48,6 +54,7 @@ class Syncer {
   const std::function<void()> on_group_;
   Doorbell doorbell_;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> hurried_{false};
   std::atomic<bool> failed_{false};
   mutable std::mutex failure_mutex_;
   Status failure_;

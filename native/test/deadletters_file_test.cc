@@ -45,6 +45,7 @@ class DeadLettersFile : public testing::Test {
   }
   std::vector<uint64_t> open_sequences() {
     std::vector<uint64_t> sequences;
+    letters_->show(letters_->length());
     EXPECT_TRUE(letters_
                     ->visit_open([&](const DeadLetter& one) {
                       DeadLetter meant = letter(one.sequence, one.payload.size());
@@ -197,6 +198,24 @@ TEST_F(DeadLettersFile, are_compacted_under_the_same_committed_length) {
   commit();
   ASSERT_TRUE(open().is_ok());
   EXPECT_EQ(open_sequences(), (Sequences{52}));
+}
+
+TEST_F(DeadLettersFile, shows_a_letter_once_its_ack_is_durable) {
+  ASSERT_TRUE(open().is_ok());
+  must_append(1);
+  letters_->show(letters_->length());
+  must_append(2);
+  EXPECT_TRUE(letters_->shows(1));
+  EXPECT_FALSE(letters_->shows(2)) << "a crash may take it back and give its number to another";
+  EXPECT_TRUE(letters_->contains_open(2));
+  Sequences shown;
+  ASSERT_TRUE(letters_
+                  ->visit_open([&](const DeadLetter& one) {
+                    shown.push_back(one.sequence);
+                    return true;
+                  })
+                  .is_ok());
+  EXPECT_EQ(shown, (Sequences{1}));
 }
 
 TEST_F(DeadLettersFile, a_full_disk_fails_the_append_and_no_more) {

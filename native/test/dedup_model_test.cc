@@ -38,11 +38,12 @@ class Model {
   void reserve(const Id& id) { reserved_[id] = true; }
   void commit(const Id& id) {
     reserved_.erase(id);
-    seen_[id] = now_us_;
+    seen_[id] = time_us_;
   }
   void free(const Id& id) { reserved_.erase(id); }
   void free_all() { reserved_.clear(); }
-  void advance(uint64_t now_us) { now_us_ = now_us; }
+  void note_time(uint64_t time_us) { time_us_ = time_us; }
+  void advance(uint64_t now_us) { now_us_ = time_us_ = now_us; }
   std::vector<Id> some_reserved(uint64_t count) const {
     std::vector<Id> ids;
     for (const auto& entry : reserved_) {
@@ -55,11 +56,12 @@ class Model {
  private:
   bool is_within(const Id& id, uint64_t age_us) const {
     const auto found = seen_.find(id);
-    return found != seen_.end() && now_us_ - found->second <= age_us;
+    return found != seen_.end() && now_us_ <= found->second + age_us;
   }
 
   uint64_t window_us_;
   uint64_t slice_us_;
+  uint64_t time_us_ = 0;
   uint64_t now_us_ = 0;
   std::map<Id, uint64_t, Order> seen_;
   std::map<Id, bool, Order> reserved_;
@@ -112,7 +114,7 @@ TEST_P(DedupAgainstModel, AgreesOverAMillionOperations) {
       } else {
         time_us += random() % 100;
         dedup.commit(ids, time_us);
-        model.advance(time_us);
+        model.note_time(time_us);
       }
       for (const Id& id : ids) model.commit(id);
     } else if (choice < 90) {
@@ -133,7 +135,7 @@ TEST_P(DedupAgainstModel, AgreesOverAMillionOperations) {
       }
       if (ids.empty()) continue;
       dedup.restore(ids, time_us);
-      model.advance(time_us);
+      model.note_time(time_us);
       for (const Id& id : ids) model.commit(id);
     }
     operations += std::max<uint64_t>(ids.size(), 1);

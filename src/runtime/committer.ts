@@ -56,6 +56,9 @@ export class Committer {
     // So that a torn first batch can be told from what was there before.
     if (this.#parts.flushes) await connection.flush?.()
     await this.#acknowledge(0, undefined)
+    // Before the first output: behind it, a power loss could take the place and leave the output.
+    const { handle, shard } = this.#parts
+    while (!addon().settled(handle, shard, seat.attempt)) await this.#sleep(ackRoomMs)
   }
 
   /** Nothing is tried again from now on. */

@@ -1,0 +1,295 @@
+#include "faults/episode.h"
+
+#include "faults/points.h"
+
+namespace semel::faults {
+namespace {
+
+// Rows that no source can read have ids of the library's own, apart from those of sent letters.
+constexpr uint64_t kRowIds = uint64_t{1} << 40;
+constexpr int kStepsMax = 4000;
+constexpr uint64_t kStepUs = 800;
+
+Setting draw_setting(Random& random, Crash crash) {
+  Setting setting;
+  const uint64_t levels = random() % 8;
+  setting.durability = levels < 5   ? Durability::disk
+                       : levels < 7 ? Durability::interval
+                                    : Durability::process;
+  // A process may die at any level alike; of a power loss `process` promises little.
+  if (crash == Crash::process_death && random() % 2 == 0) setting.durability = Durability::process;
+  if (random() % 4 == 0) {
+    setting.delivery = Delivery::at_least_once;
+    setting.dedup = random() % 2 == 0;
+    setting.sink = random() % 2 == 0 ? SinkKind::rewindable : SinkKind::repeatable;
+  } else if (random() % 4 == 0) {
+    setting.sink = SinkKind::idempotent;
+  }
+  setting.source = random() % 4 == 0;
+  setting.keys = 1 + static_cast<uint32_t>(random() % 12);
+  return setting;
+}
+
+}  // namespace
+
+Episode::Episode(uint64_t seed, Crash crash, uint64_t images_max)
+    : seed_(seed),
+      crash_(crash),
+      images_max_(images_max),
+      random_(seed),
+      setting_(draw_setting(random_, crash)),
+      ledger_(seed, setting_.keys),
+      disk_(std::make_unique<SimulatedStorage>()) {
+  on_point([this](const char*) {
+    observe(Place::step);
+    interleave();
+  });
+}
+
+Episode::~Episode() { on_point(nullptr); }
+
+std::optional<Found> Episode::run() {
+  open();
+  for (int i = 0; i < kStepsMax && !failure_ && tally_.images < images_max_; ++i) step();
+  if (!failure_) return std::nullopt;
+  return Found{seed_, setting_.name(), *failure_};
+}
+
+Witness Episode::witness() const {
+  return {setting_, ledger_, external_, now_us_, epoch_, durable_sequence_};
+}
+
+void Episode::fail(Failure failure) {
+  if (!failure_) failure_ = std::move(failure);
+}
+
+void Episode::expect(const Status& status, const char* doing) {
+  if (!status.is_ok()) fail({doing, status.message()});
+}
+
+// ---- the life of the stream ----
+
+void Episode::open() {
+  using Operation = SimulatedStorage::Operation;
+  disk_->before = [this](Operation operation, const std::string&) {
+    const bool syncs = operation == Operation::sync || operation == Operation::sync_directory ||
+                       operation == Operation::rename;
+    observe(syncs ? Place::sync : Place::operation);
+    interleave();
+  };
+  auto opened = Stand::open(*disk_, setting_, ledger_, external_);
+  if (!opened.is_ok()) {
+    // After a power loss that the level does not survive, a refusal is an answer; the history ends.
+    const bool may = crash_ == Crash::power_loss && !setting_.syncs();
+    if (may) tally_.images = images_max_;
+    if (!may) fail({"opens", opened.status().message()});
+    return;
+  }
+  stand_ = std::move(opened.value());
+  working_ = syncing_ = sending_ = true;
+  expect(stand_->begin(now_us_), "begins");
+  working_ = syncing_ = sending_ = false;
+  epoch_ = stand_->shard().epoch();
+  if (setting_.source) {
+    uint64_t resumed = 0;
+    for (const SourceOffset& source : stand_->shard().stored_sources()) resumed = source.offset;
+    ledger_.resume_source(resumed);
+  }
+}
+
+void Episode::end_of_life() {
+  disk_->before = nullptr;
+  stand_.reset();
+  ledger_.crashed();
+  unknown_.clear();
+  if (setting_.source) return;
+  for (uint64_t id = 1; id <= ledger_.last_id(); ++id) {
+    if (!ledger_.entry(id).receipted) unknown_.push_back(id);
+  }
+}
+
+void Episode::crash_and_open() {
+  const Image left = crash_ == Crash::power_loss ? disk_->crash(random_) : disk_->survive();
+  end_of_life();
+  disk_ = std::make_unique<SimulatedStorage>(left);
+  open();
+}
+
+void Episode::close_and_open() {
+  working_ = syncing_ = sending_ = true;  // they have ended
+  const Status closed = stand_->shard().close();
+  expect(closed, "closes");
+  working_ = syncing_ = sending_ = false;
+  give_receipts();
+  end_of_life();
+  disk_ = std::make_unique<SimulatedStorage>(disk_->survive());
+  open();
+}
+
+void Episode::step() {
+  now_us_ += random_() % kStepUs;
+  const uint64_t drawn = random_() % 1000;
+  if (drawn < 330) {
+    send();
+  } else if (drawn < 620) {
+    work();
+  } else if (drawn < 880) {
+    sync();
+  } else if (drawn < 920) {
+    disk_->write_back(random_);
+  } else if (drawn < 950) {
+    send_old_copy();
+  } else if (drawn < 970) {
+    end_letter();
+  } else if (drawn < 985) {
+    working_ = syncing_ = true;
+    expect(stand_->replace_worker(now_us_), "a new worker takes over");
+    working_ = syncing_ = false;
+  } else if (drawn < 990) {
+    close_and_open();
+  } else if (drawn < 994) {
+    crash_and_open();
+  } else {
+    now_us_ += random_() % (2 * kWindowUs);
+  }
+  if (!failure_ && stand_ != nullptr) {
+    give_receipts();
+    observe(Place::step);
+  }
+}
+
+// Another thread's step in the middle of this one's.
+void Episode::interleave() {
+  if (judging_ || failure_ || stand_ == nullptr || !chance(8)) return;
+  switch (random_() % 3) {
+    case 0: return send();
+    case 1: return work();
+    default: return sync();
+  }
+}
+
+void Episode::observe(Place place) {
+  if (judging_ || failure_ || tally_.images >= images_max_) return;
+  if (place == Place::operation && !chance(16)) return;
+  if (place == Place::step && !chance(24)) return;
+  judging_ = true;
+  if (stand_ != nullptr) give_receipts();
+  const Image image = crash_ == Crash::power_loss ? disk_->crash(random_) : disk_->survive();
+  if (auto failure = judge(image, crash_, witness(), random_, &tally_)) fail(std::move(*failure));
+  judging_ = false;
+}
+
+void Episode::give_receipts() {
+  durable_sequence_ = std::max(durable_sequence_, stand_->shard().durable_sequence());
+  ledger_.receipted(stand_->shard().durable_sequence());
+}
+
+// ---- the threads ----
+
+void Episode::send() {
+  if (sending_) return;
+  sending_ = true;
+  const uint64_t burst = 1 + random_() % 12;
+  for (uint64_t i = 0; i < burst; ++i) {
+    const bool again = !unknown_.empty();
+    const uint64_t id = again ? unknown_.front() : ledger_.next_id();
+    if (!send_one(id)) break;
+    if (again) unknown_.erase(unknown_.begin());
+    // A sender that is not sure sends once more.
+    if (setting_.dedup && !setting_.source && chance(12) && !send_one(id)) break;
+  }
+  stand_->shard().intake().publish();
+  sending_ = false;
+}
+
+bool Episode::send_one(uint64_t id) {
+  const Message message = ledger_.message(id);
+  FrameHeader header;
+  if (setting_.dedup) {
+    header.id = id % 2 == 0 ? integer_id(id) : Id{id, id * 0x9E3779B97F4A7C15ull};
+    header.id_kind = id_kind_of(header.id);
+  }
+  if (message.kind == Kind::row) {
+    header.type = FrameType::malformed;
+    header.id = {kRowIds + rows_++, kInternalHigh};
+    header.id_kind = IdKind::wide;
+  }
+  if (setting_.source) {
+    header.has_source = true;
+    header.source = {0, id};
+  }
+  Intake& intake = stand_->shard().intake();
+  intake.begin(now_us_);
+  // Before it is taken: what is in the middle of being taken may come out of a crash.
+  const uint64_t sequence = intake.sequence() + 1;
+  ledger_.sent(id, sequence, now_us_);
+  if (intake.append_full(header, message.payload.data(),
+                         static_cast<uint32_t>(message.payload.size()))) {
+    return true;
+  }
+  ledger_.not_taken(id);
+  return false;
+}
+
+// A copy as late as the window allows, polled before it has passed.
+void Episode::send_old_copy() {
+  if (!setting_.dedup || setting_.source || !unknown_.empty() || ledger_.last_id() == 0) return;
+  Worker& worker = stand_->worker();
+  if (worker.has_work() || worker.parked() > 0) return;
+  const uint64_t id = 1 + random_() % ledger_.last_id();
+  const Entry& entry = ledger_.entry(id);
+  if (entry.copies != 1 || now_us_ > entry.first_us + kWindowUs * 7 / 8) return;
+  sending_ = true;
+  if (send_one(id)) stand_->shard().intake().publish();
+  sending_ = false;
+  sync();
+  work();
+}
+
+void Episode::end_letter() {
+  const DeadLetters& letters = *stand_->shard().dead_letters();
+  std::optional<DeadLetter> chosen;
+  expect(letters.visit_open([&](const DeadLetter& letter) {
+    if (!chosen || chance(3)) chosen = letter;
+    return true;
+  }), "letters are read");
+  if (!chosen) return;
+  const uint64_t id = ledger_.id_of(chosen->payload);
+  if (id == 0) return fail({"payload", "a dead letter holds what nobody has sent"});
+  sending_ = true;
+  FrameHeader header;
+  Intake& intake = stand_->shard().intake();
+  intake.begin(now_us_);
+  if (chance(2) || chosen->type == static_cast<uint8_t>(FrameType::malformed)) {
+    header.type = FrameType::drop;
+    ledger_.entry(id).letter_dropped = true;
+    static_cast<void>(intake.append_full(header, &chosen->number, sizeof chosen->number));
+  } else {
+    header.type = FrameType::retry;
+    header.id = {chosen->number, kInternalHigh};
+    header.id_kind = IdKind::wide;
+    ledger_.entry(id).letter_retried = true;
+    static_cast<void>(intake.append_full(header, chosen->payload.data(),
+                                         static_cast<uint32_t>(chosen->payload.size())));
+  }
+  intake.publish();
+  sending_ = false;
+}
+
+void Episode::work() {
+  if (working_) return;
+  working_ = true;
+  Worker& worker = stand_->worker();
+  if (chance(2)) expect(worker.poll(1 + random_() % 40, now_us_), "polls");
+  if (!failure_ && !chance(4)) expect(worker.finish(1 + random_() % 40, now_us_), "commits");
+  working_ = false;
+}
+
+void Episode::sync() {
+  if (syncing_) return;
+  syncing_ = true;
+  expect(stand_->sync(now_us_), "syncs");
+  syncing_ = false;
+}
+
+}  // namespace semel::faults

@@ -1,0 +1,80 @@
+// One history of a stream on a simulated disk: senders, a worker and a sync thread whose steps are
+// interleaved by a seed, also in the middle of each other, at every operation of the disk and at every
+// fault point. On its way images are taken of what a crash would leave, and judged; now and then one
+// of them becomes the stream's real fate, and it goes on from there.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "faults/judge.h"
+
+namespace semel::faults {
+
+struct Found {
+  uint64_t seed;
+  std::string setting;
+  Failure failure;
+};
+
+class Episode {
+ public:
+  Episode(uint64_t seed, Crash crash, uint64_t images_max);
+  ~Episode();
+
+  // Runs to the end of the history, of the images, or to the first failure.
+  std::optional<Found> run();
+
+  const Setting& setting() const { return setting_; }
+  const Tally& tally() const { return tally_; }
+  // The bytes, and what the outside knows of them, at the end; for campaigns that start from there.
+  Image image() const { return disk_->survive(); }
+  Witness witness() const;
+
+ private:
+  enum class Place { step, operation, sync };
+
+  void open();
+  void close_and_open();
+  void crash_and_open();
+  void end_of_life();
+  void step();
+  void interleave();
+  void observe(Place place);
+  void fail(Failure failure);
+  void expect(const Status& status, const char* doing);
+
+  void send();
+  bool send_one(uint64_t id);
+  void send_old_copy();
+  void end_letter();
+  void work();
+  void sync();
+  void give_receipts();
+
+  bool chance(uint64_t of) { return random_() % of == 0; }
+
+  const uint64_t seed_;
+  const Crash crash_;
+  const uint64_t images_max_;
+  Random random_;
+  Setting setting_;
+  Ledger ledger_;
+  std::vector<uint64_t> external_;
+  std::unique_ptr<SimulatedStorage> disk_;
+  std::unique_ptr<Stand> stand_;
+  uint64_t now_us_ = 1'000'000'000'000;
+  uint32_t epoch_ = 0;
+  uint64_t durable_sequence_ = 0;
+  uint64_t rows_ = 0;
+  std::vector<uint64_t> unknown_;  // to be sent again
+  bool sending_ = false;
+  bool working_ = false;
+  bool syncing_ = false;
+  bool judging_ = false;
+  std::optional<Failure> failure_;
+  Tally tally_;
+};
+
+}  // namespace semel::faults

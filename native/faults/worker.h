@@ -1,0 +1,72 @@
+// A shard's worker as the runtime has it (src/runtime/shard-loop.ts), reduced to its decisions: poll,
+// run the handler, park what fails with the later messages of its key behind it, write the outputs,
+// commit. It keeps its own count of what it has polled, as the runtime does.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "faults/ledger.h"
+#include "faults/sinks.h"
+#include "shard/shard.h"
+
+namespace semel::faults {
+
+class Worker {
+ public:
+  struct Rules {
+    bool flushes;           // outputs are flushed before their ack
+    bool durable_only;      // no effect before its message is durable (I12)
+    uint32_t attempts_max = 3;
+    uint64_t retry_us = 2000;
+  };
+
+  Worker(Shard& shard, Sink& sink, const Ledger& ledger, const Rules& rules)
+      : shard_(shard), consumer_(shard.consumer()), sink_(sink), ledger_(ledger), rules_(rules) {}
+
+  // Takes over from whoever was before, and brings the sink to the committed place.
+  Status begin();
+  Status poll(uint32_t max, uint64_t now_us);
+  // Ends up to `max` of the polled messages, and the parked ones that are due. What it could not
+  // commit for want of room is committed by the next call.
+  Status finish(uint32_t max, uint64_t now_us);
+
+  uint64_t in_flight() const { return polled_ - committed_; }
+  bool has_work() const { return in_flight() > 0 || waiting_ || consumer_.has_work(); }
+  bool has_commit_waiting() const { return waiting_; }
+  uint64_t parked() const { return consumer_.parked().size(); }
+
+ private:
+  struct Decision {
+    Detail detail;
+    std::string history;
+  };
+
+  Status retry_due(uint64_t now_us);
+  Status end(uint64_t sequence, uint64_t now_us);
+  Status decide(uint64_t sequence, const Message& message, uint32_t attempt, bool again,
+                uint64_t now_us);
+  void park(uint64_t sequence, uint32_t attempts, uint64_t due_us);
+  Result<Message> message_of(std::span<const uint8_t> payload) const;
+  Status write_and_commit();
+  Status commit();
+
+  Shard& shard_;
+  Consumer& consumer_;
+  Sink& sink_;
+  const Ledger& ledger_;
+  const Rules rules_;
+  uint64_t polled_ = 0;
+  uint64_t committed_ = 0;
+
+  // The commit that is being made.
+  bool waiting_ = false;
+  uint32_t count_ = 0;
+  std::vector<uint64_t> outputs_;
+  std::vector<Decision> decisions_;
+  std::set<uint32_t> blocked_;  // keys with a parked message
+  std::set<uint64_t> tried_;    // ids
+};
+
+}  // namespace semel::faults
