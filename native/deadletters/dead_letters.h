@@ -75,6 +75,8 @@ class DeadLetters {
   // Code::invalid_argument where that letter is not open.
   Status append_resolved(uint64_t number, How how, uint64_t time_us);
   Status sync();
+  // Whether the file is still there with what is durable of it. Any thread.
+  Status check() const { return file_->check(physical(durable_length())); }
 
   uint64_t length() const { return length_.load(std::memory_order_acquire); }
   uint64_t durable_length() const { return durable_.load(std::memory_order_acquire); }
