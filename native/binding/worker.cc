@@ -91,7 +91,7 @@ Napi::Value poll(const Napi::CallbackInfo& info) {
   const uint64_t now_us = stream.options().dedup ? stream.clock().now_us() : 0;
   Result<Polled> polled = shard->consumer().poll(max, now_us);
   if (!polled.is_ok()) {
-    throw_status(info.Env(), polled.status());
+    throw_status(info.Env(), stream.fail(polled.status()));
     return {};
   }
   const Polled& found = polled.value();
@@ -159,7 +159,7 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
   Result<Committed> committed =
       shard->consumer().commit(count, static_cast<int64_t>(sink_place), details);
   if (!committed.is_ok()) {
-    throw_status(info.Env(), committed.status());
+    throw_status(info.Env(), stream.fail(committed.status()));
     return {};
   }
   const bool done = committed.value() == Committed::done;

@@ -118,9 +118,7 @@ uint32_t Consumer::adopt() {
 }
 
 Status Consumer::fail(const Status& cause) {
-  const bool full = cause.code() == Code::no_space;
-  cause_ = {full ? Code::no_space : Code::poisoned,
-            cause.message() + "; nothing is acknowledged until the stream is opened again"};
+  cause_ = cause;
   return cause_;
 }
 

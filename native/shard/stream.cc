@@ -80,6 +80,14 @@ Status Stream::health() const {
   return syncer_ != nullptr && syncer_->failed() ? syncer_->failure() : Status::ok();
 }
 
+Status Stream::fail(const Status& cause) {
+  const Code code = cause.code();
+  const bool files = code == Code::io || code == Code::no_space || code == Code::read_only;
+  if (!files || syncer_ == nullptr) return cause;
+  syncer_->fail(cause);
+  return health();
+}
+
 void Stream::set_notice(std::function<void()> notice) {
   std::lock_guard guard(notice_mutex_);
   notice_ = std::move(notice);
@@ -104,11 +112,7 @@ Status Stream::put_file(const std::string& name, std::span<const uint8_t> conten
     if (!written.is_ok()) {
       // A full disk has left the old content, and the same call may come again. After any other failure
       // nobody knows what a second sync would be worth (I9).
-      if (written.code() != Code::no_space && syncer_ != nullptr) {
-        syncer_->fail(written);
-        return health();
-      }
-      return written;
+      return written.code() == Code::no_space ? written : fail(written);
     }
   }
   std::lock_guard guard(files_mutex_);
