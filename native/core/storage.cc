@@ -191,7 +191,7 @@ class PosixStorage final : public Storage {
     if (found.empty()) return Status::ok();
     struct stat info;
     if (::stat(found.c_str(), &info) != 0) return Status::from_errno(errno, "look at", found);
-    if (!S_ISDIR(info.st_mode)) return Status::from_errno(EEXIST, "make the directory", found);
+    if (!S_ISDIR(info.st_mode)) return Status::from_errno(ENOTDIR, "make the directory", found);
     // A parent that this user may not read is not one that it has made anything in.
     const Status synced = sync_directory(parent_of(found));
     return synced.code() == Code::read_only ? Status::ok() : synced;

@@ -301,7 +301,7 @@ TEST_F(StorageTest, SaysThatAFileIsNoDirectory) {
   ASSERT_TRUE(open("file", Open::create)->write(0, Bytes(1, 'a')).is_ok());
   EXPECT_EQ(storage_.make_directory(path("file")).message(),
             "cannot make the directory " + path("file") +
-                ": File exists; give the path of a directory");
+                ": Not a directory; give the path of a directory");
   EXPECT_EQ(storage_.make_directory(path("file/below")).message(),
             "cannot make the directory " + path("file/below") +
                 ": Not a directory; give the path of a directory");

@@ -30,7 +30,7 @@ describe('a directory that can be none', () => {
     writeFileSync(path, 'x')
     await expect(new Setting({ data: path, to: `${path}.out` }).open()).rejects.toMatchObject({
       code: 'SEMEL_IO',
-      message: `cannot make the directory ${path}: File exists; give the path of a directory`,
+      message: `cannot make the directory ${path}: Not a directory; give the path of a directory`,
     })
     const below = join(path, 'data')
     await expect(new Setting({ data: below, to: `${path}.out` }).open()).rejects.toMatchObject({
