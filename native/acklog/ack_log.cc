@@ -239,6 +239,11 @@ Status AckLog::maintain(uint64_t now_us) {
   return step_draft();
 }
 
+Status AckLog::check() const {
+  for (const Live& live : live_) SEMEL_TRY(live.segment->check());
+  return Status::ok();
+}
+
 bool AckLog::maintenance_pending() const {
   if (ready_.load(std::memory_order_relaxed) != nullptr) return false;
   // Direct: two windows, so the next segment is made when only one is in use.

@@ -91,6 +91,7 @@ class AckLog {
   // Code::no_space leaves the log in order; append() goes on until the segment is full.
   Status maintain(uint64_t now_us);
   bool maintenance_pending() const;  // call maintain() again soon
+  Status check() const;  // whether the segments in use are still there, in their whole length
 
   bool has_unsynced() const {
     return published_.load(std::memory_order_acquire) != synced_.load(std::memory_order_relaxed);

@@ -36,6 +36,8 @@ Result<std::unique_ptr<Segment>> Segment::open(Storage& storage, const std::stri
   if (direct) {
     segment->memory_ = segment->window_.image->memory().data();
   } else {
+    // A copy may have holes; a store into one on a full disk is a SIGBUS.
+    SEMEL_TRY(segment->file_->preallocate(identity.bytes));
     auto mapping = segment->file_->map(identity.bytes);
     if (!mapping.is_ok()) return mapping.status();
     segment->memory_ = mapping.value().data();

@@ -44,6 +44,7 @@ class Segment {
 
   Status write(uint64_t from, uint64_t to);
   Status sync() { return file_->sync(); }
+  Status check() const { return file_->check(identity_.bytes); }
   // Takes the first fault of each page in [from, to), off the hot path.
   void touch(uint64_t from, uint64_t to);
   Window take_window() { return std::move(window_); }

@@ -12,16 +12,30 @@
 
 namespace semel::binding {
 
-// Leaves a SemelError pending; the caller returns at once.
+// Leaves a SemelError pending; the caller returns at once. A thread that is being terminated can run no
+// JavaScript, not even the error's constructor, and gets no error: nobody would catch it.
 inline void throw_status(Napi::Env env, const Status& status) {
-  Environment& environment = Environment::of(env);
-  if (environment.error_class.IsEmpty()) {
-    Napi::Error::New(env, status.message()).ThrowAsJavaScriptException();
+  const char* name = code_name(status.code());
+  const std::string& text = status.message();
+  napi_value code;
+  napi_value message;
+  napi_value error_class;
+  napi_value error;
+  if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &code) != napi_ok ||
+      napi_create_string_utf8(env, text.data(), text.size(), &message) != napi_ok) {
     return;
   }
-  Napi::Value error = environment.error_class.New(
-      {Napi::String::New(env, code_name(status.code())), Napi::String::New(env, status.message())});
-  if (!env.IsExceptionPending()) napi_throw(env, error);
+  const Napi::FunctionReference& own = Environment::of(env).error_class;
+  if (own.IsEmpty()) {
+    if (napi_create_error(env, code, message, &error) != napi_ok) return;
+  } else {
+    const napi_value arguments[] = {code, message};
+    if (napi_get_reference_value(env, own, &error_class) != napi_ok || error_class == nullptr ||
+        napi_new_instance(env, error_class, 2, arguments, &error) != napi_ok) {
+      return;
+    }
+  }
+  static_cast<void>(napi_throw(env, error));
 }
 
 // Reads a call's arguments in turn; the first that does not fit leaves an error pending.

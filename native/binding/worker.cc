@@ -91,7 +91,7 @@ Napi::Value poll(const Napi::CallbackInfo& info) {
   const uint64_t now_us = stream.options().dedup ? stream.clock().now_us() : 0;
   Result<Polled> polled = shard->consumer().poll(max, now_us);
   if (!polled.is_ok()) {
-    throw_status(info.Env(), polled.status());
+    throw_status(info.Env(), stream.fail(polled.status()));
     return {};
   }
   const Polled& found = polled.value();
@@ -159,7 +159,7 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
   Result<Committed> committed =
       shard->consumer().commit(count, static_cast<int64_t>(sink_place), details);
   if (!committed.is_ok()) {
-    throw_status(info.Env(), committed.status());
+    throw_status(info.Env(), stream.fail(committed.status()));
     return {};
   }
   const bool done = committed.value() == Committed::done;
@@ -253,6 +253,15 @@ Napi::Value next_parked(const Napi::CallbackInfo& info) {
   return found;
 }
 
+// clockMs(handle): the stream's own clock, in milliseconds since 1970. It never goes back.
+Napi::Value clock_ms(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  if (!arguments.ok()) return {};
+  return Napi::Number::New(info.Env(),
+                           static_cast<double>(local->stream().clock().now_us()) / 1000);
+}
+
 // isDuplicate(handle, shard, attempt, sequence): whether a parked message's id was seen meanwhile.
 Napi::Value is_duplicate(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
@@ -275,6 +284,7 @@ void export_worker(Napi::Env env, Napi::Object exports) {
   exports.Set("wait", Napi::Function::New(env, wait, "wait"));
   exports.Set("wake", Napi::Function::New(env, wake, "wake"));
   exports.Set("nextParked", Napi::Function::New(env, next_parked, "nextParked"));
+  exports.Set("clockMs", Napi::Function::New(env, clock_ms, "clockMs"));
   exports.Set("isDuplicate", Napi::Function::New(env, is_duplicate, "isDuplicate"));
 }
 

@@ -1,5 +1,8 @@
 // One stream a directory. The lock is the kernel's (flock), so it goes with its holder however that
-// ends; the file's content only names the holder for the error.
+// ends; the content of the file `lock` only names the holder for the error.
+//
+// Both the directory and the file are locked: the directory, so that deleting the file lets nobody in;
+// the file, for file systems that can't lock a directory (NFS).
 #pragma once
 
 #include <memory>

@@ -55,6 +55,8 @@ Result<std::unique_ptr<Region>> Region::open(Storage& storage, const std::string
                                      " bytes, which is not a whole number of 4096-byte blocks"};
   }
   if (writer == Writer::mapped) {
+    // A copy may have holes where this file has zeros; a store into one on a full disk is a SIGBUS.
+    SEMEL_TRY(buffered.value()->preallocate(size.value()));
     auto mapping = buffered.value()->map(size.value());
     if (!mapping.is_ok()) return mapping.status();
     touch(mapping.value());
@@ -88,6 +90,10 @@ Status Region::write(uint64_t from, uint64_t to) {
   const uint64_t first = round_down(from, kBlockBytes);
   const uint64_t last = round_up(to, kBlockBytes);
   return file_->write(first, memory_.subspan(first, last - first));
+}
+
+Status Region::check() const {
+  return file_ == nullptr ? Status::ok() : file_->check(memory_.size());
 }
 
 Status Region::sync() { return file_ == nullptr ? Status::ok() : file_->sync(); }

@@ -42,6 +42,8 @@ class Region {
   // Puts [from, to) on its way to the file; durable after the next sync().
   Status write(uint64_t from, uint64_t to);
   Status sync();
+  // Whether the file is still there, in its whole length.
+  Status check() const;
 
  private:
   Region(std::unique_ptr<File> file, std::span<uint8_t> memory, bool owns_memory)

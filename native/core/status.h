@@ -51,7 +51,7 @@ class [[nodiscard]] Status {
   Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
 
   static Status ok() { return {}; }
-  // From errno, naming what was done to which file.
+  // From errno, naming what was done to which file, and the remedy.
   static Status from_errno(int error, const char* action, const std::string& path);
 
   bool is_ok() const { return code_ == Code::ok; }

@@ -103,6 +103,21 @@ class PosixFile final : public File {
     return Status::from_errno(errno, "sync", path_);
   }
 
+  Status check(uint64_t bytes) const override {
+    struct stat info;
+    if (::fstat(fd_, &info) != 0) return Status::from_errno(errno, "look at", path_);
+    if (info.st_nlink == 0) {
+      return {Code::io, path_ + " was deleted while the stream had it open; restore the stream's "
+                                "directory from a copy"};
+    }
+    if (static_cast<uint64_t>(info.st_size) < bytes) {
+      return {Code::io, path_ + " was cut to " + std::to_string(info.st_size) + " of " +
+                            std::to_string(bytes) + " bytes while the stream had it open; restore "
+                            "the stream's directory from a copy"};
+    }
+    return Status::ok();
+  }
+
  private:
   // Some file systems take the flag and refuse the writes. False where it was not set, or stays.
   bool leave_direct() {
@@ -163,15 +178,25 @@ class PosixStorage final : public Storage {
   }
 
   Status make_directory(const std::string& path) override {
+    std::string found;
     for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
       const std::string part = path.substr(0, end);
       if (::mkdir(part.c_str(), 0755) == 0) {
         SEMEL_TRY(sync_directory(parent_of(part)));
-      } else if (errno != EEXIST) {
+      } else if (errno == EEXIST) {
+        found = part;
+      } else {
         return Status::from_errno(errno, "make the directory", part);
       }
-      if (end == std::string::npos) return Status::ok();
+      if (end == std::string::npos) break;
     }
+    if (found.empty()) return Status::ok();
+    struct stat info;
+    if (::stat(found.c_str(), &info) != 0) return Status::from_errno(errno, "look at", found);
+    if (!S_ISDIR(info.st_mode)) return Status::from_errno(ENOTDIR, "make the directory", found);
+    // A parent that this user may not read is not one that it has made anything in.
+    const Status synced = sync_directory(parent_of(found));
+    return synced.code() == Code::read_only ? Status::ok() : synced;
   }
 
   Status rename(const std::string& from, const std::string& to) override {

@@ -31,6 +31,9 @@ class File {
   virtual Result<std::span<uint8_t>> map(uint64_t bytes) = 0;
   // Data (and size) to stable storage, including stores through the mapping.
   virtual Status sync() = 0;
+  // Whether somebody has deleted the file or cut it below `bytes` while it was open: what is written
+  // to it would be lost without an error. From any thread.
+  virtual Status check([[maybe_unused]] uint64_t bytes) const { return Status::ok(); }
 };
 
 enum class Open {
@@ -48,6 +51,10 @@ class DirectoryLock {
   DirectoryLock() = default;
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+  // Whether the path still leads to the directory that was locked: neither deleted nor replaced. Any
+  // thread.
+  virtual Status check() const { return Status::ok(); }
 };
 
 class Storage {
@@ -57,7 +64,8 @@ class Storage {
   virtual Result<std::unique_ptr<File>> open(const std::string& path, Open how) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names, sorted
   virtual Result<bool> exists(const std::string& path) = 0;
-  // And its parents; those that it makes are durable.
+  // And its parents. Those that it makes are durable, and the deepest that it finds too: a crash may
+  // have come between its making and the sync.
   virtual Status make_directory(const std::string& path) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;

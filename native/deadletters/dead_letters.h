@@ -78,6 +78,8 @@ class DeadLetters {
   // Code::invalid_argument where that letter is not open.
   Status append_resolved(uint64_t number, How how, uint64_t time_us);
   Status sync();
+  // Whether the file is still there with what is durable of it. Any thread.
+  Status check() const { return file_->check(physical(durable_length())); }
 
   // Letters up to this length are shown from now on.
   void show(uint64_t length) { shown_.store(length, std::memory_order_release); }

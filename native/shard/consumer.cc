@@ -146,7 +146,13 @@ uint32_t Consumer::adopt() {
   return lost;
 }
 
+Status Consumer::fail(const Status& cause) {
+  cause_ = cause;
+  return cause_;
+}
+
 Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
+  if (!cause_.is_ok()) return cause_;
   if (parked_.size() >= parked_max_ || parked_.bytes() >= parked_bytes_max_) {
     return Polled{0, Stall::parked_full};
   }
@@ -168,7 +174,7 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
       if (!is_padding(frame)) {
         const uint64_t meta = full_meta(frame);
         if (!is_control(meta_type(meta))) break;
-        SEMEL_TRY(apply_control(frame, meta));
+        if (Status applied = apply_control(frame, meta); !applied.is_ok()) return fail(applied);
       }
       polled_position_ += frame_span(frame);
     }
@@ -332,6 +338,7 @@ Status Consumer::write_letters() {
 
 Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
                                    std::span<const Detail> details) {
+  if (!cause_.is_ok()) return cause_;
   if (count > in_flight()) {
     return Status{Code::invalid_argument, "more messages are committed than are in flight"};
   }
@@ -453,9 +460,10 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
       block_sources_.clear();
       return Committed::full;
     }
-    SEMEL_TRY(write_letters());
+    if (Status written = write_letters(); !written.is_ok()) return fail(written);
   }
   Result<Committed> appended = append_block(block);
+  if (!appended.is_ok() && !letters_.empty()) return fail(appended.status());
   if (!appended.is_ok() || appended.value() == Committed::full) {
     block_sources_.clear();
     return appended;
@@ -524,6 +532,7 @@ Result<Committed> Consumer::open() {
 }
 
 Result<Committed> Consumer::close() {
+  if (!cause_.is_ok()) return cause_;
   block_parked_.clear();
   block_resolved_.clear();
   Block block = empty_block();

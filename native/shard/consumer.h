@@ -6,6 +6,8 @@
 //       at `sequence % capacity`, so that JavaScript finds a message by its sequence.
 //   C2  An id is reserved at poll and seen at commit, in the same call as the ack block (I3).
 //   C3  A commit either happens whole or changes nothing (Committed::full).
+//       A failure between the dead letters and the block ends the shard: a later block would count
+//       letters whose messages are delivered again.
 //   C4  The window is the time between two copies' being stored, however late the second is polled:
 //       nothing is forgotten that a message which still waits may be a copy of.
 //   C5  What is in flight and what is parked fit an ack-log segment together, even if all of it is
@@ -160,6 +162,7 @@ class Consumer {
   AckBlock to_ack_block(const Block& block) const;
   static DeadLetter to_letter(Parked&& entry, const Detail& detail);
   Status write_letters();
+  Status fail(const Status& cause);
   Parked lift(uint64_t sequence, const Detail& detail) const;
   void show_index();
   void begin_change();
@@ -196,6 +199,7 @@ class Consumer {
   std::vector<SourceOffset> sources_;        // by partition, as committed
   std::vector<SourceOffset> block_sources_;  // of the block being made
   bool control_pending_ = false;             // a control frame waits for its ack block
+  Status cause_;  // dead letters were written, perhaps, and not acked: no block may claim them
 
   // Scratch of a commit, kept for its memory.
   std::vector<Id> block_ids_;

@@ -243,6 +243,13 @@ Status Shard::maintain(uint64_t now_us) {
                                   : now_us - std::min(now_us, kUnpublishedUs));
 }
 
+Status Shard::check() const {
+  if (ack_log_ == nullptr) return Status::ok();
+  SEMEL_TRY(journal_->check());
+  SEMEL_TRY(ack_log_->check());
+  return dead_letters_->check();
+}
+
 ShardStatus Shard::status() const {
   ShardStatus status;
   // The consumer first: what it has ended was stored before.

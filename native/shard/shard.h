@@ -74,6 +74,8 @@ class Shard {
   Status sync_group();
   // Segments ahead and behind; not on a message's way.
   Status maintain(uint64_t now_us);
+  // Whether the files that it has open are still there, in their whole length.
+  Status check() const;
   bool maintenance_pending() const {
     return ack_log_ != nullptr && ack_log_->maintenance_pending();
   }

@@ -57,6 +57,7 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
   if (keeps_files(opened)) {
     Stream* self = stream.get();
     stream->syncer_ = std::make_unique<Syncer>(std::move(shards), opened, *stream->clock_,
+                                               [self] { return self->lock_->check(); },
                                                [self] { self->give_notice(); });
   }
   return stream;
@@ -79,6 +80,14 @@ Status Stream::health() const {
   return syncer_ != nullptr && syncer_->failed() ? syncer_->failure() : Status::ok();
 }
 
+Status Stream::fail(const Status& cause) {
+  const Code code = cause.code();
+  const bool files = code == Code::io || code == Code::no_space || code == Code::read_only;
+  if (!files || syncer_ == nullptr) return cause;
+  syncer_->fail(cause);
+  return health();
+}
+
 void Stream::set_notice(std::function<void()> notice) {
   std::lock_guard guard(notice_mutex_);
   notice_ = std::move(notice);
@@ -98,7 +107,13 @@ Status Stream::put_file(const std::string& name, std::span<const uint8_t> conten
     return {Code::invalid_argument, "no file of a stream is named " + name};
   }
   if (!options_.directory.empty()) {
-    SEMEL_TRY(write_atomically(storage_, options_.directory, name, seal_file(content)));
+    SEMEL_TRY(lock_->check());
+    Status written = write_atomically(storage_, options_.directory, name, seal_file(content));
+    if (!written.is_ok()) {
+      // A full disk has left the old content, and the same call may come again. After any other failure
+      // nobody knows what a second sync would be worth (I9).
+      return written.code() == Code::no_space ? written : fail(written);
+    }
   }
   std::lock_guard guard(files_mutex_);
   files_[name].assign(content.begin(), content.end());

@@ -49,6 +49,9 @@ class Stream {
   }
   // Poisoned once a sync has failed.
   Status health() const;
+  // Where `cause` is the file system's, no shard acknowledges anything from now on; how it is to be
+  // told. Any thread.
+  Status fail(const Status& cause);
 
   // Called when messages became durable, ring space came free, or the stream failed, if somebody
   // asked with want_notice(); once for each asking. From any thread.

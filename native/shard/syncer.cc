@@ -10,18 +10,19 @@
 namespace semel {
 namespace {
 
-// How long the thread sleeps where nothing wakes it: segments are looked after this often.
+// How long the thread sleeps where nothing wakes it: segments and files are looked after this often.
 constexpr uint64_t kIdleUs = 20'000;
 
 }  // namespace
 
 Syncer::Syncer(std::vector<Shard*> shards, const StreamOptions& options, const StreamClock& clock,
-               std::function<void()> on_group)
+               std::function<Status()> check_directory, std::function<void()> on_group)
     : shards_(std::move(shards)),
       durability_(options.durability),
       pause_us_(options.durability == Durability::interval ? options.interval_us
                                                            : options.group_pause_us),
       clock_(clock),
+      check_directory_(std::move(check_directory)),
       on_group_(std::move(on_group)),
       thread_([this] { run(); }) {}
 
@@ -56,9 +57,31 @@ void Syncer::pause() {
   }
 }
 
+void Syncer::fail(const Status& cause) {
+  {
+    std::lock_guard guard(failure_mutex_);
+    if (failed_.load(std::memory_order_relaxed)) return;
+    failure_ = {cause.code() == Code::no_space ? Code::no_space : Code::poisoned,
+                cause.message() + "; nothing is acknowledged until the stream is opened again"};
+    failed_.store(true, std::memory_order_release);
+  }
+  for (Shard* shard : shards_) shard->doorbell->ring();
+  on_group_();
+}
+
+Status Syncer::check_files() {
+  const uint64_t now_us = monotonic_us();
+  if (now_us - checked_us_ < kIdleUs) return Status::ok();
+  checked_us_ = now_us;
+  for (const Shard* shard : shards_) SEMEL_TRY(shard->check());
+  return Status::ok();
+}
+
 Status Syncer::round(bool* worked, bool* maintaining) {
   *worked = false;
   *maintaining = false;
+  SEMEL_TRY(check_directory_());
+  SEMEL_TRY(check_files());
   for (Shard* shard : shards_) {
     if (shard->has_unsynced()) {
       SEMEL_TRY(shard->sync_group());
@@ -74,22 +97,13 @@ void Syncer::run() {
 #ifdef __linux__
   ::pthread_setname_np(::pthread_self(), "semel-sync");
 #endif
-  while (!stopping_.load(std::memory_order_acquire)) {
+  while (!stopping_.load(std::memory_order_acquire) && !failed()) {
     hurried_.store(false, std::memory_order_relaxed);
     bool worked = false;
     bool maintaining = false;
     if (Status status = round(&worked, &maintaining);
         !status.is_ok() && !planted(Bug::sync_error_retried)) {
-      {
-        std::lock_guard guard(failure_mutex_);
-        const bool full = status.code() == Code::no_space;
-        failure_ = {full ? Code::no_space : Code::poisoned, status.message() +
-                                        "; nothing is acknowledged any more: mend the cause, then "
-                                        "open the stream again"};
-      }
-      failed_.store(true, std::memory_order_release);
-      for (Shard* shard : shards_) shard->doorbell->ring();
-      on_group_();
+      fail(status);
       return;
     }
     if (worked) on_group_();

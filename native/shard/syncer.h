@@ -6,7 +6,9 @@
 //   process   no syncs; segments only
 //
 // The first failed sync ends it for good (I9): Linux marks the failed pages clean, so a second try
-// would succeed without the data.
+// would succeed without the data. So does a file that somebody has deleted or cut, and a directory that
+// is no longer at its path: found within 20 ms, since writing to what is deleted gives no error, and a
+// path that leads elsewhere would bring segments into another stream's directory.
 #pragma once
 
 #include <atomic>
@@ -23,8 +25,9 @@ namespace semel {
 class Syncer {
  public:
   // `on_group` is called on the sync thread after each group, and when it has failed.
+  // `check_directory` tells whether the directory is still the one that was opened.
   Syncer(std::vector<Shard*> shards, const StreamOptions& options, const StreamClock& clock,
-         std::function<void()> on_group);
+         std::function<Status()> check_directory, std::function<void()> on_group);
   ~Syncer() { stop(); }
 
   // There is something to sync, or a segment is missing; from any thread.
@@ -37,6 +40,9 @@ class Syncer {
   // Ends the thread after the group it is in. What is left unsynced is the caller's.
   void stop();
 
+  // Something else has failed that no second try can mend. Any thread; the first cause stays.
+  void fail(const Status& cause);
+
   bool failed() const { return failed_.load(std::memory_order_acquire); }
   // The cause, once failed.
   Status failure() const;
@@ -44,6 +50,7 @@ class Syncer {
  private:
   void run();
   Status round(bool* worked, bool* maintaining);
+  Status check_files();
   bool has_work() const;
   void pause();
 
@@ -51,7 +58,9 @@ class Syncer {
   const Durability durability_;
   const uint64_t pause_us_;
   const StreamClock& clock_;
+  const std::function<Status()> check_directory_;
   const std::function<void()> on_group_;
+  uint64_t checked_us_ = 0;  // when the files were last looked at
   Doorbell doorbell_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> hurried_{false};

@@ -112,7 +112,9 @@ class MemoryStorage final : public Storage {
       return Status::ok();
     }
     Status preallocate(uint64_t bytes) override {
-      if (disk_.full) return {Code::no_space, "no space for " + path_};
+      if (disk_.full && content_->bytes.size() < bytes) {
+        return {Code::no_space, "no space for " + path_};
+      }
       if (content_->bytes.size() < bytes) content_->bytes.resize(bytes);
       return Status::ok();
     }

@@ -280,10 +280,48 @@ TEST_F(LockTest, IsTakenAlthoughAnotherProcessLooksAtThatMoment) {
   goes_away.join();
 }
 
+TEST_F(LockTest, HoldsThoughItsFileIsDeleted) {
+  const auto first = DirectoryLock::take(directory_);
+  ASSERT_TRUE(first.is_ok());
+  ASSERT_TRUE(storage_.remove(directory_ + "/lock").is_ok());
+  const auto second = DirectoryLock::take(directory_);
+  EXPECT_EQ(second.status().code(), Code::locked);
+  EXPECT_EQ(second.status().message(), directory_ + " is in use by another process; close that "
+                                                    "stream, or open another directory");
+  EXPECT_TRUE(first.value()->check().is_ok());
+}
+
+TEST_F(LockTest, IsTakenWhateverItsFileHolds) {
+  // A pid that lives, and is not a holder: it was reused.
+  for (const std::string& content : {std::string("1\n"), std::string(), std::string(5000, 'x')}) {
+    ASSERT_TRUE(write_atomically(storage_, directory_, "lock", Bytes(content.begin(), content.end()))
+                    .is_ok());
+    const auto lock = DirectoryLock::take(directory_);
+    ASSERT_TRUE(lock.is_ok()) << lock.status().message();
+    EXPECT_EQ(DirectoryLock::holder(directory_), static_cast<uint64_t>(::getpid()));
+  }
+}
+
+TEST_F(LockTest, TellsThatItsDirectoryIsGone) {
+  const std::string data = directory_ + "/data";
+  std::filesystem::create_directory(data);
+  const auto lock = DirectoryLock::take(data);
+  ASSERT_TRUE(lock.is_ok());
+  std::filesystem::rename(data, directory_ + "/elsewhere");
+  EXPECT_EQ(lock.value()->check().message(),
+            data + " can no longer be found (No such file or directory): it was deleted or moved while "
+                   "the stream had it open; put it back");
+  std::filesystem::create_directory(data);
+  EXPECT_EQ(lock.value()->check().message(),
+            data + " is another directory now than the one that the stream had opened; put that one "
+                   "back");
+  EXPECT_TRUE(DirectoryLock::take(data).is_ok());
+}
+
 TEST_F(LockTest, NamesADirectoryThatIsMissing) {
   const auto lock = Storage::real().lock(directory_ + "/missing");
   EXPECT_EQ(lock.status().code(), Code::io);
-  EXPECT_NE(lock.status().message().find(directory_ + "/missing/lock"), std::string::npos);
+  EXPECT_NE(lock.status().message().find(directory_ + "/missing"), std::string::npos);
 }
 
 }  // namespace

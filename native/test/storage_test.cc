@@ -288,6 +288,29 @@ TEST_F(StorageTest, WritesARegionDirectlyOnTmpfsWhichMayRefuseIt) {
   fs::remove(file);
 }
 
+TEST_F(StorageTest, TellsThatAFileWasDeletedOrCutWhileItWasOpen) {
+  auto file = open("file", Open::create);
+  ASSERT_TRUE(file->write(0, Bytes(1000, 'a')).is_ok());
+  EXPECT_TRUE(file->check(1000).is_ok());
+  ASSERT_EQ(::truncate(path("file").c_str(), 999), 0);
+  EXPECT_EQ(file->check(1000).message(),
+            path("file") + " was cut to 999 of 1000 bytes while the stream had it open; restore the "
+                           "stream's directory from a copy");
+  ASSERT_EQ(::unlink(path("file").c_str()), 0);
+  EXPECT_EQ(file->check(0).message(), path("file") + " was deleted while the stream had it open; "
+                                                     "restore the stream's directory from a copy");
+}
+
+TEST_F(StorageTest, SaysThatAFileIsNoDirectory) {
+  ASSERT_TRUE(open("file", Open::create)->write(0, Bytes(1, 'a')).is_ok());
+  EXPECT_EQ(storage_.make_directory(path("file")).message(),
+            "cannot make the directory " + path("file") +
+                ": Not a directory; give the path of a directory");
+  EXPECT_EQ(storage_.make_directory(path("file/below")).message(),
+            "cannot make the directory " + path("file/below") +
+                ": Not a directory; give the path of a directory");
+}
+
 // A file system of a few KiB, where the machine lets us mount one.
 class FullDisk : public StorageTest {
  protected:
@@ -320,6 +343,13 @@ TEST_F(FullDisk, KeepsTheOldContentWhenTheNewDoesNotFit) {
   const Status status = write_atomically(storage_, directory_, "file", Bytes(1 << 20, 'b'));
   EXPECT_EQ(status.code(), Code::no_space);
   EXPECT_EQ(content("file"), before);
+}
+
+TEST_F(FullDisk, RefusesAMappingWithHolesBeforeAStoreMeetsOne) {
+  ASSERT_TRUE(open("copy", Open::create)->truncate(8 * kBlockBytes).is_ok());
+  const Status filled = open("filler", Open::create)->write(0, Bytes(1 << 20, 'f'));
+  ASSERT_EQ(filled.code(), Code::no_space);
+  EXPECT_EQ(Region::open(storage_, path("copy"), Writer::mapped).status().code(), Code::no_space);
 }
 
 TEST_F(FullDisk, StoresThroughAMappingNeverNeedSpace) {

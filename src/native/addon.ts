@@ -161,6 +161,8 @@ export interface Addon {
     attempt: number,
     after: number,
   ): NativeParked | undefined
+  /** The stream's own clock, in milliseconds since 1970: it goes on evenly whatever the wall clock does. */
+  clockMs(handle: number): number
   isDuplicate(handle: number, shard: number, attempt: number, sequence: number): boolean
 }
 

@@ -11,7 +11,7 @@ export interface Detail {
   readonly action: (typeof actions)[keyof typeof actions]
   /** Attempts made so far. */
   readonly attempts: number
-  /** When to try again, in milliseconds since 1970. */
+  /** When to try again, by the stream's clock. */
   readonly dueMs: number
   readonly outcome: OutcomeNumber
   /** The failures so far, as JSON. */

@@ -40,13 +40,17 @@ export class FailureDesk {
   constructor(parts: FailureDeskParts) {
     this.#parts = parts
     this.#atMostOnce = parts.graph.deliver.delivery === 'at-most-once'
-    const { handle, shard, seat, slots } = parts
+    const { handle, shard, seat, slots, graph } = parts
+    const nowMs = this.#nowMs()
     let after = 0
     for (;;) {
       const entry = addon().nextParked(handle, shard, seat.attempt, after)
       if (entry === undefined) break
       after = entry.sequence
-      this.#parking.add({ ...entry, key: slots.keyOf(entry.payload) })
+      // A wall clock that was set back before this opening holds up nothing for longer than its wait.
+      const waitMs = entry.attempts === 0 ? 0 : graph.retry.delayMs(entry.attempts, () => 1)
+      const dueMs = Math.min(entry.dueMs, nowMs + waitMs)
+      this.#parking.add({ ...entry, dueMs, key: slots.keyOf(entry.payload) })
     }
     this.#nextDueMs = this.#parking.nextDueMs()
   }
@@ -56,9 +60,10 @@ export class FailureDesk {
     return this.#parking.isEmpty
   }
 
-  /** When the next parked message is due; Infinity where none is. */
-  get nextDueMs(): number {
-    return this.#nextDueMs
+  /** How long until the next parked message is due: 0 where one is, Infinity where none is parked. */
+  get dueInMs(): number {
+    if (this.#nextDueMs === Infinity) return Infinity
+    return Math.max(0, this.#nextDueMs - this.#nowMs())
   }
 
   isBlocked(key: Key | undefined): boolean {
@@ -77,7 +82,7 @@ export class FailureDesk {
     if (this.#atMostOnce) return outcomes.dropped
     const row = this.#parts.slots.malformedRow(at)
     const reason = `line ${row.line}: ${row.reason}`
-    finished.details.set(sequence, deadLetter(sequence, reason))
+    finished.details.set(sequence, deadLetter(sequence, reason, this.#nowMs()))
     this.#tellDeadLetter(sequence, reason)
     return outcomes.deadLettered
   }
@@ -92,7 +97,14 @@ export class FailureDesk {
     finished: Finished,
   ): OutcomeNumber {
     if (this.#atMostOnce) return outcomes.dropped
-    const detail = afterFailure(sequence, attempt, history, error, this.#parts.graph.retry)
+    const detail = afterFailure(
+      sequence,
+      attempt,
+      history,
+      error,
+      this.#parts.graph.retry,
+      this.#nowMs(),
+    )
     if (detail.action === actions.park) return this.#park(detail, key, finished)
     finished.details.set(sequence, detail)
     this.#tellDeadLetter(sequence, toError(error).message)
@@ -138,13 +150,13 @@ export class FailureDesk {
 
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
   retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
-    const due = this.#parking.due(Date.now(), this.#parts.through(), retriesMax)
+    const due = this.#parking.due(this.#nowMs(), this.#parts.through(), retriesMax)
     let begun = 0
     for (const message of due) if (this.#begin(message, finished, retry)) begun += 1
     this.#nextDueMs = this.#parking.nextDueMs()
-    if (begun === 0 && this.#nextDueMs <= Date.now()) {
+    if (begun === 0 && this.dueInMs === 0) {
       // Parked in this very step, or a copy of one that is being tried: it waits for that commit.
-      this.#nextDueMs = Date.now() + 1
+      this.#nextDueMs = this.#nowMs() + 1
     }
     return begun > 0
   }
@@ -234,6 +246,11 @@ export class FailureDesk {
   #end(sequence: number, outcome: OutcomeNumber): void {
     const { slots, through } = this.#parts
     if (sequence > through()) slots.setOutcome(slots.slotOf(sequence), outcome)
+  }
+
+  /** The stream's clock: due times are kept over openings, so no wall clock that jumps may decide them. */
+  #nowMs(): number {
+    return addon().clockMs(this.#parts.handle)
   }
 
   #tellDeadLetter(sequence: number, error: string): void {

@@ -6,7 +6,7 @@ import type { RetryPolicy } from '../reliability/retry.js'
 /** One failed attempt, as a dead letter's history keeps it. */
 export interface FailedAttempt {
   readonly attempt: number
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, by the stream's clock. */
   readonly at: number
   readonly error: string
 }
@@ -34,12 +34,13 @@ export function afterFailure(
   history: string,
   thrown: unknown,
   policy: RetryPolicy,
+  nowMs: number,
 ): Detail {
   const error = toError(thrown)
   const attempts = history === '' ? [] : (JSON.parse(history) as FailedAttempt[])
   attempts.push({
     attempt,
-    at: Date.now(),
+    at: nowMs,
     error: `${error.name}: ${error.message}`.slice(0, errorLengthMax),
   })
   const last = attempt >= policy.attempts
@@ -47,23 +48,21 @@ export function afterFailure(
     sequence,
     action: last ? actions.deadLetter : actions.park,
     attempts: attempt,
-    dueMs: last ? 0 : Date.now() + policy.delayMs(attempt),
+    dueMs: last ? 0 : nowMs + policy.delayMs(attempt),
     outcome: outcomes.deadLettered,
     history: encodeHistory(attempts),
   }
 }
 
 /** A message that no attempt can help. */
-export function deadLetter(sequence: number, reason: string): Detail {
+export function deadLetter(sequence: number, reason: string, nowMs: number): Detail {
   return {
     sequence,
     action: actions.deadLetter,
     attempts: 0,
     dueMs: 0,
     outcome: outcomes.deadLettered,
-    history: encodeHistory([
-      { attempt: 0, at: Date.now(), error: reason.slice(0, errorLengthMax) },
-    ]),
+    history: encodeHistory([{ attempt: 0, at: nowMs, error: reason.slice(0, errorLengthMax) }]),
   }
 }
 

@@ -124,10 +124,10 @@ export class Inline implements Runner {
   #planRetry(): void {
     clearTimeout(this.#timer)
     const dueMs = Math.min(
-      ...this.#loops.map((loop) => loop.nextDueMs),
-      this.#loops.some((loop) => loop.isStalled) ? Date.now() + stalledMs : Infinity,
+      ...this.#loops.map((loop) => loop.dueInMs),
+      this.#loops.some((loop) => loop.isStalled) ? stalledMs : Infinity,
     )
     if (dueMs === Infinity) return
-    this.#timer = setTimeout(() => this.#run(), Math.max(1, Math.min(dueMs - Date.now(), 1 << 30)))
+    this.#timer = setTimeout(() => this.#run(), Math.max(1, Math.min(dueMs, 1 << 30)))
   }
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { deliveries, type Durability } from '../core/delivery.js'
 import type { NativeOptions } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
@@ -10,7 +11,8 @@ export function nativeOptions(graph: Graph, settings: Settings): NativeOptions {
   const canCutBack = sink.kind === 'rewindable'
   return {
     name: graph.name,
-    directory: settings.dir,
+    // A program may change its current directory while the stream is open.
+    directory: settings.dir === '' ? '' : resolve(settings.dir),
     shards: settings.shards,
     workers: Math.max(1, settings.workers),
     delivery: deliveries.indexOf(settings.delivery) as 0 | 1 | 2,

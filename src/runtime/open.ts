@@ -65,7 +65,10 @@ export async function open<In>(
   try {
     await opened.start(runner)
   } catch (error) {
-    addon().close(handle)
+    // The cause is the answer, whatever a close under it meets.
+    try {
+      addon().close(handle)
+    } catch {}
     throw error
   }
   stream.opened = opened

@@ -7,6 +7,7 @@ export interface ParkedMessage {
   readonly key: Key | undefined
   /** Made so far; 0 for one that only waits behind another of its key. */
   readonly attempts: number
+  /** By the stream's clock. */
   readonly dueMs: number
   readonly history: string
 }

@@ -103,9 +103,9 @@ export class ShardLoop {
     return this.#committing || !this.#lane.isEmpty || !this.#finished.isEmpty
   }
 
-  /** When the next parked message is due; Infinity where none is. */
-  get nextDueMs(): number {
-    return this.#failures.nextDueMs
+  /** How long until the next parked message is due: 0 where one is, Infinity where none is parked. */
+  get dueInMs(): number {
+    return this.#failures.dueInMs
   }
 
   /** Whether it takes no messages although there may be some. */
@@ -120,7 +120,7 @@ export class ShardLoop {
   step(): boolean {
     if (this.#failure !== undefined) throw this.#failure
     const retried =
-      this.#failures.nextDueMs <= Date.now() &&
+      this.#failures.dueInMs === 0 &&
       this.#failures.retryDue(this.#finished, (parts) => this.#lane.addRetry(parts))
     const polled = this.#poll()
     if (polled > 0) this.#process()

@@ -87,8 +87,8 @@ async function run(task: WorkerTask): Promise<void> {
         // A stalled shard's ring is not empty: waiting for messages would not wait.
         await kicks.wait(waiting === 'spin' ? 0 : 1)
       } else {
-        const dueMs = Math.min(...loops.map((loop) => loop.nextDueMs)) - Date.now()
-        const parkUs = Math.max(0, Math.min(parkUsMax, dueMs * 1000))
+        const dueMs = Math.min(...loops.map((loop) => loop.dueInMs))
+        const parkUs = Math.min(parkUsMax, dueMs * 1000)
         addon().wait(handle, worker, spinUs[waiting], waiting === 'spin' ? 0 : Math.ceil(parkUs))
         await turn()
       }

@@ -73,6 +73,7 @@ const shapes: Record<string, unknown[]> = {
   wantNotice: [handleOf],
   deadLetters: [handleOf, 0, 0, 16],
   endDeadLetter: [handleOf, 0, 1, true],
+  clockMs: [handleOf],
   room: [handleOf],
   attach: [handleOf, 0],
   poll: [handleOf, 0, attemptOf, 16],
