@@ -1,28 +1,14 @@
 #include "shard/stream.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "core/crc32c.h"
+#include "shard/box.h"
 
 namespace semel {
 namespace {
 
 constexpr const char* kFiles[] = {"structures", "sources", "offsets"};
-constexpr char kFileMagic[8] = {'s', 'e', 'm', 'e', 'l', 'b', 'o', 'x'};
-constexpr std::size_t kFileHeaderBytes = 16;  // magic 8, format 4, CRC-32C of the content 4
-
-std::vector<uint8_t> seal_file(std::span<const uint8_t> content) {
-  std::vector<uint8_t> bytes(kFileHeaderBytes + content.size());
-  std::memcpy(bytes.data(), kFileMagic, sizeof kFileMagic);
-  store<uint32_t>(bytes.data() + 8, kDirectoryFormat);
-  store<uint32_t>(bytes.data() + 12, crc32c(kDirectoryFormat, content.data(), content.size()));
-  if (!content.empty()) {
-    std::memcpy(bytes.data() + kFileHeaderBytes, content.data(), content.size());
-  }
-  return bytes;
-}
 
 }  // namespace
 
@@ -98,7 +84,7 @@ Status Stream::put_file(const std::string& name, std::span<const uint8_t> conten
     return {Code::invalid_argument, "no file of a stream is named " + name};
   }
   if (!options_.directory.empty()) {
-    SEMEL_TRY(write_atomically(storage_, options_.directory, name, seal_file(content)));
+    SEMEL_TRY(write_atomically(storage_, options_.directory, name, seal_box(content)));
   }
   std::lock_guard guard(files_mutex_);
   files_[name].assign(content.begin(), content.end());
@@ -117,23 +103,9 @@ Status Stream::load_files() {
     auto exists = storage_.exists(path);
     if (!exists.is_ok()) return exists.status();
     if (!exists.value()) continue;
-    auto content = read_whole(storage_, path);
+    auto content = read_box(storage_, path);
     if (!content.is_ok()) return content.status();
-    const std::vector<uint8_t>& bytes = content.value();
-    if (bytes.size() < kFileHeaderBytes ||
-        std::memcmp(bytes.data(), kFileMagic, sizeof kFileMagic) != 0) {
-      return {Code::damaged, path + " at offset 0: not a file of a stream"};
-    }
-    const std::span<const uint8_t> inside(bytes.data() + kFileHeaderBytes,
-                                          bytes.size() - kFileHeaderBytes);
-    if (load<uint32_t>(bytes.data() + 8) != kDirectoryFormat) {
-      return {Code::format, path + " has another format than this version reads"};
-    }
-    if (load<uint32_t>(bytes.data() + 12) !=
-        crc32c(kDirectoryFormat, inside.data(), inside.size())) {
-      return {Code::damaged, path + " at offset 12: the checksum is wrong"};
-    }
-    files_[name].assign(inside.begin(), inside.end());
+    files_[name] = std::move(content.value());
   }
   return Status::ok();
 }
