@@ -145,6 +145,18 @@ Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& b
   if (snapshot != (first && segment.identity.number > 1)) {
     return damaged(segment.path, offset, "its snapshot is not at the start");
   }
+  // The log itself never names a segment that is still to come as the oldest that must be there.
+  if (block.oldest_segment > segment.identity.number) {
+    return damaged(segment.path, offset, "block " + std::to_string(block.number) +
+                                             " says that segment " +
+                                             std::to_string(block.oldest_segment) +
+                                             " is the oldest");
+  }
+  // A seal may be taken back (settle), so there is a block before it and nothing in it.
+  if ((block.flags & kSealed) != 0 &&
+      (first || block.length != kBlockHeaderBytes || (block.flags & kSnapshot) != 0)) {
+    return damaged(segment.path, offset, "its seal is not one");
+  }
   // Within a log nothing of this ever falls. A segment's snapshot repeats what was.
   if (block.header.epoch < state.header.epoch || block.header.through < state.header.through ||
       block.header.time_us < state.header.time_us ||
@@ -336,6 +348,9 @@ Result<Chain> Reader::read() {
   const bool very_first = current.identity.number == 1;
   if (current.link_state != LinkState::valid) {
     return damaged(current.path, 0, "its header does not say which block comes first");
+  }
+  if (current.link.oldest_segment > current.identity.number) {
+    return damaged(current.path, 0, "its header says that a later segment is the oldest");
   }
   if (very_first ? current.link.first_block != 1 : !begins_with_snapshot(current)) {
     return damaged(current.path, kSegmentHeaderBytes, "its first block does not check");

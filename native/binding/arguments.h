@@ -63,6 +63,16 @@ class Arguments {
     return value;
   }
 
+  // What a double holds exactly, so that it can be made an integer.
+  double whole() {
+    const double value = number();
+    if (ok_ && !(value >= -9007199254740991.0 && value <= 9007199254740991.0)) {
+      fail("a number within ±(2^53 - 1)");
+      return 0;
+    }
+    return value;
+  }
+
   std::string text() {
     if (!ok_) return {};
     const Napi::Value value = info_[next_++];

@@ -60,7 +60,8 @@ const char* row_fault(const Intake& intake, const Stream& stream, const uint32_t
   const uint32_t form = row[3] >> 8 & 0xFF;
   if (!in_staging(intake, row[0], row[1])) return "its payload is not in the staging buffer";
   if (row[2] >= stream.shard_count()) return "it names a shard that there is not";
-  if ((row[3] & 0xFF) > static_cast<uint32_t>(FrameType::drop) ||
+  // Control frames are made here alone: recovery ends at one that lacks its parts.
+  if ((row[3] & 0xFF) > static_cast<uint32_t>(FrameType::malformed) ||
       form > static_cast<uint32_t>(IdForm::internal)) {
     return "its type is unknown";
   }
@@ -206,7 +207,7 @@ Napi::Value append_offset(const Napi::CallbackInfo& info) {
   LocalStream* local = arguments.stream();
   const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
   const uint32_t partition = arguments.u32();
-  const double offset = arguments.number();
+  const double offset = arguments.whole();
   if (!arguments.ok()) return {};
   Stream& stream = local->stream();
   Shard& shard = stream.shard(index);
@@ -214,7 +215,7 @@ Napi::Value append_offset(const Napi::CallbackInfo& info) {
   FrameHeader header;
   header.type = FrameType::offset;
   header.has_source = true;
-  header.source = {static_cast<uint16_t>(partition), static_cast<uint64_t>(offset)};
+  header.source = {static_cast<uint16_t>(partition), static_cast<uint64_t>(std::max(offset, 0.0))};
   shard.intake().begin(stream.clock().now_us());
   const bool fits = shard.intake().append_full(header, "", 0);
   stream.publish(index);
@@ -227,7 +228,7 @@ Napi::Value dead_letters(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = arguments.stream();
   const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
-  const double after = arguments.number();
+  const double after = arguments.whole();
   const uint32_t max = arguments.u32();
   if (!arguments.ok()) return {};
   const DeadLetters* letters = local->stream().shard(index).dead_letters();
@@ -261,7 +262,7 @@ Napi::Value end_dead_letter(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = arguments.stream();
   const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
-  const double number = arguments.number();
+  const double number = arguments.whole();
   if (!arguments.ok()) return {};
   const bool retry = info[3].ToBoolean().Value();
   Shard& shard = local->stream().shard(index);

@@ -68,7 +68,7 @@ StreamOptions read_options(const Napi::Object& object) {
 
 Status check(const StreamOptions& options) {
   const auto refuse = [](const char* why) { return Status{Code::invalid_argument, why}; };
-  if (options.shards == 0 || options.shards > 256) return refuse("shards must be 1 to 256");
+  if (options.shards == 0 || options.shards > kShardsMax) return refuse("shards must be 1 to 256");
   if (options.workers == 0 || options.workers > 256) return refuse("workers must be 1 to 256");
   if (!is_ring_capacity(options.ring_bytes)) {
     return refuse("ring must be a power of two from 64 KiB to 1 GiB");

@@ -4,6 +4,7 @@
 
 #include "binding/arguments.h"
 #include "binding/functions.h"
+#include "shard/details.h"
 
 namespace semel::binding {
 namespace {
@@ -100,32 +101,6 @@ Napi::Value poll(const Napi::CallbackInfo& info) {
                                            : static_cast<double>(found.stall));
 }
 
-// Details as src/native/details.ts writes them: sequence f64, due (ms) f64, action u32, attempts u32,
-// outcome u32, history length u32, history, padding to 8.
-constexpr std::size_t kDetailBytes = 32;
-
-bool read_details(std::span<const uint8_t> bytes, std::vector<Detail>* details) {
-  while (!bytes.empty()) {
-    if (bytes.size() < kDetailBytes) return false;
-    const uint8_t* at = bytes.data();
-    const uint32_t action = load<uint32_t>(at + 16);
-    const uint32_t outcome = load<uint32_t>(at + 24);
-    const uint64_t history = load<uint32_t>(at + 28);
-    const uint64_t span = kDetailBytes + round_up(history, 8);
-    if (history > kHistoryBytesMax || span > bytes.size() || action < 1 || action > 3 ||
-        outcome > static_cast<uint32_t>(Outcome::dropped) ||
-        outcome == static_cast<uint32_t>(Outcome::parked)) {
-      return false;
-    }
-    details->push_back({static_cast<uint64_t>(load<double>(at)),
-                        static_cast<Detail::Action>(action), load<uint32_t>(at + 20),
-                        static_cast<uint64_t>(load<double>(at + 8) * 1000),
-                        static_cast<Outcome>(outcome), bytes.subspan(kDetailBytes, history)});
-    bytes = bytes.subspan(span);
-  }
-  return true;
-}
-
 // A sender that waits for room is woken once there is room for a good batch, or nothing left to do:
 // woken at every commit, it would fill the ring by a frame or two and sleep again.
 bool is_worth_a_notice(Shard& shard) {
@@ -140,7 +115,7 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
   LocalStream* local = nullptr;
   Shard* shard = seat_of(arguments, info.Env(), &local);
   const uint32_t count = arguments.u32();
-  const double sink_place = arguments.number();
+  const double sink_place = arguments.whole();
   if (shard == nullptr || !arguments.ok()) return {};
   std::vector<Detail> details;
   if (info.Length() > 5 && !info[5].IsUndefined()) {
@@ -234,9 +209,9 @@ Napi::Value next_parked(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = nullptr;
   Shard* shard = seat_of(arguments, env, &local);
-  const double after = arguments.number();
+  const double after = arguments.whole();
   if (shard == nullptr || !arguments.ok()) return {};
-  const Parked* entry = shard->consumer().parked().next(static_cast<uint64_t>(after));
+  const Parked* entry = shard->consumer().parked().next(static_cast<uint64_t>(std::max(after, 0.0)));
   if (entry == nullptr) return env.Undefined();
   Napi::Object found = Napi::Object::New(env);
   found.Set("sequence", static_cast<double>(entry->sequence));
@@ -267,10 +242,10 @@ Napi::Value is_duplicate(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = nullptr;
   Shard* shard = seat_of(arguments, info.Env(), &local);
-  const double sequence = arguments.number();
+  const double sequence = arguments.whole();
   if (shard == nullptr || !arguments.ok()) return {};
   const Consumer& consumer = shard->consumer();
-  const Parked* entry = consumer.parked().find(static_cast<uint64_t>(sequence));
+  const Parked* entry = consumer.parked().find(static_cast<uint64_t>(std::max(sequence, 0.0)));
   return Napi::Boolean::New(info.Env(), entry != nullptr && consumer.is_duplicate(*entry));
 }
 

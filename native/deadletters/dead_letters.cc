@@ -90,7 +90,7 @@ Status DeadLetters::create() {
 
 // Reads what is committed, checks all of it, and cuts the rest.
 Status DeadLetters::load() {
-  auto file = options_.storage->open(path_, Open::existing);
+  auto file = options_.storage->open(path_, read_only_ ? Open::read_only : Open::existing);
   if (!file.is_ok()) return file.status();
   file_ = std::move(file.value());
   auto size = file_->size();

@@ -122,6 +122,10 @@ Result<RecordView> view_record(std::span<const uint8_t> record) {
   switch (view.kind) {
     case Kind::letter:
       if (view.content.size() < kLetterFixedBytes) return malformed("a letter without its parts");
+      if (kLetterFixedBytes + uint64_t{load<uint32_t>(view.content.data() + 40)} +
+              load<uint32_t>(view.content.data() + 44) != view.content.size()) {
+        return malformed("a letter whose lengths disagree");
+      }
       return view;
     case Kind::resolved:
       if (view.content.size() != kResolvedBytes) return malformed("a resolution of another size");

@@ -43,6 +43,20 @@ Status check_header(const Region& region, const JournalIdentity& identity) {
   return Status::ok();
 }
 
+// Whether a frame has what its type and its kinds say that it has.
+bool is_whole(uint64_t meta, uint64_t length) {
+  if (meta_type(meta) > FrameType::drop || meta_id_kind(meta) > IdKind::wide) return false;
+  const uint64_t header = meta_header_bytes(meta);
+  switch (meta_type(meta)) {
+    case FrameType::message:
+    case FrameType::retry:
+    case FrameType::malformed: return header <= length;
+    case FrameType::offset: return header <= length && meta_has_source(meta);
+    case FrameType::drop: return header + sizeof(uint64_t) == length;
+  }
+  return false;
+}
+
 }  // namespace
 
 uint32_t journal_seed(const JournalIdentity& identity) {
@@ -82,6 +96,9 @@ JournalScan scan_journal(std::span<uint8_t> ring, uint32_t seed, uint64_t positi
                          const std::function<void(const uint8_t* frame, uint64_t meta)>& visit) {
   JournalScan scan{sequence, position, 0};
   const uint64_t capacity = ring.size();
+  // Frames begin at multiples of 8. A position that is none is nobody's, and its first word might lie
+  // across the end of the ring.
+  if (position % kFrameAlignment != 0) return scan;
   const uint64_t limit = position + capacity;
   while (scan.position < limit) {
     const uint64_t place = scan.position & (capacity - 1);
@@ -102,10 +119,7 @@ JournalScan scan_journal(std::span<uint8_t> ring, uint32_t seed, uint64_t positi
     const uint64_t meta = full_meta(at);
     const bool counts = !is_control(meta_type(meta));
     const uint64_t expected = scan.sequence + (counts ? 1 : 0);
-    if (meta_type(meta) > FrameType::drop || meta_id_kind(meta) > IdKind::wide ||
-        meta_header_bytes(meta) > length || load<uint64_t>(at + 8) != expected) {
-      break;
-    }
+    if (!is_whole(meta, length) || load<uint64_t>(at + 8) != expected) break;
     const uint32_t crc = crc32c(
         frame_seed(seed, scan.position, static_cast<uint32_t>(length)), at + 8, length - 8);
     if (load<uint32_t>(at + 4) != crc && !planted(Bug::frame_crc_not_checked)) break;

@@ -375,6 +375,18 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
       return Status{Code::invalid_argument, "no message in flight or parked has the sequence " +
                                                 std::to_string(detail.sequence)};
     }
+    if (in_flight) {
+      // A detail for another message than the one that needs it would lose the one and double the other.
+      const auto outcome = static_cast<Outcome>(slots_[detail.sequence & mask_].outcome);
+      const bool fits = detail.action == Detail::Action::park ? outcome == Outcome::parked
+                        : detail.action == Detail::Action::dead_letter &&
+                              outcome == Outcome::dead_lettered;
+      if (!fits) {
+        return Status{Code::invalid_argument, "the detail of message " +
+                                                  std::to_string(detail.sequence) +
+                                                  " does not fit its outcome"};
+      }
+    }
     Parked changed = in_flight ? lift(detail.sequence, detail) : *entry;
     if (in_flight) --told;
     if (detail.action == Detail::Action::park) {

@@ -2,12 +2,15 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <vector>
 
+#include "acklog/segment_header.h"
 #include "core/crc32c.h"
+#include "ring/ring.h"
 
 namespace semel {
 namespace {
@@ -69,6 +72,19 @@ Status compare(const Manifest& manifest, const StreamOptions& options) {
   return Status::ok();
 }
 
+// What a manifest that checks may still not say, since nothing makes such a stream.
+const char* fault_of(const Manifest& manifest) {
+  if (manifest.shards == 0 || manifest.shards > kShardsMax) return "an impossible number of shards";
+  if (manifest.delivery > Delivery::exactly_once) return "a delivery that there is not";
+  if (!is_ring_capacity(manifest.ring_bytes)) return "an impossible size of the rings";
+  if (manifest.segment_bytes < acklog::kSegmentBytesMin ||
+      manifest.segment_bytes > acklog::kSegmentBytesMax ||
+      manifest.segment_bytes % kBlockBytes != 0) {
+    return "an impossible size of the segments";
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
@@ -108,6 +124,12 @@ Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
   manifest.seed = load<uint64_t>(at + 64);
   const char* name = reinterpret_cast<const char*>(at + 72);
   manifest.name.assign(name, ::strnlen(name, kNameBytes));
+  const char* fault = fault_of(manifest);
+  // Bytes that mean nothing are zero: encoded again, what was read is the same.
+  if (fault == nullptr && !std::ranges::equal(encode(manifest), bytes)) fault = "bytes without a meaning";
+  if (fault != nullptr) {
+    return Status{Code::damaged, path + " at offset 12: it says " + fault};
+  }
   return manifest;
 }
 

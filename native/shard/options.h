@@ -21,6 +21,8 @@ enum class Visibility : uint8_t {
   durable = 1,    // after their group; the sink's effects can't be taken back (I12)
 };
 
+constexpr uint32_t kShardsMax = 256;
+
 struct StreamOptions {
   std::string name;
   std::string directory;  // empty: nothing is kept, `memory` only

@@ -1,28 +1,14 @@
 #include "shard/stream.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "core/crc32c.h"
+#include "shard/box.h"
 
 namespace semel {
 namespace {
 
 constexpr const char* kFiles[] = {"structures", "sources", "offsets"};
-constexpr char kFileMagic[8] = {'s', 'e', 'm', 'e', 'l', 'b', 'o', 'x'};
-constexpr std::size_t kFileHeaderBytes = 16;  // magic 8, format 4, CRC-32C of the content 4
-
-std::vector<uint8_t> seal_file(std::span<const uint8_t> content) {
-  std::vector<uint8_t> bytes(kFileHeaderBytes + content.size());
-  std::memcpy(bytes.data(), kFileMagic, sizeof kFileMagic);
-  store<uint32_t>(bytes.data() + 8, kDirectoryFormat);
-  store<uint32_t>(bytes.data() + 12, crc32c(kDirectoryFormat, content.data(), content.size()));
-  if (!content.empty()) {
-    std::memcpy(bytes.data() + kFileHeaderBytes, content.data(), content.size());
-  }
-  return bytes;
-}
 
 }  // namespace
 
@@ -108,7 +94,7 @@ Status Stream::put_file(const std::string& name, std::span<const uint8_t> conten
   }
   if (!options_.directory.empty()) {
     SEMEL_TRY(lock_->check());
-    Status written = write_atomically(storage_, options_.directory, name, seal_file(content));
+    Status written = write_atomically(storage_, options_.directory, name, seal_box(content));
     if (!written.is_ok()) {
       // A full disk has left the old content, and the same call may come again. After any other failure
       // nobody knows what a second sync would be worth (I9).
@@ -132,23 +118,9 @@ Status Stream::load_files() {
     auto exists = storage_.exists(path);
     if (!exists.is_ok()) return exists.status();
     if (!exists.value()) continue;
-    auto content = read_whole(storage_, path);
+    auto content = read_box(storage_, path);
     if (!content.is_ok()) return content.status();
-    const std::vector<uint8_t>& bytes = content.value();
-    if (bytes.size() < kFileHeaderBytes ||
-        std::memcmp(bytes.data(), kFileMagic, sizeof kFileMagic) != 0) {
-      return {Code::damaged, path + " at offset 0: not a file of a stream"};
-    }
-    const std::span<const uint8_t> inside(bytes.data() + kFileHeaderBytes,
-                                          bytes.size() - kFileHeaderBytes);
-    if (load<uint32_t>(bytes.data() + 8) != kDirectoryFormat) {
-      return {Code::format, path + " has another format than this version reads"};
-    }
-    if (load<uint32_t>(bytes.data() + 12) !=
-        crc32c(kDirectoryFormat, inside.data(), inside.size())) {
-      return {Code::damaged, path + " at offset 12: the checksum is wrong"};
-    }
-    files_[name].assign(inside.begin(), inside.end());
+    files_[name] = std::move(content.value());
   }
   return Status::ok();
 }

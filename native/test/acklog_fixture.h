@@ -30,6 +30,7 @@ class MemoryStorage final : public Storage {
   std::map<std::string, std::shared_ptr<Content>> files;
   bool full = false;
   bool sync_fails = false;
+  int opened_for_writing = 0;
 
   Image image() const {
     Image image;
@@ -60,6 +61,7 @@ class MemoryStorage final : public Storage {
   }
 
   Result<std::unique_ptr<File>> open(const std::string& path, Open how) override {
+    if (how != Open::read_only) ++opened_for_writing;
     auto found = files.find(path);
     if (found == files.end()) {
       if (how != Open::create) return Status{Code::io, "cannot open " + path};

@@ -42,6 +42,7 @@ class Journal {
 
   // False when full. The last bytes of a frame are never zero, so that a cut always changes it.
   bool write(uint32_t length, FrameType type = FrameType::message) {
+    if (type == FrameType::drop) length = 8;  // a letter's number
     FrameHeader header;
     header.type = type;
     header.id_kind = static_cast<IdKind>(count_ % 3);
@@ -134,7 +135,7 @@ struct SmallJournal : Journal {
 };
 
 SmallJournal::SmallJournal() : Journal(9 * kCapacity - 400, 100) {
-  const uint32_t lengths[] = {0, 1, 7, 8, 40, 5, 100, 3, 64, 9, 33};
+  const uint32_t lengths[] = {0, 1, 7, 8, 40, 8, 100, 3, 64, 9, 33};
   const FrameType types[] = {FrameType::message, FrameType::message, FrameType::offset,
                              FrameType::message, FrameType::retry,   FrameType::drop,
                              FrameType::message, FrameType::offset,  FrameType::malformed,

@@ -281,10 +281,10 @@ TEST_F(LockTest, IsTakenAlthoughAnotherProcessLooksAtThatMoment) {
 }
 
 TEST_F(LockTest, HoldsThoughItsFileIsDeleted) {
-  const auto first = DirectoryLock::take(directory_);
+  const auto first = Storage::real().lock(directory_);
   ASSERT_TRUE(first.is_ok());
   ASSERT_TRUE(storage_.remove(directory_ + "/lock").is_ok());
-  const auto second = DirectoryLock::take(directory_);
+  const auto second = Storage::real().lock(directory_);
   EXPECT_EQ(second.status().code(), Code::locked);
   EXPECT_EQ(second.status().message(), directory_ + " is in use by another process; close that "
                                                     "stream, or open another directory");
@@ -296,16 +296,16 @@ TEST_F(LockTest, IsTakenWhateverItsFileHolds) {
   for (const std::string& content : {std::string("1\n"), std::string(), std::string(5000, 'x')}) {
     ASSERT_TRUE(write_atomically(storage_, directory_, "lock", Bytes(content.begin(), content.end()))
                     .is_ok());
-    const auto lock = DirectoryLock::take(directory_);
+    const auto lock = Storage::real().lock(directory_);
     ASSERT_TRUE(lock.is_ok()) << lock.status().message();
-    EXPECT_EQ(DirectoryLock::holder(directory_), static_cast<uint64_t>(::getpid()));
+    EXPECT_EQ(Storage::real().holder(directory_), static_cast<uint64_t>(::getpid()));
   }
 }
 
 TEST_F(LockTest, TellsThatItsDirectoryIsGone) {
   const std::string data = directory_ + "/data";
   std::filesystem::create_directory(data);
-  const auto lock = DirectoryLock::take(data);
+  const auto lock = Storage::real().lock(data);
   ASSERT_TRUE(lock.is_ok());
   std::filesystem::rename(data, directory_ + "/elsewhere");
   EXPECT_EQ(lock.value()->check().message(),
@@ -315,7 +315,7 @@ TEST_F(LockTest, TellsThatItsDirectoryIsGone) {
   EXPECT_EQ(lock.value()->check().message(),
             data + " is another directory now than the one that the stream had opened; put that one "
                    "back");
-  EXPECT_TRUE(DirectoryLock::take(data).is_ok());
+  EXPECT_TRUE(Storage::real().lock(data).is_ok());
 }
 
 TEST_F(LockTest, NamesADirectoryThatIsMissing) {

@@ -3,7 +3,7 @@ import type { OutcomeNumber } from './slots.js'
 const headerBytes = 32
 const initialBytes = 4096
 
-/** What a commit does with a message that failed or was parked (native/binding/worker.cc). */
+/** What a commit does with a message that failed or was parked (native/shard/details.h). */
 export const actions = { park: 1, deadLetter: 2, settle: 3 } as const
 
 export interface Detail {

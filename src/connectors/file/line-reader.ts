@@ -29,6 +29,12 @@ export interface LineStart {
 export class LineReader {
   readonly #file: FileHandle
   readonly #lineBytesMax: number
+  /**
+   * A line without an end in sight is kept up to here: until it is over the limit even if its last byte
+   * belongs to its end, and until there is enough of it to be shown. So what a line becomes does not
+   * depend on where the blocks of a file begin.
+   */
+  readonly #openBytesMax: number
   #memory: Buffer = Buffer.allocUnsafeSlow(2 * chunkBytes)
   #block: Buffer = this.#memory.subarray(0, 0)
   /** Where `#block` begins in the file. */
@@ -51,6 +57,7 @@ export class LineReader {
   constructor(file: FileHandle, lineBytesMax: number, start: LineStart) {
     this.#file = file
     this.#lineBytesMax = lineBytesMax
+    this.#openBytesMax = Math.max(lineBytesMax + 1, shownBytesMax)
     this.#blockOffset = start.offset
     this.#line = start.line - 1
   }
@@ -94,7 +101,9 @@ export class LineReader {
       end = this.#block.length
       if (!this.#ended) {
         this.#scanned = end
-        if (end - this.#after > this.#lineBytesMax) this.#dropOverlong()
+        if (end - this.#after > this.#openBytesMax || this.#overlong !== undefined) {
+          this.#dropOverlong()
+        }
         return false
       }
       if (end === this.#after && this.#overlong === undefined) return false

@@ -84,7 +84,7 @@ export function malformed(
   return { malformed: { text: text.slice(0, shownLengthMax), line, reason }, offset }
 }
 
-/** Nothing but spaces and tabs: no row, in any format. */
+/** Nothing but spaces, tabs and stray returns: no row, in any format. */
 export function isBlank(text: string): boolean {
-  return text.length === 0 || (text.charCodeAt(0) <= 0x20 && text.trim() === '')
+  return text.length === 0 || (text.charCodeAt(0) <= 0x20 && /^[ \t\r]*$/.test(text))
 }
