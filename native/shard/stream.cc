@@ -1,28 +1,16 @@
 #include "shard/stream.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "core/crc32c.h"
+#include "shard/box.h"
+#include "shard/repair_intent.h"
 
 namespace semel {
 namespace {
 
+// The boxes of the layer above.
 constexpr const char* kFiles[] = {"structures", "sources", "offsets"};
-constexpr char kFileMagic[8] = {'s', 'e', 'm', 'e', 'l', 'b', 'o', 'x'};
-constexpr std::size_t kFileHeaderBytes = 16;  // magic 8, format 4, CRC-32C of the content 4
-
-std::vector<uint8_t> seal_file(std::span<const uint8_t> content) {
-  std::vector<uint8_t> bytes(kFileHeaderBytes + content.size());
-  std::memcpy(bytes.data(), kFileMagic, sizeof kFileMagic);
-  store<uint32_t>(bytes.data() + 8, kDirectoryFormat);
-  store<uint32_t>(bytes.data() + 12, crc32c(kDirectoryFormat, content.data(), content.size()));
-  if (!content.empty()) {
-    std::memcpy(bytes.data() + kFileHeaderBytes, content.data(), content.size());
-  }
-  return bytes;
-}
 
 }  // namespace
 
@@ -34,6 +22,7 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
     auto lock = DirectoryLock::take(opened.directory);
     if (!lock.is_ok()) return lock.status();
     stream->lock_ = std::move(lock.value());
+    SEMEL_TRY(refuse_unfinished_repair(storage, opened.directory));
     auto manifest = open_manifest(storage, opened);
     if (!manifest.is_ok()) return manifest.status();
     stream->manifest_ = manifest.value();
@@ -46,12 +35,17 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
   uint64_t stored_us = 0;
   std::vector<Shard*> shards;
   for (uint32_t i = 0; i < opened.shards; ++i) {
-    auto shard = Shard::open(storage, opened, stream->manifest_, i);
+    auto shard = Shard::open(storage, opened, stream->manifest_, i, stream->shards_made_);
     if (!shard.is_ok()) return shard.status();
     shard.value()->doorbell = &stream->doorbells_[i % opened.workers];
     stored_us = std::max(stored_us, shard.value()->recovery().time_us);
     shards.push_back(shard.value().get());
     stream->shards_.push_back(std::move(shard.value()));
+  }
+  if (keeps_files(opened) && !stream->shards_made_) {
+    const std::string count = std::to_string(opened.shards);
+    SEMEL_TRY(write_box(storage, opened.directory, kShardsBox, stream->manifest_.salt,
+                        {reinterpret_cast<const uint8_t*>(count.data()), count.size()}));
   }
   stream->clock_ = std::make_unique<StreamClock>(stored_us);
   if (keeps_files(opened)) {
@@ -98,7 +92,7 @@ Status Stream::put_file(const std::string& name, std::span<const uint8_t> conten
     return {Code::invalid_argument, "no file of a stream is named " + name};
   }
   if (!options_.directory.empty()) {
-    SEMEL_TRY(write_atomically(storage_, options_.directory, name, seal_file(content)));
+    SEMEL_TRY(write_box(storage_, options_.directory, name, manifest_.salt, content));
   }
   std::lock_guard guard(files_mutex_);
   files_[name].assign(content.begin(), content.end());
@@ -112,29 +106,12 @@ std::vector<uint8_t> Stream::get_file(const std::string& name) const {
 }
 
 Status Stream::load_files() {
-  for (const char* name : kFiles) {
-    const std::string path = options_.directory + "/" + name;
-    auto exists = storage_.exists(path);
-    if (!exists.is_ok()) return exists.status();
-    if (!exists.value()) continue;
-    auto content = read_whole(storage_, path);
+  for (const char* name : kBoxes) {
+    auto content = read_box(storage_, options_.directory, name, manifest_.salt);
     if (!content.is_ok()) return content.status();
-    const std::vector<uint8_t>& bytes = content.value();
-    if (bytes.size() < kFileHeaderBytes ||
-        std::memcmp(bytes.data(), kFileMagic, sizeof kFileMagic) != 0) {
-      return {Code::damaged, path + " at offset 0: not a file of a stream"};
-    }
-    const std::span<const uint8_t> inside(bytes.data() + kFileHeaderBytes,
-                                          bytes.size() - kFileHeaderBytes);
-    if (load<uint32_t>(bytes.data() + 8) != kDirectoryFormat) {
-      return {Code::format, path + " has another format than this version reads"};
-    }
-    if (load<uint32_t>(bytes.data() + 12) !=
-        crc32c(kDirectoryFormat, inside.data(), inside.size())) {
-      return {Code::damaged, path + " at offset 12: the checksum is wrong"};
-    }
-    files_[name].assign(inside.begin(), inside.end());
+    files_[name] = std::move(content.value());
   }
+  shards_made_ = !files_[kShardsBox].empty();
   return Status::ok();
 }
 
