@@ -6,7 +6,6 @@ namespace semel {
 namespace {
 
 constexpr uint64_t kDropBytes = kFullHeaderBytes + 8;
-constexpr uint64_t kNoHole = UINT64_MAX;
 
 // Ids of lost messages: the library's own where there is room, else integers that nobody counts up to.
 IdKind id_kind_for(bool has_ids, uint64_t room, uint64_t count) {
@@ -154,8 +153,7 @@ void zero(std::span<uint8_t> ring, uint64_t from, uint64_t to) {
 
 Mended mend(std::span<uint8_t> ring, uint32_t seed, const MendOrder& order, bool changes) {
   const JournalScan sound = scan_journal(ring, seed, order.position, order.sequence, {});
-  Mended mended{{}, {}, sound.sequence, sound.position, kNoHole,
-                std::max(order.time_us, sound.time_us)};
+  Mended mended{{}, {}, sound.sequence, sound.position, std::max(order.time_us, sound.time_us), {}};
   const uint64_t limit = order.position + ring.size();
   const bool wants_more = sound.sequence < order.stored || order.keeps_all;
   const std::vector<FrameRun> runs =
@@ -167,7 +165,7 @@ Mended mend(std::span<uint8_t> ring, uint32_t seed, const MendOrder& order, bool
     Layout layout;
     const uint64_t count = run.before - mended.sequence;
     if (!lay_out(ring.size(), mended.position, run.position, count, order.has_ids, &layout)) continue;
-    if (mended.hole == kNoHole) mended.hole = mended.position;
+    mended.holes.push_back({mended.position, mended.sequence + 1, run.before, true});
     if (changes) fill(ring, seed, mended.position, mended.sequence, mended.time_us, layout);
     mended.lost.add(mended.sequence + 1, run.before);
     mended.kept.add(run.before + 1, run.last);
@@ -176,7 +174,7 @@ Mended mend(std::span<uint8_t> ring, uint32_t seed, const MendOrder& order, bool
     mended.time_us = std::max(mended.time_us, run.time_us);
   }
   if (mended.sequence < order.stored) {
-    if (mended.hole == kNoHole) mended.hole = mended.position;
+    mended.holes.push_back({mended.position, mended.sequence + 1, order.stored, false});
     mended.lost.add(mended.sequence + 1, order.stored);
     const uint64_t count = order.stored - mended.sequence;
     if (changes) {

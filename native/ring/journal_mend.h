@@ -30,13 +30,21 @@ struct MendOrder {
   bool has_ids = false;     // lost messages need ids of their own, or they count as duplicates
 };
 
+// Where frames do not check: messages first … last; first > last where it is only what lies between them.
+struct JournalHole {
+  uint64_t position = 0;
+  uint64_t first = 0;
+  uint64_t last = 0;
+  bool good_behind = false;
+};
+
 struct Mended {
   Ranges lost;
   Ranges kept;             // behind a hole, and still there
   uint64_t sequence = 0;   // the last message
   uint64_t position = 0;   // behind it
-  uint64_t hole = 0;       // where the first hole begins; UINT64_MAX: there is none
   uint64_t time_us = 0;
+  std::vector<JournalHole> holes;
 };
 
 // Looks only.

@@ -74,7 +74,10 @@ class Search {
     const uint32_t slot = (start ^ seed_ ^ static_cast<uint32_t>(length)) * inverse(kFactor);
     const uint64_t residue = uint64_t{slot} << 3;
     const uint64_t position = from_ + ((residue - from_) & (kPositionSpan - 1));
-    if ((position & (capacity - 1)) != place) return std::nullopt;
+    // The far half of the span is what lies before `from`.
+    if ((position & (capacity - 1)) != place || position - from_ >= kPositionSpan / 2) {
+      return std::nullopt;
+    }
     return checks(at, position, length) ? std::optional(position) : std::nullopt;
   }
 

@@ -156,17 +156,22 @@ class Surveyor {
     return kJournalHeaderBytes + (position & (ring_.size() - 1));
   }
 
+  static std::string hole_text(const JournalHole& hole) {
+    const std::string behind = hole.good_behind ? "; good ones follow" : "";
+    if (hole.first > hole.last) return "bytes between messages do not check" + behind;
+    if (hole.first == hole.last) {
+      return "message " + std::to_string(hole.first) + " was stored and does not check" + behind;
+    }
+    return "messages " + std::to_string(hole.first) + " to " + std::to_string(hole.last) +
+           " were stored and do not check" + behind;
+  }
+
   void tell_journal() {
     const Mended& mended = survey_.mended;
-    if (mended.hole != UINT64_MAX) {
-      if (survey_.journal.exists && !mended.lost.empty()) {
-        const uint64_t lost = mended.lost.all().front().first;
-        find(FindingKind::damage, "journal", file_offset(mended.hole),
-             "message " + std::to_string(lost) + " was stored and does not check" +
-                 (mended.kept.empty() ? "" : "; later ones do"));
-      } else if (survey_.journal.exists) {
-        find(FindingKind::damage, "journal", file_offset(mended.hole),
-             "bytes between messages do not check");
+    if (!mended.holes.empty()) {
+      for (const JournalHole& hole : mended.holes) {
+        if (!survey_.journal.exists) break;  // said already
+        find(FindingKind::damage, "journal", file_offset(hole.position), hole_text(hole));
       }
       survey_.journal_damaged = true;
       survey_.stake.lost.add(mended.lost);
