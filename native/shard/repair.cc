@@ -43,9 +43,9 @@ std::vector<std::string> steps_of(const DirectorySurvey& survey) {
     if (shard.journal_damaged) {
       steps.push_back(shard.mended.lost.empty()
                           ? "write the journal of " + name + " anew with all of its messages"
-                          : "write the journal of " + name + " anew; " +
+                          : "write the journal of " + name + " anew; lost messages (" +
                                 std::to_string(shard.mended.lost.count()) +
-                                " lost messages become dead letters that say so");
+                                ") become dead letters that say so");
     }
     if (shard.letters_damaged) {
       steps.push_back("write the dead letters of " + name + " anew with the " +

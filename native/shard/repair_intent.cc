@@ -147,7 +147,12 @@ Result<bool> finish_repair(Storage& storage, const std::string& directory) {
   if (!exists.is_ok()) return exists.status();
   if (!exists.value()) return false;
   auto content = read_box(storage, directory, kIntentName, kNoSalt);
-  if (!content.is_ok()) return content.status();
+  if (!content.is_ok()) {
+    return Status{content.status().code(),
+                  content.status().message() + "; put the files of the newest " + directory + "/" +
+                      kOriginalsPrefix + "N back, remove " + directory + "/" + kIntentName +
+                      ", and repair again"};
+  }
   auto changes = decode(content.value(), directory + "/" + kIntentName);
   if (!changes.is_ok()) return changes.status();
   SEMEL_TRY(apply(storage, directory, changes.value()));

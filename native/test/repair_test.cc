@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "acklog/segment_header.h"
+#include "failing_storage.h"
 #include "repair_fixture.h"
 
 namespace semel::test {
@@ -351,6 +352,37 @@ TEST_P(RepairTest, AnUnfinishedRepairKeepsTheStreamClosedAndIsFinishedByTheNext)
   open();
   EXPECT_EQ(deliver_all().lost, (std::vector<uint64_t>{45}));
   close();
+}
+
+TEST_P(RepairTest, MayDieAtAnyMomentAndBeRunAgain) {
+  live({});
+  flip(kJournal, at_frame(45) + 41);
+  flip(kLog, 20);
+  flip(kLetters, 4096 + 60);
+  flip("shards", 17);
+  keep_copy();
+  bool ended = false;
+  int died = 0;
+  for (uint64_t changes = 0; !ended; ++changes) {
+    FailingStorage dies(changes);
+    ended = repair(dies, directory_).is_ok();
+    died += ended ? 0 : 1;
+    ASSERT_LT(died, 1000);
+    // Until it is done, the stream stays closed.
+    if (verify().damaged()) {
+      ASSERT_FALSE(try_open().is_ok()) << changes;
+    }
+    ASSERT_TRUE(repair(Storage::real(), directory_).is_ok()) << changes;
+    ASSERT_EQ(damage(), std::vector<std::string>()) << changes;
+    open();
+    const Delivered delivered = deliver_all();
+    ASSERT_EQ(delivered.lost, (std::vector<uint64_t>{45})) << changes;
+    ASSERT_EQ(delivered.ids.size(), 19u) << changes;
+    expect_conserved();
+    close();
+    restore_copy();
+  }
+  EXPECT_GT(died, 30);
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, RepairTest,

@@ -50,10 +50,14 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
     case '--version':
       return told(`${version()}\n`)
     case undefined:
-      throw new UsageError('a command is missing; give run, inspect, verify or repair, or see semel --help')
+      throw new UsageError(
+        'a command is missing; give run, inspect, verify or repair, or see semel --help',
+      )
     default: {
       const what = command.startsWith('-') ? `option ${command}` : `command ${shown(command)}`
-      throw new UsageError(`there is no ${what}; give run, inspect, verify or repair, or see semel --help`)
+      throw new UsageError(
+        `there is no ${what}; give run, inspect, verify or repair, or see semel --help`,
+      )
     }
   }
 }

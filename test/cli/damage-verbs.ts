@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { inspectDirectory } from '../../src/index.js'
 import { Workspace } from './verbs.js'
 
 /** A directory that damage is done to. */
@@ -8,16 +10,17 @@ export class Damaged extends Workspace {
   async killedInFlight(): Promise<void> {
     this.module('m.mjs', hanging)
     this.numbers('in.ndjson', 100)
-    const running = this.start(['run', 'm.mjs', ...options, '--durability', 'process'])
+    const running = this.start(['run', 'm.mjs', ...options])
     await running.says('hangs')
+    while (inspectDirectory(join(this.folder, 'data')).shards[0]?.through !== 40) await pause(5)
     running.child.kill('SIGKILL')
     await running.ended
   }
 
   /** Runs to its end, however the directory was left. */
-  async runOn(): Promise<void> {
+  async runOn(source = 'in.ndjson'): Promise<void> {
     this.module('m.mjs', hanging.replace('message.id >= 40', 'false'))
-    const ended = await this.semel('run', 'm.mjs', ...options, '--durability', 'process')
+    const ended = await this.semel('run', 'm.mjs', ...options.with(1, source))
     if (ended.code !== 0) throw new Error(ended.stderr)
   }
 
@@ -45,11 +48,11 @@ export class Damaged extends Workspace {
   }
 
   names(folder: string): string[] {
-    return readdirSync(join(this.folder, folder)).sort()
+    return readdirSync(join(this.folder, folder)).toSorted()
   }
 }
 
-const options = ['--source', 'in.ndjson', '--dir', 'data', '--workers', '0']
+const options = '--source in.ndjson --dir data --workers 0 --durability process'.split(' ')
 
 const hanging = `pipeline('orders').accepts()
   .deliver('exactly-once', { id: (message) => message.id, window: '1h' })
@@ -60,5 +63,5 @@ const hanging = `pipeline('orders').accepts()
     }
     return message
   })
+  .retry({ attempts: 1 })
   .to(file('out.ndjson'))`
-

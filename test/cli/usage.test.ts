@@ -8,8 +8,14 @@ const runOptions =
 describe('a command line that is wrong', () => {
   it.each<[string[], string]>([
     [[], 'a command is missing; give run, inspect, verify or repair, or see semel --help'],
-    [['rnu'], 'there is no command "rnu"; give run, inspect, verify or repair, or see semel --help'],
-    [['--jsn'], 'there is no option --jsn; give run, inspect, verify or repair, or see semel --help'],
+    [
+      ['rnu'],
+      'there is no command "rnu"; give run, inspect, verify or repair, or see semel --help',
+    ],
+    [
+      ['--jsn'],
+      'there is no option --jsn; give run, inspect, verify or repair, or see semel --help',
+    ],
     [
       ['run'],
       'semel run: MODULE is missing; give the path of a JavaScript module that exports a pipeline as default',
@@ -100,7 +106,15 @@ describe('help and version', () => {
       stdout: `${version}\n`,
       stderr: '',
     })
-    for (const words of [['--help'], ['-h'], ['run', '--help'], ['run', '-h'], ['inspect', '-h'], ['verify', '-h'], ['repair', '-h']]) {
+    for (const words of [
+      ['--help'],
+      ['-h'],
+      ['run', '--help'],
+      ['run', '-h'],
+      ['inspect', '-h'],
+      ['verify', '-h'],
+      ['repair', '-h'],
+    ]) {
       const { code, stdout, stderr } = await workspace.semel(...words)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(stdout).toMatch(/^Usage: semel .*$/m)
