@@ -40,6 +40,16 @@ export { inspectDirectory } from './runtime/inspect.js'
 export type { DirectoryReport, ShardReport } from './runtime/inspect.js'
 export { open } from './runtime/open.js'
 export type { OpenOptions, Waiting } from './runtime/options.js'
+export { repairDirectory, verifyDirectory } from './runtime/repair.js'
+export type {
+  Finding,
+  FindingKind,
+  RepairOptions,
+  RepairReport,
+  SequenceRange,
+  ShardDamage,
+  VerificationReport,
+} from './runtime/repair.js'
 export type { Receipt } from './runtime/receipts.js'
 export { Stream } from './runtime/stream.js'
 export type { ShardCounters, StreamEvents } from './runtime/stream.js'

@@ -79,6 +79,7 @@ struct AckRecovered {
   AckHeader header;
   uint64_t block_number = 0;
   bool clean = false;          // the last block was a clean close
+  bool synced = false;         // … and of a level that syncs
   std::vector<Parked> parked;  // by sequence
   std::vector<SourceOffset> sources;
   uint64_t torn_bytes = 0;  // unfinished bytes behind the last block; cut unless read-only

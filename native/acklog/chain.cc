@@ -193,6 +193,7 @@ Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& b
   state.header = block.header;
   state.block_number = block.number;
   state.clean = (block.flags & kCleanClose) != 0;
+  state.synced = (block.flags & kSynced) != 0;
   chain_.last_offset = offset;
   chain_.oldest_segment = block.oldest_segment;
   claim(block.claims(), segment.path + " at offset " + std::to_string(offset));

@@ -22,6 +22,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_lifecycle(env, exports);
   export_intake(env, exports);
   export_worker(env, exports);
+  export_maintenance(env, exports);
   return exports;
 }
 

@@ -1,12 +1,6 @@
 #include "deadletters/dead_letters.h"
 
-#include <unistd.h>
-#if defined(__APPLE__)
-#include <sys/random.h>
-#endif
-
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "core/bytes.h"
@@ -66,11 +60,7 @@ Result<std::unique_ptr<DeadLetters>> DeadLetters::open_as(const Options& options
 }
 
 uint64_t DeadLetters::random_salt() const {
-  if (options_.random) return options_.random();
-  uint64_t salt = 0;
-  // Fails only for more than 256 bytes or on a system without an entropy source.
-  if (::getentropy(&salt, sizeof salt) != 0) std::abort();
-  return salt;
+  return options_.random ? options_.random() : deadletters::random_salt();
 }
 
 Status DeadLetters::create() {

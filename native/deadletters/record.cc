@@ -1,5 +1,11 @@
 #include "deadletters/record.h"
 
+#include <unistd.h>
+#if defined(__APPLE__)
+#include <sys/random.h>
+#endif
+
+#include <cstdlib>
 #include <cstring>
 
 #include "core/bytes.h"
@@ -31,6 +37,13 @@ void seal(std::vector<uint8_t>& record, uint32_t seed) {
 Status malformed(const char* what) { return {Code::format, what}; }
 
 }  // namespace
+
+uint64_t random_salt() {
+  uint64_t salt = 0;
+  // Fails only for more than 256 bytes or on a system without an entropy source.
+  if (::getentropy(&salt, sizeof salt) != 0) std::abort();
+  return salt;
+}
 
 std::vector<uint8_t> encode_header(const FileHeader& header) {
   std::vector<uint8_t> page(kHeaderBytes, 0);

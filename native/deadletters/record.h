@@ -25,6 +25,7 @@ struct FileHeader {
   uint32_t seed() const { return static_cast<uint32_t>(salt ^ (salt >> 32)); }
 };
 
+uint64_t random_salt();
 std::vector<uint8_t> encode_header(const FileHeader& header);
 Result<FileHeader> decode_header(std::span<const uint8_t> page, const std::string& path,
                                  uint64_t directory_salt);

@@ -1,5 +1,6 @@
 #include "faults/stand.h"
 
+#include "shard/box.h"
 #include "shard/manifest.h"
 
 namespace semel::faults {
@@ -51,8 +52,14 @@ Result<std::unique_ptr<Stand>> Stand::open(SimulatedStorage& disk, const Setting
   SEMEL_TRY(disk.make_directory(kDirectory));
   auto manifest = open_manifest(disk, options);
   if (!manifest.is_ok()) return manifest.status();
-  auto shard = Shard::open(disk, options, manifest.value(), 0);
+  auto made = read_box(disk, kDirectory, kShardsBox, manifest.value().salt);
+  if (!made.is_ok()) return made.status();
+  auto shard = Shard::open(disk, options, manifest.value(), 0, !made.value().empty());
   if (!shard.is_ok()) return shard.status();
+  if (made.value().empty()) {
+    const uint8_t count[] = {'1'};
+    SEMEL_TRY(write_box(disk, kDirectory, kShardsBox, manifest.value().salt, count));
+  }
   stand->shard_ = std::move(shard.value());
   stand->shard_->doorbell = &stand->doorbell_;
   stand->sink_ = setting.sink == SinkKind::rewindable ? file_sink(disk, kDirectory)

@@ -67,17 +67,19 @@ void fuzz_manifest(std::vector<uint8_t> bytes, bool repair) {
   require(made == bytes, "a manifest has one form");
 }
 
+constexpr uint64_t kSalt = 0;  // of the seeds
+
 void fuzz_box(std::vector<uint8_t> bytes, bool repair) {
   if (repair && bytes.size() >= kBoxHeaderBytes) {
-    store<uint32_t>(bytes.data() + 12, crc32c(kDirectoryFormat, bytes.data() + kBoxHeaderBytes,
-                                              bytes.size() - kBoxHeaderBytes));
+    const auto sealed = seal_box("structures", kSalt, std::span(bytes).subspan(kBoxHeaderBytes));
+    std::copy_n(sealed.begin() + 12, 4, bytes.begin() + 12);
   }
   MemoryStorage disk;
   disk.restore({{"d/structures", bytes}});
-  auto content = read_box(disk, "d/structures");
+  auto content = read_box(disk, "d", "structures", kSalt);
   require(disk.changes == 0, "reading changes nothing");
   if (!content.is_ok()) return require_names_file(content.status(), "d");
-  require(seal_box(content.value()) == bytes, "a box has one form");
+  require(seal_box("structures", kSalt, content.value()) == bytes, "a box has one form");
 }
 
 }  // namespace

@@ -255,8 +255,8 @@ void write_small_files() {
   write_seed("manifest", "manifest", with_mode(0, disk.image().at("d/stream")));
   write_seed("manifest", "manifest-repaired", with_mode(1, disk.image().at("d/stream")));
   const std::vector<uint8_t> content{'[', ']'};
-  write_seed("manifest", "box", with_mode(2, seal_box(content)));
-  write_seed("manifest", "box-repaired", with_mode(3, seal_box({})));
+  write_seed("manifest", "box", with_mode(2, seal_box("structures", 0, content)));
+  write_seed("manifest", "box-repaired", with_mode(3, seal_box("structures", 0, {})));
 }
 
 void put_detail(SparseWriter& to, double sequence, uint32_t action, const std::string& history,

@@ -10,7 +10,16 @@ namespace {
 constexpr char kMagic[8] = {'s', 'e', 'm', 'e', 'l', 'j', 'n', 'l'};
 constexpr uint64_t kHeaderUsed = 40;  // magic 8, format 4, shard 4, capacity 8, salt 8, zero 4, crc 4
 
-void write_header(uint8_t* at, const JournalIdentity& identity) {
+Status check_header(const Region& region, const JournalIdentity& identity) {
+  const HeaderCheck found = check_journal_header(region.memory(), identity);
+  if (found.what.empty()) return Status::ok();
+  return {found.code == Code::mismatch ? Code::damaged : found.code,
+          region.path() + " at offset " + std::to_string(found.offset) + ": " + found.what};
+}
+
+}  // namespace
+
+void write_journal_header(uint8_t* at, const JournalIdentity& identity) {
   std::memset(at, 0, kHeaderUsed);
   std::memcpy(at, kMagic, sizeof kMagic);
   store<uint32_t>(at + 8, kJournalFormat);
@@ -20,28 +29,29 @@ void write_header(uint8_t* at, const JournalIdentity& identity) {
   store<uint32_t>(at + 36, crc32c(0, at, 36));
 }
 
-Status check_header(const Region& region, const JournalIdentity& identity) {
-  const uint8_t* at = region.memory().data();
-  const std::string& path = region.path();
+HeaderCheck check_journal_header(std::span<const uint8_t> file, const JournalIdentity& identity) {
+  const uint8_t* at = file.data();
   if (std::memcmp(at, kMagic, sizeof kMagic) != 0) {
-    return {Code::damaged, path + " at offset 0: not a journal of semel; restore it from a copy"};
-  }
-  if (load<uint32_t>(at + 8) != kJournalFormat) {
-    return {Code::format, path + " has format " + std::to_string(load<uint32_t>(at + 8)) +
-                              ", this version reads " + std::to_string(kJournalFormat)};
+    return {Code::damaged, 0, "not a journal of semel; restore it from a copy"};
   }
   if (load<uint32_t>(at + 36) != crc32c(0, at, 36)) {
-    return {Code::damaged, path + " at offset 36: the header's checksum is wrong"};
+    return {Code::damaged, 36, "the header's checksum is wrong"};
+  }
+  if (load<uint32_t>(at + 8) != kJournalFormat) {
+    return {Code::format, 8, "it has format " + std::to_string(load<uint32_t>(at + 8)) +
+                                 ", this version reads " + std::to_string(kJournalFormat)};
   }
   if (load<uint64_t>(at + 24) != identity.salt || load<uint32_t>(at + 12) != identity.shard) {
-    return {Code::damaged, path + " at offset 12: belongs to another stream or shard"};
+    return {Code::mismatch, 12, "belongs to another stream or shard"};
   }
   if (load<uint64_t>(at + 16) != identity.capacity ||
-      region.memory().size() != kJournalHeaderBytes + identity.capacity) {
-    return {Code::damaged, path + " at offset 16: is not of the size that it was made with"};
+      file.size() != kJournalHeaderBytes + identity.capacity) {
+    return {Code::damaged, 16, "is not of the size that it was made with"};
   }
-  return Status::ok();
+  return {};
 }
+
+namespace {
 
 // Whether a frame has what its type and its kinds say that it has.
 bool is_whole(uint64_t meta, uint64_t length) {
@@ -82,7 +92,7 @@ Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string
     auto region =
         Region::create(storage, draft, kJournalHeaderBytes + identity.capacity, Writer::direct);
     if (!region.is_ok()) return region.status();
-    write_header(region.value()->memory().data(), identity);
+    write_journal_header(region.value()->memory().data(), identity);
     SEMEL_TRY(region.value()->write(0, region.value()->memory().size()));
     SEMEL_TRY(region.value()->sync());
   }

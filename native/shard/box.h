@@ -1,7 +1,11 @@
-// A box: a small file of a directory, replaced as a whole, with a checksum over its content (FORMAT.md).
+// Small files of a directory that are replaced as a whole, each with a checksum in front (FORMAT.md).
+//
+// Invariant: all of them are made with the directory, before its manifest; so one that is missing is
+// damage, and never an empty one.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,9 +15,31 @@
 
 namespace semel {
 
-std::vector<uint8_t> seal_box(std::span<const uint8_t> content);
-// The content of the box at `path`, which is there. Code::damaged with file and offset where it does
-// not check, Code::format where another version made it.
-Result<std::vector<uint8_t>> read_box(Storage& storage, const std::string& path);
+constexpr uint64_t kBoxHeaderBytes = 16;  // magic 8, format 4, CRC-32C 4
+
+// Those of the layer above, then `shards`: empty until every shard's files have been made.
+constexpr const char* kBoxes[] = {"structures", "sources", "offsets", "shards"};
+constexpr const char* kShardsBox = "shards";
+
+std::vector<uint8_t> seal_box(const std::string& name, uint64_t directory_salt,
+                              std::span<const uint8_t> content);
+Status write_box(Storage& storage, const std::string& directory, const std::string& name,
+                 uint64_t directory_salt, std::span<const uint8_t> content);
+
+struct BoxCheck {
+  Code code = Code::ok;
+  uint64_t offset = 0;
+  std::string what;  // empty: it checks
+};
+BoxCheck check_box(std::span<const uint8_t> bytes, const std::string& name,
+                   uint64_t directory_salt);
+
+// The bytes as they were before one of them was changed, likewise; of small boxes alone.
+std::optional<std::vector<uint8_t>> mend_box(std::span<const uint8_t> bytes,
+                                             const std::string& name, uint64_t directory_salt);
+
+// The content; Code::damaged with file and offset, also where there is no such file.
+Result<std::vector<uint8_t>> read_box(Storage& storage, const std::string& directory,
+                                      const std::string& name, uint64_t directory_salt);
 
 }  // namespace semel

@@ -26,7 +26,7 @@ Result<ShardInspection> inspect_shard(Storage& storage, const std::string& direc
   log.storage = &storage;
   log.directory = directory;
   log.segment_bytes = manifest.segment_bytes;
-  log.directory_salt = manifest.salt;
+  log.directory_salt = shard_salt(manifest, index);
   auto acked = AckLog::inspect(log, [](std::span<const Id>, uint64_t) {});
   if (!acked.is_ok()) return acked.status();
   found.header = acked.value().header;
@@ -48,7 +48,7 @@ Result<ShardInspection> inspect_shard(Storage& storage, const std::string& direc
 
   auto letters = DeadLetters::open_read_only({.storage = &storage,
                                               .directory = directory,
-                                              .directory_salt = manifest.salt,
+                                              .directory_salt = shard_salt(manifest, index),
                                               .committed_bytes = found.header.dead_letter_bytes});
   if (!letters.is_ok()) return letters.status();
   found.dead_letters_open = letters.value()->open_count();

@@ -11,6 +11,8 @@
 #include "acklog/segment_header.h"
 #include "core/crc32c.h"
 #include "ring/ring.h"
+#include "core/crc32c_reverse.h"
+#include "shard/box.h"
 
 namespace semel {
 namespace {
@@ -85,6 +87,26 @@ const char* fault_of(const Manifest& manifest) {
   return nullptr;
 }
 
+// What a crash while the directory was made leaves is empty boxes at most.
+Status refuse_traces(Storage& storage, const std::string& directory) {
+  const auto refuse = [&](const std::string& name) {
+    return Status{Code::damaged, path_of(directory) + " is missing, but " + directory + "/" + name +
+                                     " is there; restore it from a copy, or use another directory"};
+  };
+  auto shard = storage.exists(directory + "/shard-0");
+  if (!shard.is_ok()) return shard.status();
+  if (shard.value()) return refuse("shard-0");
+  for (const char* name : kBoxes) {
+    auto exists = storage.exists(directory + "/" + name);
+    if (!exists.is_ok()) return exists.status();
+    if (!exists.value()) continue;
+    auto content = read_whole(storage, directory + "/" + name);
+    if (!content.is_ok()) return content.status();
+    if (content.value().size() != kBoxHeaderBytes) return refuse(name);
+  }
+  return Status::ok();
+}
+
 }  // namespace
 
 Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
@@ -97,7 +119,11 @@ Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
   }
   auto content = read_whole(storage, path);
   if (!content.is_ok()) return content.status();
-  const std::vector<uint8_t>& bytes = content.value();
+  return parse_manifest(content.value(), directory);
+}
+
+Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::string& directory) {
+  const std::string path = path_of(directory);
   if (bytes.size() < 12 || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) {
     return Status{Code::damaged, path + " at offset 0: not a stream's manifest"};
   }
@@ -133,6 +159,19 @@ Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
   return manifest;
 }
 
+std::optional<std::vector<uint8_t>> mend_manifest(std::span<const uint8_t> bytes) {
+  if (bytes.size() != kBytes) return std::nullopt;
+  std::vector<uint8_t> mended(bytes.begin(), bytes.end());
+  const uint32_t stored = load<uint32_t>(mended.data() + kCrcAt);
+  const uint32_t found = crc32c(0, mended.data(), kCrcAt);
+  if (differ_in_one_byte(stored, found)) {
+    store<uint32_t>(mended.data() + kCrcAt, found);
+  } else if (const auto fix = one_byte_fix(found, stored, kCrcAt)) {
+    mended[fix->at] ^= fix->xor_with;
+  }
+  return parse_manifest(mended, "").is_ok() ? std::optional(mended) : std::nullopt;
+}
+
 Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options) {
   auto exists = storage.exists(path_of(options.directory));
   if (!exists.is_ok()) return exists.status();
@@ -148,6 +187,7 @@ Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options) {
                       std::to_string(options.name.size()) + " bytes; give one of at most " +
                       std::to_string(kNameBytes) + " bytes, without NUL"};
   }
+  SEMEL_TRY(refuse_traces(storage, options.directory));
   Manifest manifest;
   manifest.name = options.name;
   manifest.shards = options.shards;
@@ -162,6 +202,9 @@ Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options) {
   manifest.salt = secrets[0];
   manifest.hash_key = {secrets[1], secrets[2]};
   manifest.seed = secrets[3];
+  for (const char* name : kBoxes) {
+    SEMEL_TRY(write_box(storage, options.directory, name, manifest.salt, {}));
+  }
   const auto bytes = encode(manifest);
   SEMEL_TRY(write_atomically(storage, options.directory, "stream", bytes));
   return manifest;

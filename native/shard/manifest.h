@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/id.h"
 #include "core/storage.h"
@@ -25,9 +28,19 @@ struct Manifest {
   uint64_t seed = 0;     // of the index
 };
 
+// What ties a shard's ack log and dead letters to it: another shard's files are refused like another
+// directory's.
+constexpr uint64_t shard_salt(const Manifest& manifest, uint32_t index) {
+  return manifest.salt + index * 0x9E3779B97F4A7C15ull;
+}
+
 // Reads the manifest; Code::format where there is none or it is of another version.
 Result<Manifest> read_manifest(Storage& storage, const std::string& directory);
-// Reads it and compares it with `options`, or makes it with new secrets.
+Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::string& directory);
+// Its bytes as they were before one of them was changed; nothing where that does not explain them.
+std::optional<std::vector<uint8_t>> mend_manifest(std::span<const uint8_t> bytes);
+// Reads it and compares it with `options`, or makes it with new secrets and empty boxes. Code::damaged
+// where there is none though a stream's files are there.
 Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options);
 
 }  // namespace semel

@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "core/faults.h"
+#include "ring/journal_survey.h"
 #include "shard/source_offsets.h"
 
 namespace semel {
 Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions& options,
-                                           const Manifest& manifest, uint32_t index) {
+                                           const Manifest& manifest, uint32_t index,
+                                           bool must_exist) {
   std::unique_ptr<Shard> shard(new Shard());
   shard->compact_ = options.durability == Durability::memory && !options.dedup;
   shard->syncs_ =
@@ -23,7 +25,7 @@ Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions
     });
   }
   if (keeps_files(options)) {
-    SEMEL_TRY(shard->open_files(storage, options, manifest, index));
+    SEMEL_TRY(shard->open_files(storage, options, manifest, index, must_exist));
     return shard;
   }
   auto memory = Region::anonymous(options.ring_bytes);
@@ -36,9 +38,18 @@ Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions
 }
 
 Status Shard::open_files(Storage& storage, const StreamOptions& options, const Manifest& manifest,
-                         uint32_t index) {
+                         uint32_t index, bool must_exist) {
   fault_point("open.begin");
   const std::string directory = options.directory + "/shard-" + std::to_string(index);
+  if (must_exist) {
+    // Made anew it would start from nothing, and what was stored in it would be lost in silence.
+    auto exists = storage.exists(directory + "/journal");
+    if (!exists.is_ok()) return exists.status();
+    if (!exists.value()) {
+      return {Code::damaged, directory + "/journal is missing; restore it from a copy, or see what " +
+                                 "semel repair can do"};
+    }
+  }
   SEMEL_TRY(storage.make_directory(directory));
   const Writer writer =
       options.durability == Durability::disk ? Writer::direct : Writer::mapped;
@@ -58,7 +69,8 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   log.synced = syncs_;
   log.segment_bytes = manifest.segment_bytes;
   log.window_us = options.dedup ? options.window_us : 0;
-  log.directory_salt = manifest.salt;
+  log.directory_salt = shard_salt(manifest, index);
+  log.must_exist = must_exist;
   AckRecovered acked;
   auto ack_log = AckLog::open(log, &acked, [this](std::span<const Id> ids, uint64_t time_us) {
     if (dedup_ != nullptr) dedup_->restore(ids, time_us);
@@ -70,7 +82,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   auto letters = DeadLetters::open(
       {.storage = &storage,
        .directory = directory,
-       .directory_salt = manifest.salt,
+       .directory_salt = shard_salt(manifest, index),
        .committed_bytes = acked.header.dead_letter_bytes});
   if (!letters.is_ok()) return letters.status();
   dead_letters_ = std::move(letters.value());
@@ -117,6 +129,18 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
                 std::to_string(kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1))) +
                 ": message " + std::to_string(scan->sequence + 1) + " was synced (up to " +
                 std::to_string(header.journal_durable) + " were) and does not check"};
+  }
+  // Below a level that syncs nothing is claimed, but stores land in order when a process dies: good
+  // frames behind a bad one are no torn tail.
+  if (!acked.empty && !acked.synced && !acked.clean) {
+    const auto behind = find_runs(ring_memory_, seed_, scan->position, scan->sequence, Laps::this_one);
+    if (!behind.empty()) {
+      return {Code::damaged,
+              journal_->path() + " at offset " +
+                  std::to_string(kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1))) +
+                  ": message " + std::to_string(scan->sequence + 1) + " does not check, but " +
+                  std::to_string(behind.front().last) + " behind it does"};
+    }
   }
   recovery_.redelivered = scan->sequence - header.through;
   recovery_.time_us = std::max(scan->time_us, header.time_us);

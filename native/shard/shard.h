@@ -43,9 +43,11 @@ struct ShardStatus {
 
 class Shard {
  public:
-  // Opens the shard's files and recovers what they hold; with Durability::memory there are none.
+  // Opens the shard's files and recovers what they hold; with Durability::memory there are none. Where
+  // they must exist a missing one is damage, else it is made.
   static Result<std::unique_ptr<Shard>> open(Storage& storage, const StreamOptions& options,
-                                             const Manifest& manifest, uint32_t index);
+                                             const Manifest& manifest, uint32_t index,
+                                             bool must_exist);
 
   Intake& intake() { return *intake_; }
   Consumer& consumer() { return *consumer_; }
@@ -91,7 +93,7 @@ class Shard {
  private:
   Shard() = default;
   Status open_files(Storage& storage, const StreamOptions& options, const Manifest& manifest,
-                    uint32_t index);
+                    uint32_t index, bool must_exist);
   Status recover_journal(const AckRecovered& acked, const StreamOptions& options,
                          JournalScan* scan);
   void compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked);

@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "shard/box.h"
+#include "shard/repair_intent.h"
 
 namespace semel {
 namespace {
 
+// The boxes of the layer above.
 constexpr const char* kFiles[] = {"structures", "sources", "offsets"};
 
 }  // namespace
@@ -20,6 +22,7 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
     auto lock = storage.lock(opened.directory);
     if (!lock.is_ok()) return lock.status();
     stream->lock_ = std::move(lock.value());
+    SEMEL_TRY(refuse_unfinished_repair(storage, opened.directory));
     auto manifest = open_manifest(storage, opened);
     if (!manifest.is_ok()) return manifest.status();
     stream->manifest_ = manifest.value();
@@ -32,12 +35,17 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
   uint64_t stored_us = 0;
   std::vector<Shard*> shards;
   for (uint32_t i = 0; i < opened.shards; ++i) {
-    auto shard = Shard::open(storage, opened, stream->manifest_, i);
+    auto shard = Shard::open(storage, opened, stream->manifest_, i, stream->shards_made_);
     if (!shard.is_ok()) return shard.status();
     shard.value()->doorbell = &stream->doorbells_[i % opened.workers];
     stored_us = std::max(stored_us, shard.value()->recovery().time_us);
     shards.push_back(shard.value().get());
     stream->shards_.push_back(std::move(shard.value()));
+  }
+  if (keeps_files(opened) && !stream->shards_made_) {
+    const std::string count = std::to_string(opened.shards);
+    SEMEL_TRY(write_box(storage, opened.directory, kShardsBox, stream->manifest_.salt,
+                        {reinterpret_cast<const uint8_t*>(count.data()), count.size()}));
   }
   stream->clock_ = std::make_unique<StreamClock>(stored_us);
   if (keeps_files(opened)) {
@@ -94,7 +102,7 @@ Status Stream::put_file(const std::string& name, std::span<const uint8_t> conten
   }
   if (!options_.directory.empty()) {
     SEMEL_TRY(lock_->check());
-    Status written = write_atomically(storage_, options_.directory, name, seal_box(content));
+    Status written = write_box(storage_, options_.directory, name, manifest_.salt, content);
     if (!written.is_ok()) {
       // A full disk has left the old content, and the same call may come again. After any other failure
       // nobody knows what a second sync would be worth (I9).
@@ -113,15 +121,12 @@ std::vector<uint8_t> Stream::get_file(const std::string& name) const {
 }
 
 Status Stream::load_files() {
-  for (const char* name : kFiles) {
-    const std::string path = options_.directory + "/" + name;
-    auto exists = storage_.exists(path);
-    if (!exists.is_ok()) return exists.status();
-    if (!exists.value()) continue;
-    auto content = read_box(storage_, path);
+  for (const char* name : kBoxes) {
+    auto content = read_box(storage_, options_.directory, name, manifest_.salt);
     if (!content.is_ok()) return content.status();
     files_[name] = std::move(content.value());
   }
+  shards_made_ = !files_[kShardsBox].empty();
   return Status::ok();
 }
 

@@ -91,6 +91,7 @@ class Stream {
   std::function<void()> notice_;
   std::atomic<bool> notice_wanted_{false};
   uint64_t round_ = 0;
+  bool shards_made_ = false;  // every shard's files have been there: one that is missing is damage
   bool closed_ = false;
 };
 

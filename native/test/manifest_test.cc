@@ -19,6 +19,7 @@
 
 #include "core/crc32c.h"
 #include "core/storage.h"
+#include "shard/box.h"
 
 namespace semel {
 namespace {
@@ -90,6 +91,29 @@ TEST_F(ManifestTest, ReadsTheWorkedExample) {
   EXPECT_EQ(manifest.value().hash_key.k1, 0x2222222222222222ull);
   EXPECT_EQ(manifest.value().seed, 0x3333333333333333ull);
   EXPECT_TRUE(open_manifest(storage_, options_).is_ok());
+}
+
+TEST(BoxTest, IsTheWorkedExampleAndNoOtherBoxOrDirectorys) {
+  const Bytes expected = {0x73, 0x65, 0x6d, 0x65, 0x6c, 0x62, 0x6f, 0x78, 0x01,
+                          0x00, 0x00, 0x00, 0x5a, 0x11, 0xac, 0x2a, 0x5b, 0x5d};
+  const Bytes content = {'[', ']'};
+  const uint64_t salt = 0x0123456789ABCDEF;
+  EXPECT_EQ(seal_box("structures", salt, content), expected);
+  EXPECT_TRUE(check_box(expected, "structures", salt).what.empty());
+  EXPECT_EQ(check_box(expected, "sources", salt).code, Code::damaged);
+  EXPECT_EQ(check_box(expected, "structures", salt + 1).code, Code::damaged);
+}
+
+TEST_F(ManifestTest, IsNotMadeWhereAStreamsFilesAre) {
+  ASSERT_TRUE(open_manifest(storage_, options_).is_ok());
+  ASSERT_TRUE(storage_.remove(directory_ + "/stream").is_ok());
+  // As a crash before the manifest leaves it.
+  ASSERT_TRUE(open_manifest(storage_, options_).is_ok());
+  ASSERT_TRUE(storage_.remove(directory_ + "/stream").is_ok());
+  ASSERT_TRUE(write_box(storage_, directory_, "sources", 1, Bytes{'[', ']'}).is_ok());
+  const Status refused = open_manifest(storage_, options_).status();
+  EXPECT_EQ(refused.code(), Code::damaged);
+  EXPECT_NE(refused.message().find("stream is missing"), std::string::npos);
 }
 
 TEST_F(ManifestTest, WritesTheWorkedExampleButForItsSecrets) {

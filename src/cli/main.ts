@@ -4,12 +4,16 @@ import { shown } from '../core/options.js'
 import { exitCodeOf, exitCodes, failureText, UsageError } from './failures.js'
 import { commandHelp, programHelp } from './help.js'
 import { inspectCommand, readInspectOptions } from './inspect-options.js'
+import { readRepairOptions, repairCommand } from './repair-options.js'
 import { readRunOptions, runCommand } from './run-options.js'
 import { ignoreClosedPipes, print } from './stdout.js'
+import { readVerifyOptions, verifyCommand } from './verify-options.js'
 
 const help = programHelp([
   { name: 'run', says: 'runs a pipeline on files, or on the source of its module' },
   { name: 'inspect', says: "shows what a stream's directory holds" },
+  { name: 'verify', says: "tells what is damaged in a stream's directory, and what that costs" },
+  { name: 'repair', says: 'cuts damage out of it, after saying what is lost' },
 ])
 
 ignoreClosedPipes()
@@ -29,6 +33,16 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
       if (options === 'help') return told(commandHelp(inspectCommand))
       return (await import('./inspect.js')).inspect(options)
     }
+    case 'verify': {
+      const options = readVerifyOptions(words)
+      if (options === 'help') return told(commandHelp(verifyCommand))
+      return (await import('./verify.js')).verify(options)
+    }
+    case 'repair': {
+      const options = readRepairOptions(words)
+      if (options === 'help') return told(commandHelp(repairCommand))
+      return (await import('./repair.js')).repair(options)
+    }
     case '-h':
     case '--help':
       return told(help)
@@ -36,10 +50,14 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
     case '--version':
       return told(`${version()}\n`)
     case undefined:
-      throw new UsageError('a command is missing; give run or inspect, or see semel --help')
+      throw new UsageError(
+        'a command is missing; give run, inspect, verify or repair, or see semel --help',
+      )
     default: {
       const what = command.startsWith('-') ? `option ${command}` : `command ${shown(command)}`
-      throw new UsageError(`there is no ${what}; give run or inspect, or see semel --help`)
+      throw new UsageError(
+        `there is no ${what}; give run, inspect, verify or repair, or see semel --help`,
+      )
     }
   }
 }

@@ -103,6 +103,41 @@ export interface NativeInspection {
   })[]
 }
 
+export interface NativeRange {
+  first: number
+  last: number
+}
+
+export interface NativeVerification {
+  name: string
+  holder: number
+  damaged: boolean
+  findings: {
+    kind: 'damage' | 'missing' | 'foreign' | 'torn-tail' | 'leftover'
+    shard?: number
+    path: string
+    offset: number
+    what: string
+  }[]
+  shards: {
+    shard: number
+    damaged: boolean
+    lost: NativeRange[]
+    again: NativeRange[]
+    unknown: NativeRange[]
+    forgotten: NativeRange[]
+    deadLettersLost: NativeRange[]
+    unknownBehind?: number
+  }[]
+}
+
+export interface NativeRepair {
+  found: NativeVerification
+  steps: string[]
+  refusals: string[]
+  originals: string
+}
+
 /** The native core's functions. Each throws a SemelError; the hot ones take integers only. */
 export interface Addon {
   readonly version: string
@@ -121,6 +156,8 @@ export interface Addon {
   putFile(handle: number, name: StreamFile, bytes: Uint8Array): void
   getFile(handle: number, name: StreamFile): Buffer
   inspect(directory: string): NativeInspection
+  verify(directory: string): NativeVerification
+  repair(directory: string, dryRun: boolean): NativeRepair
 
   registerIntake(handle: number, staging: Uint8Array, rows: Uint8Array): void
   /** Takes rows until one does not fit its ring; their sequences are in the rows then. */

@@ -34,11 +34,15 @@ export class Decoder {
   /** The message at a place of the ring. */
   at(place: number, length: number): unknown {
     if (this.#frame !== undefined) return this.#frame.moveTo(place)
-    return this.object(place, length)
+    return this.#object(place, length)
   }
 
-  /** An object at a place of the ring, whatever the pipeline takes. */
-  object(place: number, length: number): unknown {
+  /** A malformed row at a place of the ring, whatever the pipeline takes. */
+  rowAt(place: number, length: number): MalformedRow {
+    return this.row(this.#ring.subarray(place, place + length))
+  }
+
+  #object(place: number, length: number): unknown {
     const range = this.#range
     range.start = place
     range.end = place + length
@@ -52,8 +56,13 @@ export class Decoder {
   }
 
   /** A malformed row in bytes outside the ring, whatever the pipeline takes. */
-  row(payload: Buffer): MalformedRow {
-    return this.#unpackr.unpack(payload) as MalformedRow
+  row(payload: Uint8Array): MalformedRow {
+    if (payload.length === 0 || payload[0] === lostMark) return lostRow
+    try {
+      return this.#unpackr.unpack(payload) as MalformedRow
+    } catch {
+      return undecodableRow
+    }
   }
 
   /** When the message at a place was taken in; a compact frame does not tell. */
@@ -65,6 +74,16 @@ export class Decoder {
     return (high * 2 ** 20 + (low >>> 12)) / 1000
   }
 }
+
+/** Where repair has put something in a lost message's place (native/ring/journal_mend.h). */
+const lostMark = 0xc1
+const lostRow: MalformedRow = {
+  text: '',
+  line: 0,
+  reason: 'the message was damaged in the journal and cut out by semel repair',
+}
+/** As after a repair of the shapes that it was encoded with. */
+const undecodableRow: MalformedRow = { text: '', line: 0, reason: 'the row can not be decoded' }
 
 /** Copies of a frame for those who keep it: a frame that leaves its call is no longer valid. */
 export function kept(value: unknown): unknown {

@@ -81,7 +81,7 @@ export class FailureDesk {
   malformed(sequence: number, at: number, finished: Finished): OutcomeNumber {
     if (this.#atMostOnce) return outcomes.dropped
     const row = this.#parts.slots.malformedRow(at)
-    const reason = `line ${row.line}: ${row.reason}`
+    const reason = row.line === 0 ? row.reason : `line ${row.line}: ${row.reason}`
     finished.details.set(sequence, deadLetter(sequence, reason, this.#nowMs()))
     this.#tellDeadLetter(sequence, reason)
     return outcomes.deadLettered

@@ -52,7 +52,7 @@ export class SlotReader {
   }
 
   malformedRow(at: number): MalformedRow {
-    return this.decoder.object(this.#place(at), this.#length(at)) as MalformedRow
+    return this.decoder.rowAt(this.#place(at), this.#length(at))
   }
 
   /** The payload's bytes, in the ring: valid until the message is committed. */

@@ -7,9 +7,15 @@ const runOptions =
 
 describe('a command line that is wrong', () => {
   it.each<[string[], string]>([
-    [[], 'a command is missing; give run or inspect, or see semel --help'],
-    [['rnu'], 'there is no command "rnu"; give run or inspect, or see semel --help'],
-    [['--jsn'], 'there is no option --jsn; give run or inspect, or see semel --help'],
+    [[], 'a command is missing; give run, inspect, verify or repair, or see semel --help'],
+    [
+      ['rnu'],
+      'there is no command "rnu"; give run, inspect, verify or repair, or see semel --help',
+    ],
+    [
+      ['--jsn'],
+      'there is no option --jsn; give run, inspect, verify or repair, or see semel --help',
+    ],
     [
       ['run'],
       'semel run: MODULE is missing; give the path of a JavaScript module that exports a pipeline as default',
@@ -62,6 +68,16 @@ describe('a command line that is wrong', () => {
       ['inspect', 'a', '--dir'],
       'semel inspect: there is no option --dir; there are --json and --help',
     ],
+    [['verify'], "semel verify: DIR is missing; give a stream's directory"],
+    [['repair'], 'semel repair: DIR is missing; give the directory of a closed stream'],
+    [
+      ['repair', 'a', '--yes', '--dry-run'],
+      'semel repair: --yes and --dry-run exclude each other; give one of them',
+    ],
+    [
+      ['repair', 'a', '--json'],
+      'semel repair: --json can not ask; give --yes or --dry-run with it',
+    ],
   ])('semel %j says what and the remedy, and exits with 2', async (words, message) => {
     const ended = await new Workspace().semel(...words)
     expect(ended).toEqual({ code: 2, stdout: '', stderr: `semel: SEMEL_USAGE: ${message}\n` })
@@ -90,7 +106,15 @@ describe('help and version', () => {
       stdout: `${version}\n`,
       stderr: '',
     })
-    for (const words of [['--help'], ['-h'], ['run', '--help'], ['run', '-h'], ['inspect', '-h']]) {
+    for (const words of [
+      ['--help'],
+      ['-h'],
+      ['run', '--help'],
+      ['run', '-h'],
+      ['inspect', '-h'],
+      ['verify', '-h'],
+      ['repair', '-h'],
+    ]) {
       const { code, stdout, stderr } = await workspace.semel(...words)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(stdout).toMatch(/^Usage: semel .*$/m)

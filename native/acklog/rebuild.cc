@@ -1,0 +1,183 @@
+#include "acklog/rebuild.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+
+#include "acklog/block.h"
+#include "core/bytes.h"
+
+namespace semel::acklog {
+namespace {
+
+constexpr uint64_t kSealBytes = kBlockHeaderBytes;
+
+// Appends blocks to segments in memory and writes each out when it is full.
+class Writer final {
+ public:
+  Writer(Storage& storage, const RebuildOrder& order, uint64_t first_segment, bool synced)
+      : storage_(storage), order_(order), synced_(synced), number_(first_segment),
+        oldest_(first_segment) {}
+
+  Status append(const AckBlock& block) {
+    const uint8_t width = id_width(block.ids);
+    const uint64_t length = block_bytes(block, width);
+    if (!page_.empty() && end_ + length + kSealBytes > page_.size()) SEMEL_TRY(seal());
+    if (page_.empty()) begin(block.header);
+    if (end_ + length + kSealBytes > page_.size()) {
+      return {Code::too_large, "a block of " + std::to_string(length) +
+                                   " bytes does not fit a segment of " +
+                                   std::to_string(page_.size())};
+    }
+    put_block(block, width, length, 0);
+    return Status::ok();
+  }
+
+  Status finish() { return page_.empty() ? Status::ok() : write_out(); }
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  void begin(const AckHeader& header) {
+    page_.assign(order_.segment_bytes, 0);
+    identity_ = {number_, order_.segment_bytes, random_salt(), order_.directory_salt};
+    put_identity(page_.data(), identity_);
+    Link link;
+    link.first_block = block_ + 1;
+    link.previous_end = previous_end_;
+    link.previous_block = block_;
+    link.previous_salt = previous_salt_;
+    link.claims = block_;
+    link.oldest_segment = oldest_;
+    put_link(page_.data(), identity_, link);
+    end_ = kSegmentHeaderBytes;
+    // A snapshot of nothing: what is parked comes with the last block.
+    AckBlock snapshot;
+    snapshot.header = previous_end_ == 0 ? header : last_;
+    put_block(snapshot, 0, kBlockHeaderBytes, kSnapshot);
+  }
+
+  void put_block(const AckBlock& block, uint8_t width, uint64_t length, uint8_t flags) {
+    AckBlock stamped = block;
+    stamped.header.ack_durable = synced_ ? block_ : 0;
+    put(page_.data() + end_, stamped, width, length,
+        {++block_, oldest_, static_cast<uint8_t>(flags | (synced_ ? kSynced : 0)),
+         identity_.seed()});
+    last_ = block.header;
+    end_ += length;
+  }
+
+  Status seal() {
+    AckBlock block;
+    block.header = last_;
+    put_block(block, 0, kSealBytes, kSealed);
+    previous_end_ = end_;
+    previous_salt_ = identity_.salt;
+    return write_out();
+  }
+
+  Status write_out() {
+    const std::string name = segment_name(number_);
+    auto file = storage_.open(order_.directory + "/" + name + order_.suffix, Open::create);
+    if (!file.is_ok()) return file.status();
+    SEMEL_TRY(file.value()->truncate(0));
+    SEMEL_TRY(file.value()->preallocate(page_.size()));
+    SEMEL_TRY(file.value()->write(0, page_));
+    SEMEL_TRY(file.value()->sync());
+    names_.push_back(name);
+    page_.clear();
+    ++number_;
+    return Status::ok();
+  }
+
+  Storage& storage_;
+  const RebuildOrder& order_;
+  const bool synced_;
+  uint64_t number_;
+  const uint64_t oldest_;
+  uint64_t block_ = 0;
+  uint64_t end_ = 0;
+  uint64_t previous_end_ = 0;
+  uint64_t previous_salt_ = 0;
+  Identity identity_;
+  AckHeader last_;
+  std::vector<uint8_t> page_;
+  std::vector<std::string> names_;
+};
+
+std::vector<Id> ids_of(const BlockView& block) {
+  std::vector<Id> ids(block.id_count);
+  for (uint32_t at = 0; at < block.id_count; ++at) {
+    const uint8_t* from = block.ids + uint64_t{at} * block.width;
+    ids[at] = block.width == 8 ? integer_id(load<uint64_t>(from))
+                               : Id{load<uint64_t>(from), load<uint64_t>(from + 8)};
+  }
+  return ids;
+}
+
+// In pieces, so that a block with many ids leaves room for a snapshot before it.
+Status append_ids(Writer& writer, const AckHeader& header, std::span<const Id> ids,
+                  uint64_t segment_bytes) {
+  const std::size_t piece = segment_bytes / 4 / sizeof(Id);
+  for (std::size_t at = 0; at < ids.size(); at += piece) {
+    AckBlock block;
+    block.header = header;
+    block.ids = ids.subspan(at, std::min(piece, ids.size() - at));
+    SEMEL_TRY(writer.append(block));
+  }
+  return Status::ok();
+}
+
+Status copy_ids(Storage& storage, const RebuildOrder& order, const Survey& survey, Writer& writer) {
+  SurveyedSegment segment;
+  uint64_t loaded = 0;
+  for (const BlockPlace& place : survey.blocks) {
+    if (place.segment != loaded) {
+      auto read = survey_segment(storage, order.directory, segment_name(place.segment),
+                                 order.directory_salt);
+      if (!read.is_ok()) return read.status();
+      segment = std::move(read.value());
+      loaded = place.segment;
+    }
+    BlockView block;
+    const auto rest = std::span<const uint8_t>(segment.bytes).subspan(place.offset);
+    if (check(rest, segment.seed, &block) != BlockCheck::valid) {
+      return {Code::io, "the ack log in " + order.directory + " changed while it was read"};
+    }
+    if (block.id_count == 0) continue;
+    SEMEL_TRY(append_ids(writer, block.header, ids_of(block), order.segment_bytes));
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> rebuild(Storage& storage, const RebuildOrder& order,
+                                         const Survey& survey, const AckRecovered& state) {
+  // Only a segment behind the first may begin with a snapshot.
+  Writer writer(storage, order, std::max<uint64_t>(2, survey.highest_segment + 1), state.synced);
+  SEMEL_TRY(copy_ids(storage, order, survey, writer));
+  if (order.ids_unseen != nullptr) {
+    SEMEL_TRY(append_ids(writer, state.header, *order.ids_unseen, order.segment_bytes));
+  }
+  AckBlock block;
+  block.header = state.header;
+  std::vector<const Parked*> parked;
+  uint64_t bytes = 0;
+  for (const Parked& one : state.parked) {
+    if (bytes + parked_entry_bytes(one) > order.segment_bytes / 4 && !parked.empty()) {
+      block.parked = parked;
+      SEMEL_TRY(writer.append(block));
+      parked.clear();
+      bytes = 0;
+    }
+    bytes += parked_entry_bytes(one);
+    parked.push_back(&one);
+  }
+  block.parked = parked;
+  block.sources = state.sources;
+  SEMEL_TRY(writer.append(block));
+  SEMEL_TRY(writer.finish());
+  return writer.names();
+}
+
+}  // namespace semel::acklog

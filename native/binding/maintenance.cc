@@ -1,0 +1,125 @@
+// Verify and repair: a directory's damage as JavaScript objects.
+#include "binding/arguments.h"
+#include "binding/functions.h"
+#include "shard/repair.h"
+
+namespace semel::binding {
+namespace {
+
+const char* kind_name(FindingKind kind) {
+  switch (kind) {
+    case FindingKind::damage: return "damage";
+    case FindingKind::missing: return "missing";
+    case FindingKind::foreign: return "foreign";
+    case FindingKind::torn_tail: return "torn-tail";
+    case FindingKind::leftover: return "leftover";
+  }
+  return "damage";
+}
+
+Napi::Array to_array(Napi::Env env, const Ranges& ranges) {
+  Napi::Array list = Napi::Array::New(env, ranges.all().size());
+  for (uint32_t i = 0; i < ranges.all().size(); ++i) {
+    const Range& one = ranges.all()[i];
+    Napi::Object range = Napi::Object::New(env);
+    range.Set("first", static_cast<double>(one.first));
+    range.Set("last", static_cast<double>(one.last));
+    list.Set(i, range);
+  }
+  return list;
+}
+
+Napi::Array to_array(Napi::Env env, const std::vector<std::string>& texts) {
+  Napi::Array list = Napi::Array::New(env, texts.size());
+  for (uint32_t i = 0; i < texts.size(); ++i) list.Set(i, texts[i]);
+  return list;
+}
+
+Napi::Object to_object(Napi::Env env, const ShardStake& shard) {
+  const Stake& stake = shard.stake;
+  Napi::Object entry = Napi::Object::New(env);
+  entry.Set("shard", shard.shard);
+  entry.Set("damaged", shard.damaged);
+  entry.Set("lost", to_array(env, stake.lost));
+  entry.Set("again", to_array(env, stake.again));
+  entry.Set("unknown", to_array(env, stake.unknown));
+  entry.Set("forgotten", to_array(env, stake.forgotten));
+  entry.Set("deadLettersLost", to_array(env, stake.letters));
+  if (stake.unknown_behind.has_value()) {
+    entry.Set("unknownBehind", static_cast<double>(*stake.unknown_behind));
+  }
+  return entry;
+}
+
+Napi::Object to_object(Napi::Env env, const Verification& found) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("name", found.name);
+  result.Set("holder", static_cast<double>(found.holder));
+  result.Set("damaged", found.damaged());
+  Napi::Array findings = Napi::Array::New(env, found.findings.size());
+  for (uint32_t i = 0; i < found.findings.size(); ++i) {
+    const Finding& one = found.findings[i];
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("kind", kind_name(one.kind));
+    if (one.shard != kWholeDirectory) entry.Set("shard", one.shard);
+    entry.Set("path", one.path);
+    entry.Set("offset", static_cast<double>(one.offset));
+    entry.Set("what", one.what);
+    findings.Set(i, entry);
+  }
+  result.Set("findings", findings);
+  Napi::Array shards = Napi::Array::New(env, found.shards.size());
+  for (uint32_t i = 0; i < found.shards.size(); ++i) shards.Set(i, to_object(env, found.shards[i]));
+  result.Set("shards", shards);
+  return result;
+}
+
+Napi::Object to_object(Napi::Env env, const RepairPlan& plan) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("found", to_object(env, plan.found));
+  result.Set("steps", to_array(env, plan.steps));
+  result.Set("refusals", to_array(env, plan.refusals));
+  result.Set("originals", "");
+  return result;
+}
+
+// verify(directory): changes nothing.
+Napi::Value verify(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string directory = arguments.text();
+  if (!arguments.ok()) return {};
+  auto found = verify_directory(Storage::real(), directory);
+  if (found.is_ok()) return to_object(info.Env(), found.value());
+  throw_status(info.Env(), found.status());
+  return {};
+}
+
+// repair(directory, dryRun)
+Napi::Value repair(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string directory = arguments.text();
+  if (!arguments.ok()) return {};
+  if (info[1].ToBoolean().Value()) {
+    auto plan = plan_repair_locked(Storage::real(), directory);
+    if (plan.is_ok()) return to_object(info.Env(), plan.value());
+    throw_status(info.Env(), plan.status());
+    return {};
+  }
+  auto repaired = repair_locked(Storage::real(), directory);
+  if (!repaired.is_ok()) {
+    throw_status(info.Env(), repaired.status());
+    return {};
+  }
+  Napi::Object result = to_object(info.Env(), repaired.value().plan);
+  result.Set("originals", repaired.value().originals);
+  return result;
+}
+
+}  // namespace
+
+void export_maintenance(Napi::Env env, Napi::Object exports) {
+  exports.Set("verify", Napi::Function::New(env, verify, "verify"));
+  exports.Set("repair", Napi::Function::New(env, repair, "repair"));
+}
+
+}  // namespace semel::binding

@@ -1,0 +1,252 @@
+// One shard: the strict readers say whether there is damage, the lenient ones how far it goes.
+#include <algorithm>
+
+#include "acklog/chain.h"
+#include "shard/directory_survey.h"
+#include "shard/shard_log_survey.h"
+
+namespace semel {
+namespace {
+
+class Surveyor {
+ public:
+  Surveyor(Storage& storage, const std::string& directory, const Manifest& manifest, uint32_t index,
+           bool made)
+      : storage_(storage), manifest_(manifest), made_(made),
+        identity_{manifest.salt, index, manifest.ring_bytes} {
+    survey_.shard = index;
+    survey_.directory = directory + "/shard-" + std::to_string(index);
+  }
+
+  Result<ShardSurvey> run() {
+    auto exists = storage_.exists(survey_.directory);
+    if (!exists.is_ok()) return exists.status();
+    if (!exists.value() && !made_) return std::move(survey_);
+    if (exists.value()) SEMEL_TRY(find_leftovers());
+    SEMEL_TRY(look_at_log(exists.value()));
+    if (!survey_.refusals.empty() || (!has_log_ && !made_)) return std::move(survey_);
+    SEMEL_TRY(look_at_journal());
+    if (!survey_.refusals.empty()) return std::move(survey_);
+    SEMEL_TRY(look_at_letters());
+    return std::move(survey_);
+  }
+
+ private:
+  void find(FindingKind kind, const std::string& name, uint64_t offset, std::string what) {
+    survey_.findings.push_back(
+        {kind, survey_.directory + "/" + name, offset, std::move(what),
+         static_cast<int>(survey_.shard)});
+  }
+  void refuse(const std::string& name, const std::string& why) {
+    survey_.refusals.push_back(survey_.directory + "/" + name + " " + why);
+  }
+
+  Status find_leftovers() {
+    auto names = storage_.list(survey_.directory);
+    if (!names.is_ok()) return names.status();
+    for (const std::string& name : names.value()) {
+      if (name.ends_with(".new") || name.ends_with(".repaired")) {
+        find(FindingKind::leftover, name, 0, "a draft that a crash left");
+      } else if (name.find(".torn-") != std::string::npos) {
+        find(FindingKind::leftover, name, 0, "a copy of a torn tail, kept when it was cut");
+      }
+    }
+    return Status::ok();
+  }
+
+  Status look_at_log(bool has_folder) {
+    if (!has_folder) return no_log();
+    const uint64_t salt = shard_salt(manifest_, survey_.shard);
+    auto chain = acklog::read_chain(storage_, survey_.directory, salt, {});
+    if (chain.is_ok()) {
+      has_log_ = chain.value().exists;
+      if (!has_log_) return no_log();
+      for (const acklog::TornBytes& torn : chain.value().torn) {
+        find(FindingKind::torn_tail, acklog::segment_name(torn.segment), torn.offset,
+             std::to_string(torn.bytes) + " bytes of a block that was never acknowledged");
+      }
+      survey_.state = std::move(chain.value().recovered);
+      return Status::ok();
+    }
+    const Code code = chain.status().code();
+    if (code != Code::damaged && code != Code::format) return chain.status();
+    has_log_ = true;
+    survey_.log_damaged = true;
+    auto log = acklog::survey(storage_, survey_.directory, salt);
+    if (!log.is_ok()) return log.status();
+    survey_.log = std::move(log.value());
+    for (const acklog::SegmentFault& fault : survey_.log.faults) {
+      const std::string name = fault.path.substr(survey_.directory.size() + 1);
+      const FindingKind kind = fault.foreign   ? FindingKind::foreign
+                               : fault.missing ? FindingKind::missing
+                                               : FindingKind::damage;
+      find(kind, name, fault.offset, fault.what);
+      if (fault.foreign) refuse(name, kPutBack);
+    }
+    if (survey_.log.faults.empty()) add_strict(chain.status().message());
+    survey_.state = survey_.log.state;
+    if (survey_.log.blocks.empty() && survey_.refusals.empty()) {
+      refuse("ack-*.log", kNoState);
+    }
+    return Status::ok();
+  }
+
+  Status no_log() {
+    if (!made_) return Status::ok();
+    find(FindingKind::missing, acklog::segment_name(1), 0, "the shard has lost its ack log");
+    survey_.log_damaged = true;
+    refuse("ack-*.log", kNoState);
+    return Status::ok();
+  }
+
+  // "PATH is damaged at offset N: why", in its parts.
+  void add_strict(const std::string& message) {
+    const std::string prefix = survey_.directory + "/";
+    const std::size_t end = message.find(' ');
+    const std::size_t number = message.find(" at offset ");
+    const std::size_t why = message.find(": ");
+    if (!message.starts_with(prefix) || number == std::string::npos || why == std::string::npos) {
+      return find(FindingKind::damage, "", 0, message);
+    }
+    find(FindingKind::damage, message.substr(prefix.size(), end - prefix.size()),
+         std::strtoull(message.c_str() + number + 11, nullptr, 10), message.substr(why + 2));
+  }
+
+  Status look_at_journal() {
+    auto journal = read_journal(storage_, survey_.directory, identity_);
+    if (!journal.is_ok()) return journal.status();
+    survey_.journal = std::move(journal.value());
+    JournalContent& content = survey_.journal;
+    if (!content.exists && !made_) return Status::ok();
+    if (!content.exists) {
+      find(FindingKind::missing, "journal", 0, "what was stored and not done was in it");
+      survey_.journal_damaged = true;
+    } else if (content.fault.has_value()) {
+      const JournalFault& fault = *content.fault;
+      find(fault.foreign ? FindingKind::foreign : FindingKind::damage, "journal", fault.offset,
+           fault.what);
+      if (fault.foreign) {
+        refuse("journal", kPutBack);
+        return Status::ok();
+      }
+      survey_.journal_damaged = true;
+    }
+    ring_ = std::span(content.bytes).subspan(kJournalHeaderBytes);
+    seed_ = journal_seed(identity_);
+    if (survey_.log_damaged) settle_log(survey_, ring_, seed_, manifest_.dedup);
+    AckRecovered& state = survey_.state;
+    MendOrder& order = survey_.mend;
+    order = {state.header.journal_position,
+             state.header.through,
+             state.header.time_us,
+             state.header.journal_durable,
+             (!state.synced && !state.clean && !state.empty) || survey_.log.tail_lost,
+             manifest_.dedup};
+    survey_.mended = plan_mend(ring_, seed_, order);
+    tell_journal();
+    // A journal that ends too early may have held more than the ack log knows of.
+    const bool cut_short = survey_.journal_damaged && survey_.mended.kept.empty();
+    if (cut_short && !state.clean && !survey_.stake.unknown_behind.has_value()) {
+      survey_.stake.unknown_behind = survey_.mended.sequence;
+    }
+    return Status::ok();
+  }
+
+  uint64_t file_offset(uint64_t position) const {
+    return kJournalHeaderBytes + (position & (ring_.size() - 1));
+  }
+
+  static std::string hole_text(const JournalHole& hole) {
+    const std::string behind = hole.good_behind ? "; good ones follow" : "";
+    if (hole.first > hole.last) return "bytes between messages do not check" + behind;
+    if (hole.first == hole.last) {
+      return "message " + std::to_string(hole.first) + " was stored and does not check" + behind;
+    }
+    return "messages " + std::to_string(hole.first) + " to " + std::to_string(hole.last) +
+           " were stored and do not check" + behind;
+  }
+
+  void tell_journal() {
+    const Mended& mended = survey_.mended;
+    if (!mended.holes.empty()) {
+      for (const JournalHole& hole : mended.holes) {
+        if (!survey_.journal.exists) break;  // said already
+        find(FindingKind::damage, "journal", file_offset(hole.position), hole_text(hole));
+      }
+      survey_.journal_damaged = true;
+      survey_.stake.lost.add(mended.lost);
+      return;
+    }
+    if (!survey_.journal.exists || survey_.journal_damaged || survey_.state.clean) return;
+    const auto behind =
+        find_runs(ring_, seed_, mended.position, mended.sequence, Laps::this_one);
+    if (!behind.empty()) {
+      find(FindingKind::torn_tail, "journal", file_offset(mended.position),
+           "message " + std::to_string(mended.sequence + 1) + " does not check, later ones up to " +
+               std::to_string(behind.back().last) +
+               " do: after a power loss a torn tail that nothing has acknowledged, else damage");
+      return;
+    }
+    const uint8_t* at = ring_.data() + (mended.position & (ring_.size() - 1));
+    if (file_offset(mended.position) + kFullHeaderBytes <= survey_.journal.bytes.size() &&
+        load<uint64_t>(at + 8) == mended.sequence + 1 && load<uint32_t>(at) != 0) {
+      find(FindingKind::torn_tail, "journal", file_offset(mended.position),
+           "message " + std::to_string(mended.sequence + 1) + " was never stored as a whole");
+    }
+  }
+
+  Status look_at_letters() {
+    if (survey_.log_damaged) SEMEL_TRY(keep_later_letters(survey_, letter_options(storage_, survey_, manifest_)));
+    const DeadLetters::Options options = letter_options(storage_, survey_, manifest_);
+    auto opened = DeadLetters::open_read_only(options);
+    if (opened.is_ok()) return Status::ok();
+    if (opened.status().code() != Code::damaged &&
+        opened.status().code() != Code::format) {
+      return opened.status();
+    }
+    auto letters = deadletters::survey(options, survey_.state.header.counters.dead_lettered);
+    if (!letters.is_ok()) return letters.status();
+    survey_.letters = std::move(letters.value());
+    for (const deadletters::LetterFault& fault : survey_.letters.faults) {
+      const FindingKind kind = fault.foreign   ? FindingKind::foreign
+                               : fault.missing ? FindingKind::missing
+                                               : FindingKind::damage;
+      find(kind, DeadLetters::kName, fault.offset, fault.what);
+      if (fault.foreign) refuse(DeadLetters::kName, kPutBack);
+    }
+    if (survey_.letters.faults.empty()) add_strict(opened.status().message());
+    survey_.letters_damaged = true;
+    survey_.stake.letters.add(survey_.letters.lost);
+    return Status::ok();
+  }
+
+  static constexpr const char* kPutBack =
+      "is another stream's or shard's, or another version's: put the right file in its place, or move "
+      "it away; a missing file is repaired as far as the others allow";
+  static constexpr const char* kNoState =
+      "holds nothing that can be read, so what is done is not known: restore it from a copy, or begin "
+      "with another directory";
+
+  Storage& storage_;
+  const Manifest& manifest_;
+  const bool made_;
+  const JournalIdentity identity_;
+  bool has_log_ = false;
+  std::span<uint8_t> ring_;
+  uint32_t seed_ = 0;
+  ShardSurvey survey_;
+};
+
+}  // namespace
+
+bool ShardSurvey::damaged() const {
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const Finding& one) { return is_damage(one.kind); });
+}
+
+Result<ShardSurvey> survey_shard(Storage& storage, const std::string& directory,
+                                 const Manifest& manifest, uint32_t index, bool made) {
+  return Surveyor(storage, directory, manifest, index, made).run();
+}
+
+}  // namespace semel
