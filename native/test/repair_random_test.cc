@@ -70,7 +70,8 @@ TEST_P(RandomDamage, IsFoundExactlyWhereOpeningRefusesAndRepairedOrRefused) {
   for (int round = 0; round < kRounds; ++round) {
     restore_copy();
     std::string what;
-    for (uint64_t count = 1 + random_() % 3 / 2; count > 0; --count) what += damage_something() + "; ";
+    const uint64_t places = 1 + random_() % 3 / 2;
+    for (uint64_t count = places; count > 0; --count) what += damage_something() + "; ";
     SCOPED_TRACE(what);
     auto found = verify_directory(Storage::real(), directory_);
     if (!found.is_ok()) continue;  // no stream is left
@@ -80,6 +81,8 @@ TEST_P(RandomDamage, IsFoundExactlyWhereOpeningRefusesAndRepairedOrRefused) {
     ASSERT_TRUE(plan.is_ok()) << plan.status().message();
 
     const bool damaged = found.value().damaged();
+    // What nothing claims can't be told from a torn tail, alone or beside damage elsewhere.
+    const bool exact = damaged && places == 1;
     if (damaged) {
       const Status opened = try_open();
       ASSERT_FALSE(opened.is_ok()) << "verify found: " << text_of(found.value().findings[0]);
@@ -101,10 +104,9 @@ TEST_P(RandomDamage, IsFoundExactlyWhereOpeningRefusesAndRepairedOrRefused) {
     for (const uint64_t id : delivered.ids) {  // ids are sequences here
       EXPECT_TRUE(id >= 1 && id <= 60) << id;
       EXPECT_TRUE(ids.insert(id).second) << id;
-      // Blocks that nothing claims can't be told from a torn tail: those messages come again.
-      EXPECT_TRUE(id > 40 || !damaged || contains(cost.again, id)) << id << " was done";
+      EXPECT_TRUE(id > 40 || !exact || contains(cost.again, id)) << id << " was done";
     }
-    if (!cost.unknown_behind.has_value() && damaged) {
+    if (!cost.unknown_behind.has_value() && exact) {
       for (uint64_t id = 41; id <= 60; ++id) {
         EXPECT_TRUE(ids.contains(id) || contains(cost.lost, id)) << id;
       }

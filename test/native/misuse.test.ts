@@ -96,7 +96,8 @@ function survives(name: string, args: unknown[]): void {
 
 describe('a native function', () => {
   test('is known to this test', () => {
-    const others = ['version', 'setErrorClass', 'open', 'close', 'detach', 'inspect']
+    const paths = ['inspect', 'verify', 'repair']
+    const others = ['version', 'setErrorClass', 'open', 'close', 'detach', ...paths]
     expect(
       Object.keys(native)
         .filter((name) => !others.includes(name))
@@ -173,7 +174,7 @@ describe('open', () => {
       )
       survives('close', [wrong])
       survives('detach', [wrong])
-      survives('inspect', [wrong])
+      for (const name of ['inspect', 'verify', 'repair']) survives(name, [wrong])
     }
     survives('open', [])
   })
