@@ -94,10 +94,10 @@ uint32_t Consumer::adopt() {
   const uint32_t lost = in_flight();
   if (ack_log_ == nullptr) {
     // At most once: they were acknowledged when they were polled.
-    begin_change();
+    change_.begin_change();
     tallies_[tally_of(Outcome::dropped)].fetch_add(lost, std::memory_order_relaxed);
     through_.store(polled_sequence_, std::memory_order_relaxed);
-    end_change();
+    change_.end_change();
     committed_sequence_ = polled_sequence_;
     committed_position_ = polled_position_;
     if (dedup_ != nullptr) dedup_->free_all();
@@ -423,12 +423,12 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
     block_sources_.clear();
     return appended;
   }
-  begin_change();
+  change_.begin_change();
   for (int i = 0; i < kTallies; ++i) tallies_[i].store(tallies[i], std::memory_order_relaxed);
   through_.store(last, std::memory_order_relaxed);
   for (uint64_t sequence : block_resolved_) parked_.remove(sequence);
   for (Parked& entry : lifted_) parked_.put(std::move(entry));
-  end_change();
+  change_.end_change();
   committed_sequence_ = last;
   committed_position_ = position;
   sink_place_ = place;
@@ -493,33 +493,19 @@ void Consumer::show_index() {
   window_us_.store(dedup_->effective_window_us(), std::memory_order_relaxed);
 }
 
-void Consumer::begin_change() {
-  version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  // Pairs with the fence in counters(): who sees a new tally sees the odd version too.
-  std::atomic_thread_fence(std::memory_order_release);
-}
-
-void Consumer::end_change() {
-  version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-}
-
 ConsumerCounters Consumer::counters() const {
-  for (;;) {
-    const uint64_t before = version_.load(std::memory_order_acquire);
-    ConsumerCounters seen;
-    uint64_t tallies[kTallies];
+  ConsumerCounters seen;
+  uint64_t tallies[kTallies];
+  change_.read([&] {
     for (int i = 0; i < kTallies; ++i) tallies[i] = tallies_[i].load(std::memory_order_relaxed);
     seen.through = through_.load(std::memory_order_relaxed);
     seen.parked = parked_.size();
     seen.ids = index_ids_.load(std::memory_order_relaxed);
     seen.index_bytes = index_bytes_.load(std::memory_order_relaxed);
     seen.window_us = window_us_.load(std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (before % 2 == 0 && version_.load(std::memory_order_relaxed) == before) {
-      seen.outcomes = to_counters(tallies);
-      return seen;
-    }
-  }
+  });
+  seen.outcomes = to_counters(tallies);
+  return seen;
 }
 
 }  // namespace semel
