@@ -45,4 +45,12 @@ Named notice_program(const Bounds& bounds);
 // A reader of several counters beside their writer.
 Named counters_program(const Bounds& bounds);
 
+// Small programs with a known answer.
+struct LitmusProgram {
+  std::string name;
+  Program program;
+  bool allowed;  // whether the outcome in question can come
+};
+std::vector<LitmusProgram> litmus_programs();
+
 }  // namespace semel::model
