@@ -108,7 +108,7 @@ int main(int count, char** words) {
   std::vector<std::string> only;
   for (int i = 1; i < count; ++i) {
     if (std::strcmp(words[i], "--long") == 0) {
-      bounds = {7, 4, 1, 4, 1, 4, 3};
+      bounds = {8, 4, 1, 3, 1, 4, 3};
     } else if (std::strcmp(words[i], "--trace") == 0) {
       traces = true;
     } else {
