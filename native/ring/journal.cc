@@ -62,7 +62,7 @@ bool is_whole(uint64_t meta, uint64_t length) {
     case FrameType::retry:
     case FrameType::malformed: return header <= length;
     case FrameType::offset: return header <= length && meta_has_source(meta);
-    case FrameType::drop: return header + sizeof(uint64_t) == length;
+    case FrameType::drop: return header + sizeof(uint64_t) <= length;  // repair fills holes with longer ones
   }
   return false;
 }

@@ -122,10 +122,10 @@ uint32_t Consumer::adopt() {
   const uint32_t lost = in_flight();
   if (ack_log_ == nullptr) {
     // At most once: they were acknowledged when they were polled.
-    begin_change();
+    change_.begin_change();
     tallies_[tally_of(Outcome::dropped)].fetch_add(lost, std::memory_order_relaxed);
     through_.store(polled_sequence_, std::memory_order_relaxed);
-    end_change();
+    change_.end_change();
     committed_sequence_ = polled_sequence_;
     committed_position_ = polled_position_;
     if (dedup_ != nullptr) dedup_->free_all();
@@ -481,7 +481,7 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
     return appended;
   }
   fault_point("commit.appended");
-  begin_change();
+  change_.begin_change();
   for (int i = 0; i < kTallies; ++i) tallies_[i].store(tallies[i], std::memory_order_relaxed);
   through_.store(last, std::memory_order_relaxed);
   for (uint64_t sequence : block_resolved_) {
@@ -489,7 +489,7 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
   }
   for (Parked& entry : lifted_) parked_.put(std::move(entry));
   oldest_us_.store(oldest_us(), std::memory_order_relaxed);
-  end_change();
+  change_.end_change();
   committed_sequence_ = last;
   committed_position_ = position;
   sink_place_ = place;
@@ -558,21 +558,10 @@ void Consumer::show_index() {
   window_us_.store(dedup_->effective_window_us(), std::memory_order_relaxed);
 }
 
-void Consumer::begin_change() {
-  version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  // Pairs with the fence in counters(): who sees a new tally sees the odd version too.
-  std::atomic_thread_fence(std::memory_order_release);
-}
-
-void Consumer::end_change() {
-  version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-}
-
 ConsumerCounters Consumer::counters() const {
-  for (;;) {
-    const uint64_t before = version_.load(std::memory_order_acquire);
-    ConsumerCounters seen;
-    uint64_t tallies[kTallies];
+  ConsumerCounters seen;
+  uint64_t tallies[kTallies];
+  change_.read([&] {
     for (int i = 0; i < kTallies; ++i) tallies[i] = tallies_[i].load(std::memory_order_relaxed);
     seen.through = through_.load(std::memory_order_relaxed);
     seen.parked = parked_.size();
@@ -580,12 +569,9 @@ ConsumerCounters Consumer::counters() const {
     seen.ids = index_ids_.load(std::memory_order_relaxed);
     seen.index_bytes = index_bytes_.load(std::memory_order_relaxed);
     seen.window_us = window_us_.load(std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (before % 2 == 0 && version_.load(std::memory_order_relaxed) == before) {
-      seen.outcomes = to_counters(tallies);
-      return seen;
-    }
-  }
+  });
+  seen.outcomes = to_counters(tallies);
+  return seen;
 }
 
 }  // namespace semel

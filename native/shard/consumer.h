@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "acklog/ack_log.h"
+#include "core/seqlock.h"
 #include "deadletters/dead_letters.h"
 #include "dedup/dedup.h"
 #include "ring/frame.h"
@@ -165,8 +166,6 @@ class Consumer {
   Status fail(const Status& cause);
   Parked lift(uint64_t sequence, const Detail& detail) const;
   void show_index();
-  void begin_change();
-  void end_change();
 
   Ring& ring_;
   AckLog* const ack_log_;
@@ -208,8 +207,8 @@ class Consumer {
   std::vector<uint64_t> block_resolved_;
   std::vector<LetterChange> letters_;
 
-  // Read by others, written here: a version that is odd while a change is under way.
-  alignas(kCacheLinePair) std::atomic<uint64_t> version_{0};
+  // Read by others, written here.
+  alignas(kCacheLinePair) SeqLock change_;
   std::atomic<uint64_t> through_;
   std::atomic<uint64_t> oldest_us_;
   std::atomic<uint64_t> tallies_[6];

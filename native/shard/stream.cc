@@ -88,10 +88,7 @@ void Stream::set_notice(std::function<void()> notice) {
 }
 
 void Stream::give_notice() {
-  // Pairs with want_notice(): the asker looks again after asking.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!notice_wanted_.load(std::memory_order_relaxed)) return;
-  if (!notice_wanted_.exchange(false, std::memory_order_acq_rel)) return;
+  if (!notice_wanted_.take()) return;
   std::lock_guard guard(notice_mutex_);
   if (notice_) notice_();
 }

@@ -4,7 +4,6 @@
 // Threads: open(), close() and the intake by the ingest thread; a shard's consumer by its worker.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 
 #include "core/clock.h"
 #include "shard/manifest.h"
+#include "shard/notice_flag.h"
 #include "shard/shard.h"
 #include "shard/syncer.h"
 
@@ -56,7 +56,7 @@ class Stream {
   // Called when messages became durable, ring space came free, or the stream failed, if somebody
   // asked with want_notice(); once for each asking. From any thread.
   void set_notice(std::function<void()> notice);
-  void want_notice() { notice_wanted_.store(true, std::memory_order_seq_cst); }
+  void want_notice() { notice_wanted_.want(); }
   void give_notice();
 
   // A small file of the directory, replaced as a whole and checked when read: "structures", "sources",
@@ -89,7 +89,7 @@ class Stream {
   std::map<std::string, std::vector<uint8_t>> files_;
   std::mutex notice_mutex_;
   std::function<void()> notice_;
-  std::atomic<bool> notice_wanted_{false};
+  NoticeFlag notice_wanted_;
   uint64_t round_ = 0;
   bool shards_made_ = false;  // every shard's files have been there: one that is missing is damage
   bool closed_ = false;
