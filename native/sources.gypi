@@ -20,6 +20,7 @@
       "deadletters/dead_letters.cc",
       "deadletters/record.cc",
       "shard/consumer.cc",
+      "shard/inquest.cc",
       "shard/inspect.cc",
       "shard/lock.cc",
       "shard/manifest.cc",
