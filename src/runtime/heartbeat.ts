@@ -4,6 +4,9 @@ const strideWords = 32
 /** How often a heartbeat is looked for within its time. */
 const looksMax = 4
 
+/** A thread's start and its imports take what the machine's load makes them take. */
+const startMsMin = 5000
+
 /** A counter for each worker, in memory that all threads see. */
 export function pulseMemory(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(workers * strideWords * Int32Array.BYTES_PER_ELEMENT)
@@ -41,6 +44,7 @@ export class Watch {
   #timer: NodeJS.Timeout | undefined
   #seen = 0
   #still = 0
+  #looksMax = looksMax
 
   /** @param heartbeatMs 0: nobody looks */
   constructor(counter: Int32Array, heartbeatMs: number, silent: () => void) {
@@ -49,14 +53,21 @@ export class Watch {
     this.#silent = silent
   }
 
-  /** A worker has begun; it has the same time for its first beat. */
+  /** A worker is starting; it has the same time for that, and five seconds at least. */
   begin(): void {
     this.end()
     if (this.#heartbeatMs === 0) return
+    const startLooks = Math.ceil((looksMax * startMsMin) / this.#heartbeatMs)
+    this.#looksMax = Math.max(looksMax, startLooks)
     this.#seen = Atomics.load(this.#counter, 0)
     this.#still = 0
     this.#timer = setInterval(() => this.#look(), this.#heartbeatMs / looksMax)
     this.#timer.unref()
+  }
+
+  /** The worker has started. */
+  started(): void {
+    this.#looksMax = looksMax
   }
 
   end(): void {
@@ -67,7 +78,7 @@ export class Watch {
     const seen = Atomics.load(this.#counter, 0)
     this.#still = seen === this.#seen ? this.#still + 1 : 0
     this.#seen = seen
-    if (this.#still < looksMax) return
+    if (this.#still < this.#looksMax) return
     this.end()
     this.#silent()
   }

@@ -108,8 +108,12 @@ export class WorkerKeeper {
       this.#parts
     const { port1, port2 } = new MessageChannel()
     port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
-      if (event.kind === 'ready') ready()
-      else this.#listener.event(event)
+      if (event.kind !== 'ready') {
+        this.#listener.event(event)
+        return
+      }
+      this.#thread.started()
+      ready()
     })
     port1.unref()
     const shards: number[] = []

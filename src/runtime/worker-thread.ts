@@ -88,6 +88,11 @@ export class WorkerThread {
     }
   }
 
+  /** The task says that it has started. */
+  started(): void {
+    this.#watch.started()
+  }
+
   /** Whether all of it is gone; where not, it is inside a native call. */
   async destroy(): Promise<boolean> {
     this.#watch.end()
