@@ -6,7 +6,8 @@
       'target_name': 'semel',
       'sources': ['<@(semel_core_files)', '<@(semel_binding_files)'],
       'include_dirs': ['native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
-      'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NDEBUG'],
+      'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+                  'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS', 'NDEBUG'],
       # Node's own settings turn exceptions and RTTI off and choose an older standard.
       'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': [

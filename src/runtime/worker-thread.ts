@@ -60,10 +60,11 @@ export class WorkerThread {
    */
   async run(task: WorkerTask): Promise<WorkerEnd> {
     this.#reason = undefined
-    this.#abort = new AbortController()
+    const abort = new AbortController()
+    this.#abort = abort
     const done = this.#pool.run(task, {
       transferList: [task.events] as never,
-      signal: this.#abort.signal,
+      signal: abort.signal,
     })
     const thread = this.#pool.threads[0]
     const gone = new Promise<void>((resolve) => {
@@ -72,8 +73,9 @@ export class WorkerThread {
     })
     this.#watch.begin()
     try {
-      return (await done) as WorkerEnd
+      return (await Promise.race([done, neverBegan(gone)])) as WorkerEnd
     } catch (error) {
+      abort.abort()
       // A task that failed by itself has left its thread alive.
       void thread?.terminate()
       this.#gone = within(gone, endMsMax)
@@ -99,6 +101,16 @@ export class WorkerThread {
     const destroyed = within(this.#pool.destroy(), endMsMax)
     return (await destroyed) && (await this.#gone)
   }
+}
+
+/** A thread that ends before it was given its task leaves that in piscina's queue, for nobody. */
+async function neverBegan(gone: Promise<void>): Promise<never> {
+  await gone
+  // What piscina knows of the end comes first.
+  await new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+  throw new Error('the thread ended before it had started')
 }
 
 async function within(event: Promise<void>, ms: number): Promise<boolean> {

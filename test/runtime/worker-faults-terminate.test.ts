@@ -18,6 +18,13 @@ function threads(): Set<Worker> {
   return running
 }
 
+/** Ends one of them, as soon as there is one. */
+async function end(running: ReadonlySet<Worker>): Promise<void> {
+  await until(() => running.size > 0, 'a thread')
+  const alive = [...running]
+  await alive[Math.floor(Math.random() * alive.length)]?.terminate()
+}
+
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms)
@@ -37,17 +44,16 @@ describe.each(sizes)('$shards shards, $workers workers', (size) => {
       const faulty = new FaultySetting({ delivery: 'exactly-once', ...size }, { durability })
       const stream = await faulty.open()
       const deaths = deathsOf(stream)
-      const count = 12_000
-      let pushed = false
+      const count = 6000
       await whileBalanced(stream, async () => {
-        const pushing = pushAll(stream, orders(0, count)).then(() => {
-          pushed = true
-        })
-        while (!pushed || deaths.length < 5) {
-          await pause(Math.random() * 30)
-          const alive = [...running]
-          void alive[Math.floor(Math.random() * alive.length)]?.terminate()
-          if (pushed && stream.counters().inFlight === 0) break
+        const pushing = pushAll(stream, orders(0, count))
+        for (let round = 1; round <= 6; round++) {
+          const { processed } = stream.counters()
+          // Between two deaths something is done, so that no message can be charged with them.
+          await until(() => stream.counters().processed > processed, 'progress')
+          await pause(Math.random() * 20)
+          if (stream.counters().processed === count) break
+          await end(running)
         }
         await pushing
         await stream.drain({ timeout: 20_000 })
@@ -67,7 +73,7 @@ describe.each(sizes)('$shards shards, $workers workers', (size) => {
       const deaths = deathsOf(stream)
       for (let round = 1; round <= 3; round++) {
         await pause(20)
-        void [...running][0]?.terminate()
+        await end(running)
         await until(() => deaths.length === round, 'a replacement')
       }
       await pushAll(stream, orders(0, 500))
