@@ -120,8 +120,17 @@ export class WorkerKeeper {
     for (let shard = worker; shard < shardCount; shard += workers) shards.push(shard)
     const { control, counter } = this.#parts
     const task: WorkerTask = {
-      ...{ handle, worker, shards, shardCount, module, delivery, durability, waiting },
-      ...{ control, counter, events: port2 },
+      handle,
+      worker,
+      shards,
+      shardCount,
+      module,
+      delivery,
+      durability,
+      waiting,
+      control,
+      counter,
+      events: port2,
     }
     try {
       return await this.#thread.run(task)

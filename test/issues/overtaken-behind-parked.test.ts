@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { fixed, memory, pipeline } from 'semel'
 import { expect, test } from 'vitest'
 import { opened, pushAll, scratch, small, until } from '../runtime/verbs.js'
@@ -12,10 +13,8 @@ interface Job {
 test('a message that waits behind a parked one is not overtaken while an earlier one is slow', async () => {
   const sink = memory<Job>()
   const ran: string[] = []
-  let letGo = (): void => {}
-  const slow = new Promise<void>((resolve) => {
-    letGo = resolve
-  })
+  const gate = new EventEmitter()
+  const slow = once(gate, 'open')
   const definition = pipeline('overtaken')
     .accepts<Job>()
     .deliver('at-least-once')
@@ -45,7 +44,7 @@ test('a message that waits behind a parked one is not overtaken while an earlier
   await new Promise((resolve) => {
     setTimeout(resolve, 20)
   })
-  letGo()
+  gate.emit('open')
   await stream.drain({ timeout: 5000 })
   expect(ran.filter((one) => !one.startsWith('slow'))).toEqual(['A1', 'A2', 'B1', 'C1'])
   expect(sink.outputs.filter(({ key }) => key === 'a').map(({ id }) => id)).toEqual(['A', 'B', 'C'])

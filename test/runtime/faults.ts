@@ -44,7 +44,13 @@ export class FaultySetting {
   /** The pipeline's module; `change` is what differs from the setting. */
   url(change: Partial<Faulty> = {}): URL {
     const { shards: _, workers: __, ...parameters } = { ...this.#faulty, ...change }
-    return fixture('faulty.pipeline', { how: 'sync', poison: '', by: 'exit', to: this.to, ...parameters })
+    return fixture('faulty.pipeline', {
+      how: 'sync',
+      poison: '',
+      by: 'exit',
+      to: this.to,
+      ...parameters,
+    })
   }
 
   open(change: Partial<Faulty> = {}): Promise<Stream<Order>> {
@@ -87,7 +93,11 @@ export function deathsOf(stream: Stream<Order>): { error: string; deaths: number
 }
 
 /** Its history tells of so many deaths, and of nothing else. */
-export function expectDeaths(letter: DeadLetter | undefined, attempts: number, error: RegExp): void {
+export function expectDeaths(
+  letter: DeadLetter | undefined,
+  attempts: number,
+  error: RegExp,
+): void {
   expect(letter?.attempts).toBe(attempts)
   expect(letter?.history.map(({ attempt }) => attempt)).toEqual(
     Array.from({ length: attempts }, (_, at) => at + 1),

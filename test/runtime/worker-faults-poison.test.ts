@@ -50,7 +50,11 @@ describe.each(['sync', 'async', 'batch'] as const)('in a %s pipeline', (how) => 
   const setting = { delivery: 'exactly-once', how, shards: 4, workers: 2 } as const
 
   // Of two keys, of one key, of one worker or two.
-  test.each([[100, 101], [100, 108], [7, 500]])('messages %d and %d are both found', async (a, b) => {
+  test.each([
+    [100, 101],
+    [100, 108],
+    [7, 500],
+  ])('messages %d and %d are both found', async (a, b) => {
     const faulty = new FaultySetting({ ...setting, poison: `${a},${b}`, attempts: 2 })
     const stream = await faulty.open()
     await pushAll(stream, orders(0, count))
