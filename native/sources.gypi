@@ -31,6 +31,7 @@
       "shard/consumer.cc",
       "shard/details.cc",
       "shard/directory_survey.cc",
+      "shard/inquest.cc",
       "shard/inspect.cc",
       "shard/manifest.cc",
       "shard/repair.cc",

@@ -5,6 +5,7 @@
 #include "binding/arguments.h"
 #include "binding/functions.h"
 #include "shard/details.h"
+#include "shard/inquest.h"
 
 namespace semel::binding {
 namespace {
@@ -60,6 +61,8 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
   seat.Set("capacity", consumer.capacity());
   seat.Set("firstSequence", static_cast<double>(consumer.first_in_flight()));
   seat.Set("sinkPlace", static_cast<double>(consumer.sink_place()));
+  seat.Set("suspectThrough", static_cast<double>(consumer.suspicion().through()));
+  seat.Set("accused", static_cast<double>(consumer.suspicion().accused()));
   return seat;
 }
 
@@ -108,6 +111,29 @@ bool is_worth_a_notice(Shard& shard) {
   return ring.tail() - ring.released() < ring.capacity() / 4 * 3 || !shard.consumer().has_work();
 }
 
+Napi::Value after_commit(Napi::Env env, Stream& stream, Shard& shard,
+                         const Result<Committed>& committed) {
+  if (!committed.is_ok()) {
+    throw_status(env, stream.fail(committed.status()));
+    return {};
+  }
+  const bool done = committed.value() == Committed::done;
+  if (stream.options().durability == Durability::disk || !done) {
+    stream.wake_syncer();
+  } else if (is_worth_a_notice(shard)) {
+    stream.give_notice();
+  }
+  return Napi::Boolean::New(env, done);
+}
+
+// Calls of whoever held the worker's shards are refused from now on.
+void void_seats(LocalStream& local, uint32_t worker) {
+  Stream& stream = local.stream();
+  for (uint32_t i = worker; i < stream.shard_count(); i += stream.options().workers) {
+    local.entry->seats[i].attempt.fetch_add(1, std::memory_order_acq_rel);
+  }
+}
+
 // commit(handle, shard, attempt, count, sinkPlace, details?): false when the ack log has no room yet
 // and the same call is to be made again.
 Napi::Value commit(const Napi::CallbackInfo& info) {
@@ -131,19 +157,64 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
     throw_status(info.Env(), health);
     return {};
   }
-  Result<Committed> committed =
-      shard->consumer().commit(count, static_cast<int64_t>(sink_place), details);
-  if (!committed.is_ok()) {
-    throw_status(info.Env(), stream.fail(committed.status()));
+  return after_commit(info.Env(), stream, *shard,
+                      shard->consumer().commit(count, static_cast<int64_t>(sink_place), details));
+}
+
+// bury(handle, worker): judges a worker whose thread is gone. Its seats are void from now on.
+Napi::Value bury(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const uint32_t worker = arguments.worker(local);
+  if (!arguments.ok()) return {};
+  Stream& stream = local->stream();
+  void_seats(*local, worker);
+  const Death death = hold_inquest(stream, worker);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("dropped", static_cast<double>(death.dropped));
+  result.Set("narrowed", death.narrowed);
+  if (death.guilty.has_value()) {
+    Napi::Object guilty = Napi::Object::New(env);
+    guilty.Set("shard", death.guilty->shard);
+    guilty.Set("sequence", static_cast<double>(death.guilty->sequence));
+    guilty.Set("attempts", death.guilty->attempts);
+    guilty.Set("history", death.guilty->history);
+    result.Set("guilty", guilty);
+  }
+  return result;
+}
+
+// fence(handle, worker): the worker's seats are void, whether or not its thread is gone.
+Napi::Value fence(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const uint32_t worker = arguments.worker(local);
+  if (!arguments.ok()) return {};
+  void_seats(*local, worker);
+  return {};
+}
+
+// charge(handle, shard, details): the death is a failed attempt of the guilty message. False as in
+// commit.
+Napi::Value charge(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  const uint32_t index = arguments.shard(local);
+  const std::span<uint8_t> bytes = arguments.bytes();
+  if (!arguments.ok()) return {};
+  std::vector<Detail> details;
+  if (!read_details(bytes, &details) || details.size() != 1) {
+    arguments.fail("one detail");
     return {};
   }
-  const bool done = committed.value() == Committed::done;
-  if (stream.options().durability == Durability::disk || !done) {
-    stream.wake_syncer();
-  } else if (is_worth_a_notice(*shard)) {
-    stream.give_notice();
+  Stream& stream = local->stream();
+  if (Status health = stream.health(); !health.is_ok()) {
+    throw_status(info.Env(), health);
+    return {};
   }
-  return Napi::Boolean::New(info.Env(), done);
+  Shard& shard = stream.shard(index);
+  return after_commit(info.Env(), stream, shard, shard.consumer().charge(details.front()));
 }
 
 // settled(handle, shard, attempt): whether every commit so far is durable, as far as the level goes;
@@ -223,6 +294,7 @@ Napi::Value next_parked(const Napi::CallbackInfo& info) {
     found.Set("id", std::to_string(entry->id.high) + ":" + std::to_string(entry->id.low));
   }
   found.Set("history", entry->history);
+  found.Set("alone", shard->consumer().suspicion().is_alone(entry->sequence));
   found.Set("payload", Napi::Buffer<uint8_t>::Copy(env, entry->payload.data(),
                                                    entry->payload.size()));
   return found;
@@ -235,6 +307,23 @@ Napi::Value clock_ms(const Napi::CallbackInfo& info) {
   if (!arguments.ok()) return {};
   return Napi::Number::New(info.Env(),
                            static_cast<double>(local->stream().clock().now_us()) / 1000);
+}
+
+// tryParked(handle, shard, attempt, sequence, on): a parked message's attempt begins, or it is put back
+// untried.
+Napi::Value try_parked(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = nullptr;
+  Shard* shard = seat_of(arguments, info.Env(), &local);
+  const double sequence = arguments.number();
+  if (shard == nullptr || !arguments.ok()) return {};
+  Consumer& consumer = shard->consumer();
+  if (info[4].ToBoolean().Value()) {
+    consumer.begin_parked(static_cast<uint64_t>(sequence));
+  } else {
+    consumer.put_back_parked(static_cast<uint64_t>(sequence));
+  }
+  return {};
 }
 
 // isDuplicate(handle, shard, attempt, sequence): whether a parked message's id was seen meanwhile.
@@ -260,6 +349,10 @@ void export_worker(Napi::Env env, Napi::Object exports) {
   exports.Set("wake", Napi::Function::New(env, wake, "wake"));
   exports.Set("nextParked", Napi::Function::New(env, next_parked, "nextParked"));
   exports.Set("clockMs", Napi::Function::New(env, clock_ms, "clockMs"));
+  exports.Set("tryParked", Napi::Function::New(env, try_parked, "tryParked"));
+  exports.Set("bury", Napi::Function::New(env, bury, "bury"));
+  exports.Set("fence", Napi::Function::New(env, fence, "fence"));
+  exports.Set("charge", Napi::Function::New(env, charge, "charge"));
   exports.Set("isDuplicate", Napi::Function::New(env, is_duplicate, "isDuplicate"));
 }
 

@@ -120,6 +120,7 @@ bool Consumer::has_room_for_ids(uint64_t ids, uint64_t now_us) {
 
 uint32_t Consumer::adopt() {
   const uint32_t lost = in_flight();
+  suspicion_.forget_tried();
   if (ack_log_ == nullptr) {
     // At most once: they were acknowledged when they were polled.
     change_.begin_change();
@@ -162,6 +163,7 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
     const auto room = static_cast<uint32_t>(in_flight_bytes_max_ / kParkedOverheadMax);
     max = std::min(max, room - std::min(room, in_flight()));
   }
+  if (!suspicion_.is_clear()) max = std::min(max, suspicion_.room(under_way()));
   if (dedup_ != nullptr) {
     if (!has_room_for_ids(max + in_flight(), now_us)) return Polled{0, Stall::ids_full};
   }
@@ -496,12 +498,30 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
   if (dead_letters_ != nullptr && durable_sequence_ == nullptr) {
     dead_letters_->show(dead_letters_->length());
   }
+  if (!suspicion_.is_clear()) {
+    suspicion_.passed(first, last);
+    for (const Detail& detail : details) suspicion_.passed_parked(detail.sequence);
+  }
   if (dedup_ != nullptr) {
     dedup_->commit(ids, time_us_);
     show_index();
   }
   if (releases_) ring_.release(committed_position_);
   return appended;
+}
+
+Result<Committed> Consumer::charge(const Detail& detail) {
+  const bool flying = in_flight() == 1 && detail.sequence == first_in_flight();
+  const bool parks = detail.action == Detail::Action::park;
+  if (flying) {
+    const Outcome outcome = parks ? Outcome::parked : Outcome::dead_lettered;
+    slots_[detail.sequence & mask_].outcome = static_cast<int32_t>(outcome);
+  }
+  auto committed = commit(flying ? 1 : 0, -1, {&detail, 1});
+  if (committed.is_ok() && committed.value() == Committed::done && parks) {
+    suspicion_.convict(detail.sequence);
+  }
+  return committed;
 }
 
 AckBlock Consumer::to_ack_block(const Block& block) const {

@@ -32,6 +32,7 @@
 #include "shard/options.h"
 #include "shard/outcome.h"
 #include "shard/parked.h"
+#include "shard/suspicion.h"
 
 namespace semel {
 
@@ -111,6 +112,14 @@ class Consumer {
   // of the parked and dead-lettered among them, and settle messages parked before.
   Result<Committed> commit(uint32_t count, int64_t sink_place, std::span<const Detail> details);
 
+  // An attempt of a parked message begins, or ends before it was tried; a commit ends it as well.
+  void begin_parked(uint64_t sequence) { suspicion_.begin(sequence); }
+  void put_back_parked(uint64_t sequence) { suspicion_.put_back(sequence); }
+
+  // Between two workers: parks or dead-letters the message that the dead one had under way alone.
+  // `detail` tells which, and what the attempts are now.
+  Result<Committed> charge(const Detail& detail);
+
   // A parked message's place in line for its id: seen meanwhile by another message?
   bool is_duplicate(const Parked& entry) const {
     return entry.has_id && dedup_ != nullptr && dedup_->contains(entry.id);
@@ -126,6 +135,14 @@ class Consumer {
   uint32_t in_flight() const {
     return static_cast<uint32_t>(polled_sequence_ - committed_sequence_);
   }
+  // In flight, or parked and being tried: what may have killed the worker.
+  uint32_t under_way() const {
+    return in_flight() + static_cast<uint32_t>(suspicion_.tried().size());
+  }
+  // Whether adopt() delivers what was in flight again.
+  bool delivers_again() const { return ack_log_ != nullptr; }
+  Suspicion& suspicion() { return suspicion_; }
+  const Suspicion& suspicion() const { return suspicion_; }
   const ParkedSet& parked() const { return parked_; }
   const std::vector<SourceOffset>& sources() const { return sources_; }
   int64_t sink_place() const { return sink_place_; }
@@ -195,6 +212,7 @@ class Consumer {
   uint64_t in_flight_meta_ = 0;  // what the frames in flight have to tell besides their payloads
   int64_t sink_place_;
   ParkedSet parked_;
+  Suspicion suspicion_;
   std::vector<SourceOffset> sources_;        // by partition, as committed
   std::vector<SourceOffset> block_sources_;  // of the block being made
   bool control_pending_ = false;             // a control frame waits for its ack block

@@ -69,6 +69,10 @@ export interface NativeSeat {
   firstSequence: number
   /** The sink's committed place; -1: none. */
   sinkPlace: number
+  /** Messages in flight up to here may have killed a worker, and are tried a few at a time; 0: none. */
+  suspectThrough: number
+  /** Was alone when a worker died, and is tried before any other; 0: none. */
+  accused: number
 }
 
 export interface NativeParked {
@@ -81,9 +85,21 @@ export interface NativeParked {
   id: string | undefined
   history: string
   payload: Buffer
+  /** It may have killed a worker, and is tried with nothing beside it. */
+  alone: boolean
 }
 
-export interface NativeDeadLetter extends Omit<NativeParked, 'dueMs' | 'id'> {
+/** What a worker's death means for what it had under way. */
+export interface NativeDeath {
+  /** At most once: they are gone with it. */
+  dropped: number
+  /** The next death will tell more about which message it was. */
+  narrowed: boolean
+  /** The death is a failed attempt of this message, to be charged before anybody takes the shard over. */
+  guilty?: { shard: number; sequence: number; attempts: number; history: string }
+}
+
+export interface NativeDeadLetter extends Omit<NativeParked, 'dueMs' | 'id' | 'alone'> {
   number: number
 }
 
@@ -201,6 +217,15 @@ export interface Addon {
   /** The stream's own clock, in milliseconds since 1970: it goes on evenly whatever the wall clock does. */
   clockMs(handle: number): number
   isDuplicate(handle: number, shard: number, attempt: number, sequence: number): boolean
+  /** A parked message's attempt begins, or it is put back untried. A commit ends it too. */
+  tryParked(handle: number, shard: number, attempt: number, sequence: number, on: boolean): void
+
+  /** Judges a worker whose thread is gone; calls in its name are refused from now on. */
+  bury(handle: number, worker: number): NativeDeath
+  /** Calls in the worker's name are refused from now on, whether or not its thread is gone. */
+  fence(handle: number, worker: number): void
+  /** Parks or dead-letters the guilty message, by one detail; false as in `commit`. */
+  charge(handle: number, shard: number, details: Uint8Array): boolean
 }
 
 /** Small files in a stream's directory, replaced as a whole. */

@@ -11,7 +11,7 @@ import { Parking, type ParkedMessage } from './parking.js'
 import type { ShardEvent } from './shard-event.js'
 import type { SlotReader } from './slot-reader.js'
 
-/** Parked messages that are tried again in one step at most. */
+/** Parked messages that are tried again at once, at most, where `concurrency` is not more. */
 const retriesMax = 64
 
 export interface FailureDeskParts {
@@ -35,6 +35,10 @@ export class FailureDesk {
   readonly #parking = new Parking()
   /** Ids of parked messages that are being tried or committed: their copies wait for the outcome. */
   readonly #retriedIds = new Map<string, number>()
+  /** Those that may have killed a worker: each is tried with nothing beside it. */
+  readonly #alone = new Map<number, ParkedMessage>()
+  /** The one of them that is being tried or committed. */
+  #loner: ParkedMessage | undefined
   #nextDueMs: number
 
   constructor(parts: FailureDeskParts) {
@@ -50,7 +54,9 @@ export class FailureDesk {
       // A wall clock that was set back before this opening holds up nothing for longer than its wait.
       const waitMs = entry.attempts === 0 ? 0 : graph.retry.delayMs(entry.attempts, () => 1)
       const dueMs = Math.min(entry.dueMs, nowMs + waitMs)
-      this.#parking.add({ ...entry, dueMs, key: slots.keyOf(entry.payload) })
+      const message = { ...entry, dueMs, key: slots.keyOf(entry.payload) }
+      this.#parking.add(message)
+      if (entry.alone) this.#alone.set(entry.sequence, message)
     }
     this.#nextDueMs = this.#parking.nextDueMs()
   }
@@ -64,6 +70,17 @@ export class FailureDesk {
   get dueInMs(): number {
     if (this.#nextDueMs === Infinity) return Infinity
     return Math.max(0, this.#nextDueMs - this.#nowMs())
+  }
+
+  /** Whether one is being tried alone. */
+  get triesLoner(): boolean {
+    return this.#loner !== undefined
+  }
+
+  /** Whether one is to be tried alone now, or is being tried. */
+  get wantsAlone(): boolean {
+    if (this.#loner !== undefined) return true
+    return this.#alone.size > 0 && this.#dueAlone(this.#nowMs(), 0) !== undefined
   }
 
   isBlocked(key: Key | undefined): boolean {
@@ -116,6 +133,20 @@ export class FailureDesk {
     return this.#park(waitBehind(sequence), key, finished)
   }
 
+  /**
+   * In the lane, it takes its place behind the parked one now, so that no later message of its key
+   * finds the line empty; `joined` follows when it is its turn to be committed.
+   */
+  joinLine(sequence: number, key: Key | undefined): void {
+    this.#parking.add({ ...waitBehind(sequence), key })
+  }
+
+  joined(sequence: number, finished: Finished): OutcomeNumber {
+    finished.details.set(sequence, waitBehind(sequence))
+    this.#nextDueMs = 0
+    return outcomes.parked
+  }
+
   /** The sink refuses outputs of these messages; those that have to wait behind them go out as well. */
   refused(errors: ReadonlyMap<number, Error>, finished: Finished): void {
     for (const [sequence, error] of errors) {
@@ -150,7 +181,8 @@ export class FailureDesk {
 
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
   retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
-    const due = this.#parking.due(this.#nowMs(), this.#parts.through(), retriesMax)
+    const most = Math.max(retriesMax, this.#parts.graph.concurrency) - this.#parking.trying
+    const due = this.#parking.due(this.#nowMs(), this.#parts.through(), most, this.#alone)
     let begun = 0
     for (const message of due) if (this.#begin(message, finished, retry)) begun += 1
     this.#nextDueMs = this.#parking.nextDueMs()
@@ -161,9 +193,22 @@ export class FailureDesk {
     return begun > 0
   }
 
+  /** Begins the one that is to be tried with nothing beside it; `first` before the others. */
+  retryAlone(first: number, finished: Finished, retry: (parts: JobParts) => void): boolean {
+    const message = this.#dueAlone(this.#nowMs(), first)
+    if (message === undefined || !this.#begin(message, finished, retry)) return false
+    this.#alone.delete(message.sequence)
+    this.#loner = message
+    this.#nextDueMs = this.#parking.nextDueMs()
+    return true
+  }
+
   /** It was not tried after all: the one in front of it failed meanwhile. */
   putBack(sequence: number): void {
+    const { handle, shard, seat } = this.#parts
+    addon().tryParked(handle, shard, seat.attempt, sequence, false)
     this.#parking.putBack(sequence)
+    if (this.#loner?.sequence === sequence) this.#alone.set(sequence, this.#loner)
     this.#nextDueMs = 0
     this.committed(new Set([sequence]))
   }
@@ -175,6 +220,7 @@ export class FailureDesk {
 
   /** The outcomes of these are committed: copies of them may have theirs. */
   committed(sequences: Pick<ReadonlySet<number>, 'has'>): void {
+    if (this.#loner !== undefined && sequences.has(this.#loner.sequence)) this.#loner = undefined
     for (const [id, sequence] of this.#retriedIds) {
       if (sequences.has(sequence)) this.#retriedIds.delete(id)
     }
@@ -193,6 +239,7 @@ export class FailureDesk {
       }
       this.#retriedIds.set(entry.id, sequence)
     }
+    addon().tryParked(handle, shard, seat.attempt, sequence, true)
     this.#parking.begin(sequence)
     retry({
       sequence,
@@ -204,6 +251,15 @@ export class FailureDesk {
       payload: entry.payload,
     })
     return true
+  }
+
+  #dueAlone(nowMs: number, first: number): ParkedMessage | undefined {
+    const isDue = (message: ParkedMessage): boolean =>
+      message.dueMs <= nowMs && this.#parking.isFirst(message)
+    const accused = this.#alone.get(first)
+    if (accused !== undefined && isDue(accused)) return accused
+    for (const message of this.#alone.values()) if (isDue(message)) return message
+    return undefined
   }
 
   #park(detail: Detail, key: Key | undefined, finished: Finished): OutcomeNumber {

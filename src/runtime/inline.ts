@@ -1,5 +1,6 @@
 import { SemelError, toError } from '../core/errors.js'
 import type { Graph } from '../pipeline/graph.js'
+import { Pulse } from './heartbeat.js'
 import type { Runner, RunnerListener } from './runner.js'
 import { openShard } from './shard-open.js'
 import type { ShardLoop } from './shard-loop.js'
@@ -48,6 +49,8 @@ export class Inline implements Runner {
       const { loop, close } = await openShard({
         ...this.#parts,
         shard,
+        // Nobody looks: on the caller's own thread there is nothing to replace.
+        pulse: new Pulse(new Int32Array(1)),
         tell: (event) => this.#listener.event(event),
         kick: () => this.#schedule(),
       })

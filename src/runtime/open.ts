@@ -59,6 +59,9 @@ export async function open<In>(
             delivery: settings.delivery,
             durability,
             waiting: settings.waiting,
+            retry: graph.retry,
+            heartbeatMs: settings.heartbeatMs,
+            memoryBytes: settings.workerMemoryBytes,
           },
           listener,
         )

@@ -1,4 +1,5 @@
 import { deliveries, type Delivery, type Durability } from '../core/delivery.js'
+import { durationMs, type Duration } from '../core/durations.js'
 import { InvalidArgumentError } from '../core/errors.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import { sizeBytes, type Size } from '../core/sizes.js'
@@ -56,6 +57,19 @@ export interface OpenOptions {
    * @default 500
    */
   groupPauseUs?: number
+  /**
+   * A worker that shows no sign of life for so long is terminated and replaced, within twice that
+   * time: a handler's endless loop, or a call that blocks. It bounds one synchronous call of a handler;
+   * what handlers await does not count. '100ms'…'24h', or 0: no worker is ever terminated.
+   * @default '30s': longer than a synchronous call or a pause for garbage should ever take
+   */
+  heartbeat?: Duration
+  /**
+   * What a worker's JavaScript heap may take, '32MiB'…'1024GiB': a handler that takes more ends its
+   * worker, which is replaced. Memory outside of the heap, such as that of a Buffer, is not counted.
+   * @default V8's own bound, which depends on the machine's memory
+   */
+  workerMemory?: Size
 }
 
 /** The options, checked and complete. */
@@ -71,6 +85,10 @@ export interface Settings {
   readonly parkedMax: number
   readonly inFlightMax: number
   readonly groupPauseUs: number
+  /** 0: none. */
+  readonly heartbeatMs: number
+  /** Undefined: as V8 bounds it. */
+  readonly workerMemoryBytes: number | undefined
 }
 
 const waitings: readonly unknown[] = ['spin', 'balanced', 'park']
@@ -93,6 +111,8 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
     'parkedMax',
     'inFlightMax',
     'groupPauseUs',
+    'heartbeat',
+    'workerMemory',
   ]) as OpenOptions
   const delivery = given.delivery ?? pipelineDelivery
   if (!deliveries.includes(delivery)) {
@@ -140,6 +160,8 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
     parkedMax: wholeNumber(given.parkedMax ?? 10_000, 'parkedMax', 1, 1_000_000),
     inFlightMax: powerOfTwo(given.inFlightMax ?? 4096, 'inFlightMax', 16, 65_536),
     groupPauseUs: wholeNumber(given.groupPauseUs ?? 500, 'groupPauseUs', 0, 1_000_000),
+    heartbeatMs: checkHeartbeat(given.heartbeat ?? '30s'),
+    workerMemoryBytes: checkMemory(given.workerMemory),
   })
 }
 
@@ -168,6 +190,23 @@ function checkDurability(value: Durability | undefined, delivery: Delivery): Dur
     )
   }
   return durability
+}
+
+function checkHeartbeat(value: Duration): number {
+  const ms = durationMs(value, 'heartbeat')
+  if (ms === 0 || (ms >= 100 && ms <= 86_400_000)) return ms
+  throw new InvalidArgumentError(
+    `heartbeat: ${shown(value)} is out of bounds; give '100ms' to '24h', or 0 for none`,
+  )
+}
+
+function checkMemory(value: Size | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const bytes = sizeBytes(value, 'workerMemory')
+  if (bytes >= 32 * mebibyte && bytes <= 1024 ** 4) return bytes
+  throw new InvalidArgumentError(
+    `workerMemory: ${shown(value)} is out of bounds; give '32MiB' to '1024GiB'`,
+  )
 }
 
 function powerOfTwo(value: number, option: string, min: number, max: number): number {

@@ -32,6 +32,11 @@ export class Parking {
     return this.#size
   }
 
+  /** How many are being tried. */
+  get trying(): number {
+    return this.#trying.size
+  }
+
   isBlocked(key: Key | undefined): boolean {
     return key !== undefined && this.#lines.has(key)
   }
@@ -90,17 +95,30 @@ export class Parking {
     if (line.length === 0) this.#lines.delete(key)
   }
 
+  /** Whether it is the next of its line to be tried. */
+  isFirst({ key, sequence }: ParkedMessage): boolean {
+    if (key === undefined) return true
+    const first = this.#lines.get(key)?.find((message) => !this.#trying.has(message.sequence))
+    return first?.sequence === sequence
+  }
+
   /**
    * Those whose turn it is, in order: in each line from the front as far as they are due and committed
-   * as parked (sequence ≤ `through`).
+   * as parked (sequence ≤ `through`). Nothing passes one that has to be tried `alone`.
    */
-  due(nowMs: number, through: number, most: number): ParkedMessage[] {
+  due(
+    nowMs: number,
+    through: number,
+    most: number,
+    alone: Pick<ReadonlySet<number>, 'has'>,
+  ): ParkedMessage[] {
     const found: ParkedMessage[] = []
     for (const line of this.#everyLine()) {
       for (const message of line) {
         if (found.length === most) return found
         if (this.#trying.has(message.sequence)) continue
         if (message.dueMs > nowMs || message.sequence > through) break
+        if (alone.has(message.sequence)) break
         found.push(message)
       }
     }

@@ -17,9 +17,10 @@ import type { Graph } from '../pipeline/graph.js'
 import { Collector, isPromise } from './chain.js'
 import { Committer } from './committer.js'
 import { FailureDesk } from './failure-desk.js'
-import { settled } from './failures.js'
 import { Finished } from './finished.js'
-import { Lane, type Job } from './lane.js'
+import type { Pulse } from './heartbeat.js'
+import { JobEnds } from './job-ends.js'
+import { Lane, type Job, type JobParts } from './lane.js'
 import { Program } from './program.js'
 import type { ShardEvent } from './shard-event.js'
 import { noContext, SlotReader } from './slot-reader.js'
@@ -32,6 +33,8 @@ export interface ShardLoopParts {
   readonly shard: number
   readonly graph: Graph
   readonly seat: NativeSeat
+  /** Beats at every message: one call of a handler is all that may take long. */
+  readonly pulse: Pulse
   readonly connection: SinkConnection<unknown>
   /** Whether outputs are flushed before their ack. */
   readonly flushes: boolean
@@ -54,6 +57,7 @@ export class ShardLoop {
   readonly #program: Program
   readonly #lane: Lane
   readonly #failures: FailureDesk
+  readonly #ends: JobEnds
   readonly #committer: Committer
   /** The last sequence that was polled, and the last that was processed or given to the lane. */
   #polled: number
@@ -62,6 +66,8 @@ export class ShardLoop {
   #committing = false
   #failure: Error | undefined
   #stalled = false
+  /** The message to try before any other; 0: none. */
+  #accused: number
 
   constructor(parts: ShardLoopParts) {
     const { handle, shard, graph, seat, connection, flushes, tell } = parts
@@ -69,6 +75,7 @@ export class ShardLoop {
     this.#slots = new SlotReader(handle, shard, graph, seat)
     this.#polled = seat.firstSequence - 1
     this.#processed = this.#polled
+    this.#accused = seat.accused
     this.#committer = new Committer({
       handle,
       shard,
@@ -90,6 +97,7 @@ export class ShardLoop {
       through: () => this.#committer.through,
     })
     this.#program = new Program(graph.operators, (job) => this.#lane.release(job))
+    this.#ends = new JobEnds(this.#slots, this.#failures)
     this.#lane = new Lane(graph.concurrency, (job) => this.#runJob(job), parts.kick)
   }
 
@@ -101,6 +109,20 @@ export class ShardLoop {
   /** Whether something asynchronous is under way, which will kick. */
   get isWaiting(): boolean {
     return this.#committing || !this.#lane.isEmpty || !this.#finished.isEmpty
+  }
+
+  /** Whether it has messages that may have killed a worker, and could try one or a few now. */
+  get wantsAlone(): boolean {
+    return this.#isNarrowing || this.#failures.wantsAlone
+  }
+
+  /** Whether one of them comes before those of all other shards. */
+  get isAccused(): boolean {
+    return this.#accused > 0
+  }
+
+  get #isNarrowing(): boolean {
+    return this.#committer.through < this.#parts.seat.suspectThrough
   }
 
   /** How long until the next parked message is due: 0 where one is, Infinity where none is parked. */
@@ -127,6 +149,42 @@ export class ShardLoop {
     this.#promote()
     const committed = this.#commit()
     return retried || polled > 0 || committed
+  }
+
+  /** Brings what is under way to its end, as far as it goes now, and begins nothing. */
+  settle(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    this.#commit()
+    this.flushBatches()
+    this.#promote()
+  }
+
+  /**
+   * Begins messages that may have killed a worker, no more than may be tried together; whether there
+   * were any. Nothing else is under way; what ends is left uncommitted until `settle`.
+   */
+  tryAlone(): boolean {
+    const begun = this.#beginAlone()
+    if (begun) this.#accused = 0
+    this.flushBatches()
+    this.#promote()
+    return begun
+  }
+
+  #beginAlone(): boolean {
+    const retry = (parts: JobParts): void => this.#lane.addRetry(parts)
+    if (this.#failures.triesLoner) return false
+    const inFlightFirst = this.#accused > this.#committer.through
+    if (!inFlightFirst && !this.isWaiting) {
+      if (this.#failures.retryAlone(this.#accused, this.#finished, retry)) return true
+    }
+    if (!this.#isNarrowing) return false
+    if (this.#poll() > 0) {
+      this.#process()
+      return true
+    }
+    // No room is left for parked messages: only their attempts can make some.
+    return this.#stalled && this.#failures.retryDue(this.#finished, retry)
   }
 
   /** Lets half-filled batches go: no more messages are expected for now. */
@@ -169,6 +227,7 @@ export class ShardLoop {
       return
     }
     const { words, decoder, isLate } = this.#slots
+    const { pulse } = this.#parts
     const finished = this.#finished
     const { outputs } = finished
     const collector = this.#program.collector
@@ -176,6 +235,7 @@ export class ShardLoop {
     while (this.#processed < this.#polled) {
       const sequence = this.#processed + 1
       const at = this.#slots.slotOf(sequence)
+      pulse.beat()
       if (words[at + slotOutcome] === outcomes.duplicate) {
         this.#processed = sequence
         finished.count += 1
@@ -279,6 +339,7 @@ export class ShardLoop {
   }
 
   #runJob(job: Job): void | Promise<void> {
+    this.#parts.pulse.beat()
     if ((job.kind & kindTypeMask) === frameTypes.malformed) {
       job.end = 'malformed'
       return
@@ -288,6 +349,7 @@ export class ShardLoop {
       : this.#failures.isBlocked(job.key)
     if (blocked) {
       job.end = 'behind'
+      if (!job.isRetry) this.#failures.joinLine(job.sequence, job.key)
       return
     }
     if ((job.kind & kindInFlight) !== 0) {
@@ -312,58 +374,9 @@ export class ShardLoop {
       const done = this.#lane.takeDone()
       if (done.length === 0) return
       for (const job of done) {
-        if (job.isRetry) this.#finishRetry(job, this.#finished)
-        else this.#finish(job, this.#finished)
+        this.#ends.finish(job, this.#finished)
       }
       this.#lane.settled(done)
-    }
-  }
-
-  #finish(job: Job, finished: Finished): void {
-    this.#slots.setOutcome(this.#slots.slotOf(job.sequence), this.#outcomeOf(job, finished))
-    finished.count += 1
-  }
-
-  #finishRetry(job: Job, finished: Finished): void {
-    const { sequence } = job
-    if (job.end === 'behind') {
-      this.#failures.putBack(sequence)
-      return
-    }
-    this.#failures.retried(sequence, job.key)
-    const outcome = this.#outcomeOf(job, finished)
-    if (outcome !== outcomes.parked && outcome !== outcomes.deadLettered) {
-      finished.details.set(sequence, settled(sequence, outcome))
-    }
-  }
-
-  #outcomeOf(job: Job, finished: Finished): OutcomeNumber {
-    const { sequence, attempt, history, key } = job
-    if (job.error !== undefined) {
-      return this.#failures.failed(sequence, attempt, history, job.error.thrown, key, finished)
-    }
-    switch (job.end) {
-      case 'malformed': {
-        if (!job.isRetry) {
-          return this.#failures.malformed(sequence, this.#slots.slotOf(sequence), finished)
-        }
-        const error = new Error('malformed row')
-        return this.#failures.failed(sequence, attempt, history, error, key, finished)
-      }
-      case 'behind':
-        return this.#failures.behind(sequence, key, finished)
-      case 'duplicate':
-        return outcomes.duplicate
-      case 'late':
-        return outcomes.late
-      case undefined:
-        for (const [index, value] of job.out.values.entries()) {
-          finished.outputs.push(value)
-          finished.own(job.owners[index] ?? sequence)
-        }
-        return job.isFiltered ? outcomes.filtered : outcomes.processed
-      default:
-        return job.end satisfies never
     }
   }
 

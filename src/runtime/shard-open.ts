@@ -1,6 +1,7 @@
 import type { Durability } from '../core/delivery.js'
 import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
+import type { Pulse } from './heartbeat.js'
 import type { ShardEvent } from './shard-event.js'
 import { ShardLoop } from './shard-loop.js'
 
@@ -10,6 +11,7 @@ export interface ShardOpening {
   readonly shardCount: number
   readonly graph: Graph
   readonly durability: unknown
+  readonly pulse: Pulse
   readonly tell: (event: ShardEvent) => void
   readonly kick: () => void
 }
@@ -18,7 +20,7 @@ export interface ShardOpening {
 export async function openShard(
   opening: ShardOpening,
 ): Promise<{ loop: ShardLoop; close: () => Promise<void> }> {
-  const { handle, shard, shardCount, graph, tell, kick } = opening
+  const { handle, shard, shardCount, graph, pulse, tell, kick } = opening
   const durability = opening.durability as Durability
   const seat = addon().attach(handle, shard)
   const connection = await graph.sink.connect({
@@ -37,6 +39,7 @@ export async function openShard(
       shard,
       graph,
       seat,
+      pulse,
       connection: connection as never,
       flushes: durability === 'disk' || typeof durability === 'object',
       tell,

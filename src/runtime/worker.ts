@@ -4,7 +4,9 @@ import { addon } from '../native/addon.js'
 import { loadGraph } from './load.js'
 import type { Waiting } from './options.js'
 import { openShard } from './shard-open.js'
+import { Pulse } from './heartbeat.js'
 import type { ShardEvent } from './shard-event.js'
+import { Rounds } from './rounds.js'
 import type { ShardLoop } from './shard-loop.js'
 
 /** What a worker is told when it starts; all of it can be cloned. */
@@ -19,6 +21,7 @@ export interface WorkerTask {
   readonly waiting: Waiting
   /** Word `worker` is raised when the worker is to finish what it has and go. */
   readonly control: Int32Array
+  readonly counter: Int32Array
   readonly events: MessagePort
 }
 
@@ -31,6 +34,10 @@ const spinUs: Readonly<Record<Waiting, number>> = { spin: 1000, balanced: 50, pa
 const parkUsMax = 10_000
 /** How long a busy worker may keep its event loop from turning. */
 const turnMs = 10
+/** How often a worker that is starting or ending beats, as long as its event loop turns. */
+const openingBeatMs = 20
+/** How long a suspect rests before it is committed: longer than the shortest timer. */
+const restMs = 2
 
 /** How a worker's task ended: as it was told, or with an error that a new worker would meet again. */
 export type WorkerEnd = { readonly failure?: { readonly code: string; readonly message: string } }
@@ -50,33 +57,44 @@ export default async function work(task: WorkerTask): Promise<WorkerEnd> {
 
 async function run(task: WorkerTask): Promise<void> {
   const { handle, worker, control, waiting } = task
-  const graph = await loadGraph(task.module, task.delivery)
+  const pulse = new Pulse(task.counter)
+  // What is awaited (a connection, say) may take its time; what blocks the thread may not.
+  const beating = (): NodeJS.Timeout => setInterval(() => pulse.beat(), openingBeatMs)
+  let beats = beating()
   const kicks = new Kicks()
   const loops: ShardLoop[] = []
   const closers: (() => Promise<void>)[] = []
   try {
+    const graph = await loadGraph(task.module, task.delivery)
     for (const shard of task.shards) {
       const opened = await openShard({
         ...task,
         graph,
         shard,
+        pulse,
         tell: (event: ShardEvent) => task.events.postMessage(event),
         kick: () => kicks.kick(),
       })
       loops.push(opened.loop)
       closers.push(opened.close)
     }
+    clearInterval(beats)
     task.events.postMessage({ kind: 'ready' })
+    const rounds = new Rounds(loops)
     let turned = performance.now()
     for (;;) {
+      pulse.beat()
       // Done once for each time that it is told, so that later batches fill again.
       const told = Atomics.compareExchange(control, worker, controls.flush, controls.run)
       if (told !== controls.run) for (const loop of loops) loop.flushBatches()
-      let busy = false
-      for (const loop of loops) busy = loop.step() || busy
+      const round = rounds.next()
+      if (round === 'resting') {
+        await rest()
+        continue
+      }
       const asynchronous = loops.some((loop) => loop.isWaiting)
       const stalled = loops.some((loop) => loop.isStalled)
-      if (busy) {
+      if (round === 'busy') {
         if (!asynchronous && performance.now() - turned < turnMs) continue
         await turn()
         turned = performance.now()
@@ -95,10 +113,19 @@ async function run(task: WorkerTask): Promise<void> {
       turned = performance.now()
     }
   } finally {
+    clearInterval(beats)
+    beats = beating()
     for (const close of closers) await close()
+    clearInterval(beats)
     addon().detach(handle)
     task.events.close()
   }
+}
+
+function rest(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, restMs)
+  })
 }
 
 /** One turn of the event loop. */

@@ -1,60 +1,62 @@
-import { MessageChannel } from 'node:worker_threads'
-import { Piscina } from 'piscina'
-import { SemelError, toError } from '../core/errors.js'
+import type { SemelError } from '../core/errors.js'
 import { addon } from '../native/addon.js'
-import type { Runner, RunnerEvent, RunnerListener } from './runner.js'
-import { controls, type WorkerEnd, type WorkerTask } from './worker.js'
+import type { RetryPolicy } from '../reliability/retry.js'
+import { pulseMemory, pulseOf } from './heartbeat.js'
+import type { Waiting } from './options.js'
+import type { Runner, RunnerListener } from './runner.js'
+import { WorkerKeeper } from './worker-keeper.js'
+import { controls } from './worker.js'
 
-/** A worker that dies this often without a message done in between ends the stream. */
-const deathsMax = 10
-const restartDelayMs = 50
-
-export type WorkerParts = Omit<WorkerTask, 'worker' | 'shards' | 'control' | 'events'> & {
+export interface WorkerParts {
+  readonly handle: number
   readonly workers: number
+  readonly shardCount: number
+  readonly module: string
+  readonly delivery: string
+  readonly durability: unknown
+  readonly waiting: Waiting
+  readonly retry: RetryPolicy
+  readonly heartbeatMs: number
+  readonly memoryBytes: number | undefined
 }
 
 /**
  * The shards on worker threads: piscina owns the threads, and each runs one task as long as the stream
- * is open. A worker that dies is replaced; what it had not committed is delivered again.
+ * is open. A worker that dies, or shows no sign of life, is replaced; what it had not committed is
+ * delivered again.
  */
 export class Workers implements Runner {
-  readonly #parts: WorkerParts
-  readonly #listener: RunnerListener
-  readonly #pool: Piscina
+  readonly #handle: number
   readonly #control: Int32Array
-  readonly #running: Promise<void>[] = []
-  #stopping = false
-  #failed = false
+  readonly #keepers: WorkerKeeper[] = []
 
   constructor(parts: WorkerParts, listener: RunnerListener) {
-    this.#parts = parts
-    this.#listener = listener
-    this.#control = new Int32Array(new SharedArrayBuffer(4 * parts.workers))
-    this.#pool = new Piscina({
-      filename: new URL('worker.js', import.meta.url).href,
-      minThreads: parts.workers,
-      maxThreads: parts.workers,
-      idleTimeout: Number.MAX_SAFE_INTEGER,
-      // A worker waits for messages in the ring, not for tasks.
-      atomics: 'disabled',
-      closeTimeout: 1000,
-    } as never)
+    const { handle, workers } = parts
+    this.#handle = handle
+    this.#control = new Int32Array(new SharedArrayBuffer(4 * workers))
+    const pulses = pulseMemory(workers)
+    let hasFailed = false
+    const once: RunnerListener = {
+      event: (event) => listener.event(event),
+      failed: (error: SemelError) => {
+        if (hasFailed) return
+        hasFailed = true
+        listener.failed(error)
+      },
+    }
+    for (let worker = 0; worker < workers; worker++) {
+      const counter = pulseOf(pulses, worker)
+      this.#keepers.push(
+        new WorkerKeeper({ ...parts, worker, control: this.#control, counter }, once),
+      )
+    }
   }
 
   async start(): Promise<void> {
-    const ready: Promise<void>[] = []
-    for (let worker = 0; worker < this.#parts.workers; worker++) {
-      ready.push(
-        new Promise((resolve, reject) => {
-          this.#running.push(this.#keep(worker, resolve, reject))
-        }),
-      )
-    }
     try {
-      await Promise.all(ready)
+      await Promise.all(this.#keepers.map((keeper) => keeper.start()))
     } catch (error) {
-      this.#stopping = true
-      await this.#pool.destroy()
+      await this.#destroy()
       throw error
     }
   }
@@ -68,99 +70,21 @@ export class Workers implements Runner {
   }
 
   async stop(force: Promise<void>): Promise<void> {
-    this.#stopping = true
+    for (const keeper of this.#keepers) keeper.stop()
     this.#tell(controls.stop)
-    await Promise.race([Promise.all(this.#running), force])
-    await this.#pool.destroy()
+    await Promise.race([Promise.all(this.#keepers.map(({ ended }) => ended)), force])
+    await this.#destroy()
+  }
+
+  async #destroy(): Promise<void> {
+    await Promise.all(this.#keepers.map((keeper) => keeper.destroy()))
   }
 
   #tell(control: number): void {
-    for (let worker = 0; worker < this.#parts.workers; worker++) {
+    for (let worker = 0; worker < this.#keepers.length; worker++) {
       // `stop` is never taken back.
       if (this.#control[worker] !== controls.stop) Atomics.store(this.#control, worker, control)
-      addon().wake(this.#parts.handle, worker)
+      addon().wake(this.#handle, worker)
     }
-  }
-
-  /** Runs one worker's task again and again, until the stream stops or fails. */
-  async #keep(worker: number, ready: () => void, refused: (error: unknown) => void): Promise<void> {
-    let isReady = false
-    let deaths = 0
-    let done = this.#done(worker)
-    for (;;) {
-      try {
-        const { failure } = await this.#run(worker, () => {
-          isReady = true
-          ready()
-        })
-        if (failure === undefined) return
-        throw new SemelError(failure.code, failure.message)
-      } catch (error) {
-        if (this.#stopping) return
-        const now = this.#done(worker)
-        deaths = now === done ? deaths + 1 : 1
-        done = now
-        const final = error instanceof SemelError || deaths >= deathsMax
-        if (!isReady) {
-          refused(error)
-          return
-        }
-        if (final) {
-          this.#fail(worker, error, deaths)
-          return
-        }
-        this.#listener.event({
-          kind: 'worker-replaced',
-          worker,
-          error: toError(error).message,
-          deaths,
-        })
-        await new Promise((resolve) => {
-          setTimeout(resolve, restartDelayMs * (deaths - 1))
-        })
-      }
-    }
-  }
-
-  async #run(worker: number, ready: () => void): Promise<WorkerEnd> {
-    const { workers, ...parts } = this.#parts
-    const { port1, port2 } = new MessageChannel()
-    port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
-      if (event.kind === 'ready') ready()
-      else this.#listener.event(event)
-    })
-    port1.unref()
-    const shards: number[] = []
-    for (let shard = worker; shard < parts.shardCount; shard += workers) shards.push(shard)
-    const task: WorkerTask = { ...parts, worker, shards, control: this.#control, events: port2 }
-    try {
-      return (await this.#pool.run(task, { transferList: [port2] as never })) as WorkerEnd
-    } finally {
-      port1.close()
-    }
-  }
-
-  #fail(worker: number, error: unknown, deaths: number): void {
-    if (this.#failed) return
-    this.#failed = true
-    this.#listener.failed(
-      error instanceof SemelError
-        ? error
-        : new SemelError(
-            'SEMEL_WORKER',
-            `worker ${worker} died ${deaths} times without a message done in between: ${toError(error).message}; mend the handler, then open the stream again`,
-            { cause: error },
-          ),
-    )
-  }
-
-  /** Messages that the worker's shards have done: progress between two deaths. */
-  #done(worker: number): number {
-    const { handle, shardCount, workers } = this.#parts
-    let done = 0
-    for (let shard = worker; shard < shardCount; shard += workers) {
-      done += addon().status(handle, shard).through
-    }
-    return done
   }
 }

@@ -110,6 +110,11 @@ describe('open', () => {
     ['parkedMax: 0', { parkedMax: 0 }, /parkedMax: 0/],
     ['inFlightMax: 100', { inFlightMax: 100 }, /inFlightMax: 100 .*power of two/],
     ['groupPauseUs: -1', { groupPauseUs: -1 }, /groupPauseUs: -1/],
+    ['heartbeat: 99', { heartbeat: 99 }, /heartbeat: 99 .*'100ms' to '24h', or 0 for none/],
+    ["heartbeat: '25h'", { heartbeat: '25h' }, /heartbeat: "25h" is out of bounds/],
+    ['a heartbeat that is no duration', { heartbeat: false }, /heartbeat: false is not a duration/],
+    ['workerMemory: 0', { workerMemory: 0 }, /workerMemory: 0 .*'32MiB'/],
+    ["workerMemory: '1MiB'", { workerMemory: '1MiB' }, /workerMemory: "1MiB" is out of bounds/],
   ])('refuses %s', async (_, options, named) => {
     expectError(
       await refusal(loosely(definition(), { workers: 0, ...options })),

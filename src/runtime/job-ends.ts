@@ -1,0 +1,69 @@
+import { outcomes, type OutcomeNumber } from '../native/slots.js'
+import type { FailureDesk } from './failure-desk.js'
+import { settled } from './failures.js'
+import type { Finished } from './finished.js'
+import type { Job } from './lane.js'
+import type { SlotReader } from './slot-reader.js'
+
+/** What the jobs of a lane have come to: their outcomes, and their outputs in the order of commits. */
+export class JobEnds {
+  readonly #slots: SlotReader
+  readonly #failures: FailureDesk
+
+  constructor(slots: SlotReader, failures: FailureDesk) {
+    this.#slots = slots
+    this.#failures = failures
+  }
+
+  finish(job: Job, finished: Finished): void {
+    if (job.isRetry) {
+      this.#finishRetry(job, finished)
+      return
+    }
+    this.#slots.setOutcome(this.#slots.slotOf(job.sequence), this.#outcomeOf(job, finished))
+    finished.count += 1
+  }
+
+  #finishRetry(job: Job, finished: Finished): void {
+    const { sequence } = job
+    if (job.end === 'behind') {
+      this.#failures.putBack(sequence)
+      return
+    }
+    this.#failures.retried(sequence, job.key)
+    const outcome = this.#outcomeOf(job, finished)
+    if (outcome !== outcomes.parked && outcome !== outcomes.deadLettered) {
+      finished.details.set(sequence, settled(sequence, outcome))
+    }
+  }
+
+  #outcomeOf(job: Job, finished: Finished): OutcomeNumber {
+    const { sequence, attempt, history, key } = job
+    if (job.error !== undefined) {
+      return this.#failures.failed(sequence, attempt, history, job.error.thrown, key, finished)
+    }
+    switch (job.end) {
+      case 'malformed': {
+        if (!job.isRetry) {
+          return this.#failures.malformed(sequence, this.#slots.slotOf(sequence), finished)
+        }
+        const error = new Error('malformed row')
+        return this.#failures.failed(sequence, attempt, history, error, key, finished)
+      }
+      case 'behind':
+        return this.#failures.joined(sequence, finished)
+      case 'duplicate':
+        return outcomes.duplicate
+      case 'late':
+        return outcomes.late
+      case undefined:
+        for (const [index, value] of job.out.values.entries()) {
+          finished.outputs.push(value)
+          finished.own(job.owners[index] ?? sequence)
+        }
+        return job.isFiltered ? outcomes.filtered : outcomes.processed
+      default:
+        return job.end satisfies never
+    }
+  }
+}
