@@ -310,17 +310,7 @@ export class ShardLoop {
         this.#lane.addDuplicate(sequence)
         continue
       }
-      const kind = this.#slots.kind(at)
-      const isRow = (kind & kindTypeMask) === frameTypes.malformed
-      this.#lane.add({
-        sequence,
-        attempt: 1,
-        history: '',
-        key: isRow ? undefined : this.#slots.keyAt(at),
-        kind,
-        timeMs: this.#slots.timeMs(at),
-        payload: this.#slots.payload(at),
-      })
+      this.#lane.add(this.#slots.firstAttempt(sequence, at))
     }
   }
 

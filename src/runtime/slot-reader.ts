@@ -1,8 +1,17 @@
 import type { Key, MalformedRow, MessageContext } from '../core/message.js'
 import type { NativeSeat } from '../native/addon.js'
-import { slotKind, slotLength, slotOutcome, slotPlace, slotWords } from '../native/slots.js'
+import {
+  frameTypes,
+  kindTypeMask,
+  slotKind,
+  slotLength,
+  slotOutcome,
+  slotPlace,
+  slotWords,
+} from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
 import { Decoder } from './decoder.js'
+import type { JobParts } from './lane.js'
 import { keyReader, lateReader, type IsLate, type KeyOf } from './readers.js'
 
 /** For operators that do not declare it. */
@@ -62,6 +71,21 @@ export class SlotReader {
 
   timeMs(at: number): number {
     return this.decoder.timeMs(this.#place(at), this.kind(at))
+  }
+
+  /** A message in flight, to be run in the lane. */
+  firstAttempt(sequence: number, at: number): JobParts {
+    const kind = this.kind(at)
+    const isRow = (kind & kindTypeMask) === frameTypes.malformed
+    return {
+      sequence,
+      attempt: 1,
+      history: '',
+      key: isRow ? undefined : this.keyAt(at),
+      kind,
+      timeMs: this.timeMs(at),
+      payload: this.payload(at),
+    }
   }
 
   /** Without a key a message holds up nothing but itself; its operators fail for the same reason. */

@@ -82,6 +82,10 @@ const shapes: Record<string, unknown[]> = {
   wake: [handleOf, 0],
   nextParked: [handleOf, 0, attemptOf, 0],
   isDuplicate: [handleOf, 0, attemptOf, 1],
+  tryParked: [handleOf, 0, attemptOf, 1, true],
+  bury: [handleOf, 0],
+  fence: [handleOf, 0],
+  charge: [handleOf, 0, new Uint8Array(32)],
 }
 
 /** It returns something, or throws one of our errors: never anything else. */
@@ -149,6 +153,7 @@ describe('a native function', () => {
     expect(() => addon().commit(handle, 0, attempt, 0, -1)).toThrow(fenced)
     expect(() => addon().nextParked(handle, 0, attempt, 0)).toThrow(fenced)
     expect(() => addon().isDuplicate(handle, 0, attempt, 1)).toThrow(fenced)
+    expect(() => addon().tryParked(handle, 0, attempt, 1, true)).toThrow(fenced)
     addon().close(handle)
   })
 })
