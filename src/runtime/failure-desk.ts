@@ -4,7 +4,7 @@ import { addon, type NativeParked, type NativeSeat } from '../native/addon.js'
 import { actions, type Detail } from '../native/details.js'
 import { outcomes, type OutcomeNumber } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
-import { afterFailure, deadLetter, settled, waitBehind } from './failures.js'
+import { afterFailure, deadLetter, isTriedAgain, settled, waitBehind } from './failures.js'
 import { ownersOf, type Finished } from './finished.js'
 import type { JobParts } from './lane.js'
 import { Parking, type ParkedMessage } from './parking.js'
@@ -68,6 +68,11 @@ export class FailureDesk {
   /** Whether a parked message that is being tried again is still the first of its key. */
   isItsTurn(key: Key | undefined, sequence: number): boolean {
     return this.#parking.isItsTurn(key, sequence)
+  }
+
+  /** Whether a message whose attempt failed is parked for another one. */
+  isTriedAgain(attempt: number): boolean {
+    return !this.#atMostOnce && isTriedAgain(attempt, this.#parts.graph.retry)
   }
 
   // ---- what becomes of a message ----

@@ -90,7 +90,12 @@ export class ShardLoop {
       through: () => this.#committer.through,
     })
     this.#program = new Program(graph.operators, (job) => this.#lane.release(job))
-    this.#lane = new Lane(graph.concurrency, (job) => this.#runJob(job), parts.kick)
+    this.#lane = new Lane({
+      concurrency: graph.concurrency,
+      run: (job) => this.#runJob(job),
+      isTriedAgain: ({ attempt }) => this.#failures.isTriedAgain(attempt),
+      kick: parts.kick,
+    })
   }
 
   /** Brings the sink to the committed place. */
