@@ -35,6 +35,8 @@ export class FailureDesk {
   readonly #parking = new Parking()
   /** Ids of parked messages that are being tried or committed: their copies wait for the outcome. */
   readonly #retriedIds = new Map<string, number>()
+  /** Parked, or parked anew, by a commit that has not been made yet: their next attempt waits for it. */
+  readonly #uncommitted = new Set<number>()
   #nextDueMs: number
 
   constructor(parts: FailureDeskParts) {
@@ -143,7 +145,7 @@ export class FailureDesk {
 
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
   retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
-    const due = this.#parking.due(Date.now(), this.#parts.through(), retriesMax)
+    const due = this.#parking.due(Date.now(), this.#uncommitted, retriesMax)
     let begun = 0
     for (const message of due) if (this.#begin(message, finished, retry)) begun += 1
     this.#nextDueMs = this.#parking.nextDueMs()
@@ -166,8 +168,11 @@ export class FailureDesk {
     this.#parking.remove(sequence, key)
   }
 
-  /** The outcomes of these are committed: copies of them may have theirs. */
+  /** What became of these is committed: they may be tried again, and copies of them have theirs. */
   committed(sequences: Pick<ReadonlySet<number>, 'has'>): void {
+    for (const sequence of this.#uncommitted) {
+      if (sequences.has(sequence)) this.#uncommitted.delete(sequence)
+    }
     for (const [id, sequence] of this.#retriedIds) {
       if (sequences.has(sequence)) this.#retriedIds.delete(id)
     }
@@ -201,6 +206,7 @@ export class FailureDesk {
 
   #park(detail: Detail, key: Key | undefined, finished: Finished): OutcomeNumber {
     finished.details.set(detail.sequence, detail)
+    this.#uncommitted.add(detail.sequence)
     this.#parking.add({ ...detail, key })
     this.#nextDueMs = Math.min(this.#nextDueMs, detail.dueMs)
     return outcomes.parked

@@ -159,7 +159,10 @@ export class Lane {
   /** Those that have ended, in the order in which they are committed. */
   takeDone(): Job[] {
     const done: Job[] = this.#retries.filter((job) => job.isDone)
-    if (done.length > 0) this.#retries = this.#retries.filter((job) => !job.isDone)
+    if (done.length > 0) {
+      this.#retries = this.#retries.filter((job) => !job.isDone)
+      done.sort((a, b) => a.sequence - b.sequence)
+    }
     const count = this.#doneTogether()
     if (count > 0) {
       for (let at = 0; at < count; at++) done.push(this.#queue[at] as Job)

@@ -91,15 +91,15 @@ export class Parking {
 
   /**
    * Those whose turn it is, in order: in each line from the front as far as they are due and committed
-   * as parked (sequence ≤ `through`).
+   * as parked, `uncommitted` being the others.
    */
-  due(nowMs: number, through: number, most: number): ParkedMessage[] {
+  due(nowMs: number, uncommitted: ReadonlySet<number>, most: number): ParkedMessage[] {
     const found: ParkedMessage[] = []
     for (const line of this.#everyLine()) {
       for (const message of line) {
         if (found.length === most) return found
         if (this.#trying.has(message.sequence)) continue
-        if (message.dueMs > nowMs || message.sequence > through) break
+        if (message.dueMs > nowMs || uncommitted.has(message.sequence)) break
         found.push(message)
       }
     }

@@ -316,6 +316,8 @@ export class ShardLoop {
     while (!this.#lane.isEmpty) {
       const done = this.#lane.takeDone()
       if (done.length === 0) return
+      // Before these leave their lines: what has overtaken them since the sink refused them goes out.
+      if (done.some((job) => job.isRetry)) this.#failures.withdraw(this.#finished)
       for (const job of done) {
         if (job.isRetry) this.#finishRetry(job, this.#finished)
         else this.#finish(job, this.#finished)
@@ -388,9 +390,7 @@ export class ShardLoop {
       return true
     }
     this.#committing = true
-    const failed = (error: unknown): void => {
-      this.#failure = toError(error)
-    }
+    const failed = (error: unknown): Error => (this.#failure = toError(error))
     void pending.then(committed, failed).then(() => {
       this.#committing = false
       this.#parts.kick()

@@ -79,7 +79,9 @@ function judgeMessage(
     if (first > 0) found('phantom', `always fails, and took effect ${first} times`)
     return { findings, repeated: 0 }
   }
-  if (bank && (first === 0) !== (second === 0)) found('lost', 'took effect by halves')
+  if (bank && delivery !== 'at-most-once' && (first === 0) !== (second === 0)) {
+    found('lost', 'took effect by halves')
+  }
   if (first === 0 && isAcknowledged && delivery !== 'at-most-once') {
     found('lost', 'was acknowledged, and took no effect')
   }

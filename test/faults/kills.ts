@@ -39,9 +39,8 @@ async function runKills(kills: number, options: CampaignOptions): Promise<Campai
   /** Cases by number, until there are as many kills in them. */
   function* untilKills(wanted: number): Generator<Plan> {
     // Where a plan's kill comes after its child's end, another case makes up for it.
-    const done = (): number => results.reduce((sum, result) => sum + result.kills, 0)
     let planned = 0
-    for (let id = 0; planned < wanted || done() < wanted; id++) {
+    for (let id = 0; planned < wanted || trafficOf(results).kills < wanted; id++) {
       const plan = planOf(id)
       if (options.only !== undefined && !nameOf(plan.setting).includes(options.only)) continue
       planned += plan.ends.length
@@ -65,9 +64,10 @@ export async function plantedRun(
   let cases = 0
   let caught: { check: string; text: string } | undefined
   function* untilCaught(): Generator<Plan> {
-    for (let id = 0; kills < budget && caught === undefined; id++) {
-      yield planCase(options.seed, id, points)
-    }
+    for (let id = 0; isHidden(); id++) yield planCase(options.seed, id, points)
+  }
+  function isHidden(): boolean {
+    return kills < budget && caught === undefined
   }
   await inLanes(options.lanes, untilCaught(), async (plan) => {
     const dir = join(options.dir, bug, `case-${plan.id}`)

@@ -20,8 +20,10 @@ export interface Plan {
 
 const killsMin = 4
 const killsMax = 12
-/** How long a life that is to end at a point may miss it. */
-const missedAfterMs = 2000
+/** A life that is to end at a point has missed it when it has told so much, or taken so long. */
+const missedAfter: Moment = { after: 'opened', ms: 6000, lines: 600 }
+/** Of a case's own point one of the first passages is taken once, so that it is not missed. */
+const firstPassages = 3
 
 /** What happens in a case: all of it follows from the seed and the case's number. */
 export function planCase(seed: string, id: number, points: readonly Point[]): Plan {
@@ -37,14 +39,16 @@ export function planCase(seed: string, id: number, points: readonly Point[]): Pl
     return drawPassage(random, isOwn ? own : random.oneOf(fitting))
   })
   // Its own comes at least once.
-  ends[own.isFirst ? 0 : random.below(ends.length)] = drawPassage(random, own)
+  const passagesMax = Math.min(own.passagesMax, firstPassages)
+  const at = own.isFirst ? 0 : random.below(ends.length)
+  ends[at] = drawPassage(random, { ...own, passagesMax })
   return { id, setting, ends }
 }
 
 function drawPassage(random: Random, { name, passagesMax, isClosing }: Point): End {
   return {
     point: { name, passage: random.upTo(passagesMax) },
-    moment: { after: 'opening', ms: missedAfterMs, lines: 0 },
+    moment: missedAfter,
     ...(isClosing ? { closesAfterMs: random.between(10, 40) } : {}),
   }
 }

@@ -22,9 +22,9 @@ type Profile = Partial<Omit<Point, 'name'>>
 /** What is known of where points lie, by the beginnings of their names; the first that fits counts. */
 const profiles: readonly (readonly [string, Profile])[] = [
   ['file.renamed', { passagesMax: 3, fits: isKept, isFirst: true }],
-  ['draft.', { passagesMax: 4, fits: fillsAckLog }],
-  ['rotate.', { passagesMax: 2, fits: fillsAckLog }],
-  ['expire.', { passagesMax: 2, fits: (setting) => fillsAckLog(setting) && !setting.dedup }],
+  ['draft.', { passagesMax: 3, fits: isKept }],
+  ['rotate.', { fits: fillsAckLog }],
+  ['expire.', { fits: (setting) => fillsAckLog(setting) && !setting.dedup }],
   ['open.', { passagesMax: 4, fits: isKept }],
   ['close.', { passagesMax: 4, fits: isKept, isClosing: true }],
   ['group.', { passagesMax: 15, fits: isSynced }],
@@ -68,7 +68,9 @@ function corePoints(): string[] {
 }
 
 function fillsAckLog(setting: Setting): boolean {
-  return isKept(setting) && setting.failing >= 0.06 && setting.padBytes >= 1500
+  return (
+    isKept(setting) && setting.shards === 1 && setting.failing >= 0.06 && setting.padBytes >= 7000
+  )
 }
 
 function makesLetters(setting: Setting): boolean {

@@ -53,7 +53,7 @@ export function drawSetting(random: Random): Setting {
     dedup: delivery === 'exactly-once' || random.chance(0.5),
     bank: random.chance(0.4),
     failing: random.oneOf([0.002, 0.02, 0.06]),
-    padBytes: random.oneOf([0, 100, 1500, 3000]),
+    padBytes: random.oneOf([0, 100, 7000]),
     sourceRows: random.chance(0.5) ? random.between(300, 2000) : 0,
     sinkFails: sink === 'rewindable' && random.chance(0.3),
   }

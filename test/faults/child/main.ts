@@ -14,7 +14,6 @@ import {
 } from 'semel'
 import type { Job, Letter } from '../job.js'
 import type { Message } from '../messages.js'
-import { isKept } from '../setting.js'
 import { faultPoint } from './points.js'
 import { Teller } from './teller.js'
 import { Traffic } from './traffic.js'
@@ -27,7 +26,7 @@ const url = new URL('./pipeline.js', import.meta.url)
 url.searchParams.set('setting', JSON.stringify(setting))
 url.searchParams.set('to', join(dir, 'out.ndjson'))
 const options: OpenOptions = {
-  ...(isKept(setting) ? { dir: join(dir, 'data') } : {}),
+  dir: join(dir, 'data'),
   durability: setting.durability,
   shards: setting.shards,
   workers: setting.workers,

@@ -45,7 +45,8 @@ export class Traffic {
     for (let at = 0; at < resend.length; at += burstMax) {
       await this.#burst(resend.slice(at, at + burstMax))
     }
-    for (let bursts = 0; !this.#ended && !(isLast && bursts === lastBursts); bursts++) {
+    const burstsMax = isLast ? lastBursts : Infinity
+    for (let bursts = 0; !this.#ended && bursts < burstsMax; bursts++) {
       await this.#burst(this.#draw())
       if (bursts % 8 === 0) this.#teller.counters('counters', this.#stream.shardCounters())
       if (!isLast && this.#random.chance(0.02)) await this.drain()
