@@ -2,6 +2,7 @@
 //
 //   --kills N       so many kills -9 of running pipelines
 //   --planted NAME  plants a bug (several times: several) and tells whether a kill shows it
+//   --budget N      kills that a planted bug may stay hidden for; 400 unless given
 //   --seed S        all choices come from it; without, a fresh one is drawn and printed
 //   --lanes N       cases side by side; 2 unless given
 //   --dir DIR       where the cases are run; the system's temporary folder unless given
@@ -20,9 +21,6 @@ import { tableOf } from './table.js'
 /** Each is asked for by its option. */
 const campaigns: readonly Campaign[] = [killCampaign]
 
-/** Kills that a planted bug may stay hidden for. */
-const plantedKillsMax = 400
-
 const titles = [
   'fault',
   'cases',
@@ -40,6 +38,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string' },
     planted: { type: 'string', multiple: true },
+    budget: { type: 'string', default: '400' },
     seed: { type: 'string' },
     lanes: { type: 'string', default: '2' },
     dir: { type: 'string', default: tmpdir() },
@@ -68,7 +67,7 @@ for (const { option, run } of campaigns) {
 }
 const planted: Caught[] = []
 for (const bug of values.planted ?? []) {
-  const caught = await plantedRun(bug, plantedKillsMax, options)
+  const caught = await plantedRun(bug, wholeNumber('budget', values.budget), options)
   planted.push(caught)
   const { check, cases, kills, detail } = caught
   const how = check === undefined ? 'not caught' : `caught by "${check}"`
