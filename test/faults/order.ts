@@ -30,6 +30,8 @@ export function judgeOrder(
       continue
     }
     const isRow = id >= sourceIdsFrom
+    // What never should have been there has no place; that is found elsewhere.
+    if (!isRow && !mayBeThere(ledger, id)) continue
     const line = isRow ? `rows of ${key}` : key
     const before = last.get(line) ?? -1
     const place = isRow ? id : earliest(ledger, id, before, everyCopy)
@@ -41,6 +43,10 @@ export function judgeOrder(
     last.set(line, place)
   }
   return findings
+}
+
+function mayBeThere({ byId, copies }: Ledger, id: number): boolean {
+  return (byId.get(id) ?? []).some((number) => copies[number]?.state !== 'fail')
 }
 
 /** The first copy behind `before` that may be the one that took effect. */

@@ -19,7 +19,7 @@ export interface Plan {
 }
 
 const killsMin = 4
-const killsMax = 12
+const killsMax = 10
 /** A life that is to end at a point has missed it when it has told so much, or taken so long. */
 const missedAfter: Moment = { after: 'opened', ms: 6000, lines: 600 }
 /** Of a case's own point one of the first passages is taken once, so that it is not missed. */
@@ -36,18 +36,20 @@ export function planCase(seed: string, id: number, points: readonly Point[]): Pl
   const ends = Array.from({ length: random.between(killsMin, killsMax) }, (_, life) => {
     if (random.chance(0.5)) return drawMoment(random, setting)
     const isOwn = own.isFirst ? life === 0 : random.chance(0.5)
-    return drawPassage(random, isOwn ? own : random.oneOf(fitting))
+    return drawPassage(random, isOwn ? own : random.oneOf(fitting), setting)
   })
   // Its own comes at least once.
   const passagesMax = Math.min(own.passagesMax, firstPassages)
-  const at = own.isFirst ? 0 : random.below(ends.length)
-  ends[at] = drawPassage(random, { ...own, passagesMax })
+  // What is opened has to be there already.
+  const at = own.isFirst ? 0 : random.between(1, ends.length - 1)
+  ends[at] = drawPassage(random, { ...own, passagesMax }, setting)
   return { id, setting, ends }
 }
 
-function drawPassage(random: Random, { name, passagesMax, isClosing }: Point): End {
+function drawPassage(random: Random, point: Point, { shards }: Setting): End {
+  const { name, passagesMax, isOfShard, isClosing } = point
   return {
-    point: { name, passage: random.upTo(passagesMax) },
+    point: { name, passage: random.upTo(isOfShard ? shards : passagesMax) },
     moment: missedAfter,
     ...(isClosing ? { closesAfterMs: random.between(10, 40) } : {}),
   }

@@ -9,6 +9,8 @@ export interface Point {
   readonly name: string
   /** At which passage it does: one up to this. */
   readonly passagesMax: number
+  /** Each shard comes by once in a life. */
+  readonly isOfShard: boolean
   /** Which settings come by. */
   readonly fits: (setting: Setting) => boolean
   /** Only the life that makes the directory comes by. */
@@ -21,12 +23,12 @@ type Profile = Partial<Omit<Point, 'name'>>
 
 /** What is known of where points lie, by the beginnings of their names; the first that fits counts. */
 const profiles: readonly (readonly [string, Profile])[] = [
-  ['file.renamed', { passagesMax: 3, fits: isKept, isFirst: true }],
+  ['file.renamed', { passagesMax: 2, fits: isKept, isFirst: true }],
   ['draft.', { passagesMax: 3, fits: isKept }],
   ['rotate.', { fits: fillsAckLog }],
   ['expire.', { fits: (setting) => fillsAckLog(setting) && !setting.dedup }],
-  ['open.', { passagesMax: 4, fits: isKept }],
-  ['close.', { passagesMax: 4, fits: isKept, isClosing: true }],
+  ['open.', { isOfShard: true, fits: isKept }],
+  ['close.', { isOfShard: true, fits: isKept, isClosing: true }],
   ['group.', { passagesMax: 15, fits: isSynced }],
   [
     'commit.letter',
@@ -48,6 +50,7 @@ export function allPoints(): Point[] {
     return {
       name,
       passagesMax: 1,
+      isOfShard: false,
       fits: () => true,
       isFirst: false,
       isClosing: false,

@@ -15,9 +15,9 @@ export interface Traffic {
 
 /** Acknowledged messages for each kill, at least. */
 const acknowledgedPerKill = 20
-/** From so many kills on each kind of traffic is expected, and from so many every fault point. */
-const killsForAllKinds = 40
-const killsForAllPoints = 300
+/** From so many kills on each kind of traffic is expected, and from so many for each every fault point. */
+const killsForAllKinds = 100
+const killsForEachPoint = 7
 
 export function trafficOf(results: readonly CaseResult[]): Traffic {
   const sum = (of: (result: CaseResult) => number): number =>
@@ -55,7 +55,7 @@ export function shortfalls(traffic: Traffic, points: readonly Point[]): string[]
       short.push('too little traffic: at least once nothing was repeated, so no kill has bitten')
     }
   }
-  if (kills >= killsForAllPoints) {
+  if (kills >= killsForEachPoint * points.length) {
     const missed = points.filter(({ name }) => !hits.has(name)).map(({ name }) => name)
     if (missed.length > 0) short.push(`no child ended at the points ${missed.join(', ')}`)
   }
