@@ -174,15 +174,22 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     })
   }
 
-  /** Resolves when every stored message has its outcome, the parked ones too. */
+  /**
+   * Resolves when every stored message has its outcome, the parked ones too; at durability `disk` also
+   * when all of them are on it.
+   */
   async drain(options: WaitOptions = {}): Promise<void> {
     checkWait(options, 'drain')
     if (this.#closing !== undefined) throw new ClosedError()
     this.#runner?.flush()
     await this.#until(() => {
       if (!this.#ingest.flush()) return false
-      const { inFlight, parked } = this.counters()
-      return inFlight === 0 && parked === 0
+      // Below `disk` nothing has to be waited for: a store is enough, and a sync comes when it comes.
+      const isSafe = (shard: ShardCounters): boolean =>
+        this.durability !== 'disk' || shard.durable >= shard.stored
+      return this.shardCounters().every(
+        (shard) => shard.inFlight === 0 && shard.parked === 0 && isSafe(shard),
+      )
     }, options)
   }
 
