@@ -35,6 +35,10 @@ export class FailureDesk {
   readonly #parking = new Parking()
   /** Ids of parked messages that are being tried or committed: their copies wait for the outcome. */
   readonly #retriedIds = new Map<string, number>()
+  /** Sequence → id of copies that wait for one of those. */
+  readonly #waitingIds = new Map<number, string>()
+  /** Sequence → key, as far as it was asked for since the last commit: to find it out takes decoding. */
+  readonly #keys = new Map<number, Key | undefined>()
   /** Parked, or parked anew, by a commit that has not been made yet: their next attempt waits for it. */
   readonly #uncommitted = new Set<number>()
   #nextDueMs: number
@@ -146,8 +150,14 @@ export class FailureDesk {
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
   retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
     const due = this.#parking.due(Date.now(), this.#uncommitted, retriesMax)
+    // Keys whose next one waits for the outcome of its copy: those behind it would be put back.
+    const held = new Set<Key | undefined>()
     let begun = 0
-    for (const message of due) if (this.#begin(message, finished, retry)) begun += 1
+    for (const message of due) {
+      if (message.key !== undefined && held.has(message.key)) continue
+      if (this.#begin(message, finished, retry)) begun += 1
+      else held.add(message.key)
+    }
     this.#nextDueMs = this.#parking.nextDueMs()
     if (begun === 0 && this.#nextDueMs <= Date.now()) {
       // Parked in this very step, or a copy of one that is being tried: it waits for that commit.
@@ -160,7 +170,7 @@ export class FailureDesk {
   putBack(sequence: number): void {
     this.#parking.putBack(sequence)
     this.#nextDueMs = 0
-    this.committed(new Set([sequence]))
+    this.#freeIds(new Set([sequence]))
   }
 
   /** A retry has ended; where it failed, it is parked anew. */
@@ -170,9 +180,14 @@ export class FailureDesk {
 
   /** What became of these is committed: they may be tried again, and copies of them have theirs. */
   committed(sequences: Pick<ReadonlySet<number>, 'has'>): void {
+    this.#keys.clear()
     for (const sequence of this.#uncommitted) {
       if (sequences.has(sequence)) this.#uncommitted.delete(sequence)
     }
+    this.#freeIds(sequences)
+  }
+
+  #freeIds(sequences: Pick<ReadonlySet<number>, 'has'>): void {
     for (const [id, sequence] of this.#retriedIds) {
       if (sequences.has(sequence)) this.#retriedIds.delete(id)
     }
@@ -181,9 +196,15 @@ export class FailureDesk {
   #begin(message: ParkedMessage, finished: Finished, retry: (parts: JobParts) => void): boolean {
     const { handle, shard, seat } = this.#parts
     const { sequence, key } = message
+    const waitsFor = this.#waitingIds.get(sequence)
+    if (waitsFor !== undefined && this.#retriedIds.has(waitsFor)) return false
+    this.#waitingIds.delete(sequence)
     const entry = this.#entry(sequence)
     if (entry.id !== undefined) {
-      if (this.#retriedIds.has(entry.id)) return false
+      if (this.#retriedIds.has(entry.id)) {
+        this.#waitingIds.set(sequence, entry.id)
+        return false
+      }
       if (addon().isDuplicate(handle, shard, seat.attempt, sequence)) {
         this.#parking.remove(sequence, key)
         finished.details.set(sequence, settled(sequence, outcomes.duplicate))
@@ -214,7 +235,7 @@ export class FailureDesk {
 
   #isOvertaking(sequence: number): boolean {
     if (this.#parking.isEmpty) return false
-    return this.#parking.isBlockedBefore(this.#trace(sequence).key, sequence)
+    return this.#parking.isBlockedBefore(this.#keyOf(sequence), sequence)
   }
 
   /** A message that was processed has to be processed again, in its turn. */
@@ -222,6 +243,13 @@ export class FailureDesk {
     if (this.#atMostOnce) return outcomes.dropped
     const { attempt, history, key } = this.#trace(sequence)
     return this.#park({ ...waitBehind(sequence), attempts: attempt - 1, history }, key, finished)
+  }
+
+  #keyOf(sequence: number): Key | undefined {
+    if (this.#keys.has(sequence)) return this.#keys.get(sequence)
+    const { key } = this.#trace(sequence)
+    this.#keys.set(sequence, key)
+    return key
   }
 
   /** What is known of a message that has been processed and is not committed. */
