@@ -116,6 +116,8 @@ export interface NativeInspection {
     bytes: number
     clean: boolean
     deadLettersOpen: number
+    /** -1: none. */
+    sinkPlace: number
   })[]
 }
 

@@ -4,7 +4,7 @@ import { addon, type NativeParked, type NativeSeat } from '../native/addon.js'
 import { actions, type Detail } from '../native/details.js'
 import { outcomes, type OutcomeNumber } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
-import { afterFailure, deadLetter, settled, waitBehind } from './failures.js'
+import { afterFailure, deadLetter, isTriedAgain, settled, waitBehind } from './failures.js'
 import { ownersOf, type Finished } from './finished.js'
 import type { JobParts } from './lane.js'
 import { Parking, type ParkedMessage } from './parking.js'
@@ -39,6 +39,12 @@ export class FailureDesk {
   readonly #alone = new Map<number, ParkedMessage>()
   /** The one of them that is being tried or committed. */
   #loner: ParkedMessage | undefined
+  /** Sequence → id of copies that wait for one of those. */
+  readonly #waitingIds = new Map<number, string>()
+  /** Sequence → key, as far as it was asked for since the last commit: to find it out takes decoding. */
+  readonly #keys = new Map<number, Key | undefined>()
+  /** Parked, or parked anew, by a commit that has not been made yet: their next attempt waits for it. */
+  readonly #uncommitted = new Set<number>()
   #nextDueMs: number
 
   constructor(parts: FailureDeskParts) {
@@ -92,6 +98,11 @@ export class FailureDesk {
     return this.#parking.isItsTurn(key, sequence)
   }
 
+  /** Whether a message whose attempt failed is parked for another one. */
+  isTriedAgain(attempt: number): boolean {
+    return !this.#atMostOnce && isTriedAgain(attempt, this.#parts.graph.retry)
+  }
+
   // ---- what becomes of a message ----
 
   /** A row that its source could not read: no attempt can help it. */
@@ -138,6 +149,7 @@ export class FailureDesk {
    * finds the line empty; `joined` follows when it is its turn to be committed.
    */
   joinLine(sequence: number, key: Key | undefined): void {
+    this.#uncommitted.add(sequence)
     this.#parking.add({ ...waitBehind(sequence), key })
   }
 
@@ -182,9 +194,15 @@ export class FailureDesk {
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
   retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
     const most = Math.max(retriesMax, this.#parts.graph.concurrency) - this.#parking.trying
-    const due = this.#parking.due(this.#nowMs(), this.#parts.through(), most, this.#alone)
+    const due = this.#parking.due(this.#nowMs(), this.#uncommitted, most, this.#alone)
+    // Keys whose next one waits for the outcome of its copy: those behind it would be put back.
+    const held = new Set<Key | undefined>()
     let begun = 0
-    for (const message of due) if (this.#begin(message, finished, retry)) begun += 1
+    for (const message of due) {
+      if (message.key !== undefined && held.has(message.key)) continue
+      if (this.#begin(message, finished, retry)) begun += 1
+      else held.add(message.key)
+    }
     this.#nextDueMs = this.#parking.nextDueMs()
     if (begun === 0 && this.dueInMs === 0) {
       // Parked in this very step, or a copy of one that is being tried: it waits for that commit.
@@ -210,7 +228,7 @@ export class FailureDesk {
     this.#parking.putBack(sequence)
     if (this.#loner?.sequence === sequence) this.#alone.set(sequence, this.#loner)
     this.#nextDueMs = 0
-    this.committed(new Set([sequence]))
+    this.#freeIds(new Set([sequence]))
   }
 
   /** A retry has ended; where it failed, it is parked anew. */
@@ -218,9 +236,17 @@ export class FailureDesk {
     this.#parking.remove(sequence, key)
   }
 
-  /** The outcomes of these are committed: copies of them may have theirs. */
+  /** What became of these is committed: they may be tried again, and copies of them have theirs. */
   committed(sequences: Pick<ReadonlySet<number>, 'has'>): void {
     if (this.#loner !== undefined && sequences.has(this.#loner.sequence)) this.#loner = undefined
+    this.#keys.clear()
+    for (const sequence of this.#uncommitted) {
+      if (sequences.has(sequence)) this.#uncommitted.delete(sequence)
+    }
+    this.#freeIds(sequences)
+  }
+
+  #freeIds(sequences: Pick<ReadonlySet<number>, 'has'>): void {
     for (const [id, sequence] of this.#retriedIds) {
       if (sequences.has(sequence)) this.#retriedIds.delete(id)
     }
@@ -229,9 +255,15 @@ export class FailureDesk {
   #begin(message: ParkedMessage, finished: Finished, retry: (parts: JobParts) => void): boolean {
     const { handle, shard, seat } = this.#parts
     const { sequence, key } = message
+    const waitsFor = this.#waitingIds.get(sequence)
+    if (waitsFor !== undefined && this.#retriedIds.has(waitsFor)) return false
+    this.#waitingIds.delete(sequence)
     const entry = this.#entry(sequence)
     if (entry.id !== undefined) {
-      if (this.#retriedIds.has(entry.id)) return false
+      if (this.#retriedIds.has(entry.id)) {
+        this.#waitingIds.set(sequence, entry.id)
+        return false
+      }
       if (addon().isDuplicate(handle, shard, seat.attempt, sequence)) {
         this.#parking.remove(sequence, key)
         finished.details.set(sequence, settled(sequence, outcomes.duplicate))
@@ -255,7 +287,9 @@ export class FailureDesk {
 
   #dueAlone(nowMs: number, first: number): ParkedMessage | undefined {
     const isDue = (message: ParkedMessage): boolean =>
-      message.dueMs <= nowMs && this.#parking.isFirst(message)
+      message.dueMs <= nowMs &&
+      !this.#uncommitted.has(message.sequence) &&
+      this.#parking.isFirst(message)
     const accused = this.#alone.get(first)
     if (accused !== undefined && isDue(accused)) return accused
     for (const message of this.#alone.values()) if (isDue(message)) return message
@@ -264,6 +298,7 @@ export class FailureDesk {
 
   #park(detail: Detail, key: Key | undefined, finished: Finished): OutcomeNumber {
     finished.details.set(detail.sequence, detail)
+    this.#uncommitted.add(detail.sequence)
     this.#parking.add({ ...detail, key })
     this.#nextDueMs = Math.min(this.#nextDueMs, detail.dueMs)
     return outcomes.parked
@@ -271,7 +306,7 @@ export class FailureDesk {
 
   #isOvertaking(sequence: number): boolean {
     if (this.#parking.isEmpty) return false
-    return this.#parking.isBlockedBefore(this.#trace(sequence).key, sequence)
+    return this.#parking.isBlockedBefore(this.#keyOf(sequence), sequence)
   }
 
   /** A message that was processed has to be processed again, in its turn. */
@@ -279,6 +314,13 @@ export class FailureDesk {
     if (this.#atMostOnce) return outcomes.dropped
     const { attempt, history, key } = this.#trace(sequence)
     return this.#park({ ...waitBehind(sequence), attempts: attempt - 1, history }, key, finished)
+  }
+
+  #keyOf(sequence: number): Key | undefined {
+    if (this.#keys.has(sequence)) return this.#keys.get(sequence)
+    const { key } = this.#trace(sequence)
+    this.#keys.set(sequence, key)
+    return key
   }
 
   /** What is known of a message that has been processed and is not committed. */

@@ -27,6 +27,10 @@ function encodeHistory(attempts: readonly FailedAttempt[]): string {
   return JSON.stringify([{ ...last, error: last.error.slice(0, errorLengthShort) }])
 }
 
+export function isTriedAgain(attempt: number, policy: RetryPolicy): boolean {
+  return attempt < policy.attempts
+}
+
 /** What becomes of a message after an attempt failed: parked for the next one, or a dead letter. */
 export function afterFailure(
   sequence: number,
@@ -43,7 +47,7 @@ export function afterFailure(
     at: nowMs,
     error: `${error.name}: ${error.message}`.slice(0, errorLengthMax),
   })
-  const last = attempt >= policy.attempts
+  const last = !isTriedAgain(attempt, policy)
   return {
     sequence,
     action: last ? actions.deadLetter : actions.park,

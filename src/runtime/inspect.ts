@@ -30,6 +30,8 @@ export interface ShardReport {
   readonly clean: boolean
   /** Dead letters that have been neither retried nor dropped. */
   readonly deadLettersOpen: number
+  /** Where a rewindable sink's committed outputs end, of a file its length; undefined without one. */
+  readonly sinkPlace: number | undefined
 }
 
 /**
@@ -37,6 +39,13 @@ export interface ShardReport {
  * @throws SemelError `SEMEL_FORMAT` where it holds no stream, `SEMEL_DAMAGED` where it is damaged
  */
 export function inspectDirectory(dir: string): DirectoryReport {
-  const { delivery, ...report } = addon().inspect(dir)
-  return { ...report, delivery: deliveries[delivery] as Delivery }
+  const { delivery, shards, ...report } = addon().inspect(dir)
+  return {
+    ...report,
+    delivery: deliveries[delivery] as Delivery,
+    shards: shards.map((shard) => ({
+      ...shard,
+      sinkPlace: shard.sinkPlace < 0 ? undefined : shard.sinkPlace,
+    })),
+  }
 }

@@ -78,6 +78,14 @@ export function bind(jobs: readonly Job[]): void {
   for (const other of others) for (const job of other.jobs) fate.add(job)
 }
 
+export interface LaneParts {
+  readonly concurrency: number
+  readonly run: (job: Job) => void | Promise<void>
+  /** Whether a job that failed is to be tried again: later ones of its key then wait behind it. */
+  readonly isTriedAgain: (job: Job) => boolean
+  readonly kick: () => void
+}
+
 /**
  * Jobs side by side, at most `concurrency` of them running, one at a time for each key. They are taken
  * out in order: those in flight by sequence, retries as they end.
@@ -85,6 +93,7 @@ export function bind(jobs: readonly Job[]): void {
 export class Lane {
   readonly #concurrency: number
   readonly #run: (job: Job) => void | Promise<void>
+  readonly #isTriedAgain: (job: Job) => boolean
   readonly #kick: () => void
   #queue: Job[] = []
   #retries: Job[] = []
@@ -92,14 +101,17 @@ export class Lane {
   #ready: Job[] = []
   /** Jobs of keys that have one running. */
   readonly #behind = new Map<Key, Job[]>()
+  /** Keys whose job has failed, is to be tried again, and has not been taken out yet. */
+  readonly #failed = new Set<Key>()
   #running = 0
   #starting = false
   isUsed = false
 
-  constructor(concurrency: number, run: (job: Job) => void | Promise<void>, kick: () => void) {
-    this.#concurrency = concurrency
-    this.#run = run
-    this.#kick = kick
+  constructor(parts: LaneParts) {
+    this.#concurrency = parts.concurrency
+    this.#run = parts.run
+    this.#isTriedAgain = parts.isTriedAgain
+    this.#kick = parts.kick
   }
 
   get isEmpty(): boolean {
@@ -147,7 +159,10 @@ export class Lane {
   /** Those that have ended, in the order in which they are committed. */
   takeDone(): Job[] {
     const done: Job[] = this.#retries.filter((job) => job.isDone)
-    if (done.length > 0) this.#retries = this.#retries.filter((job) => !job.isDone)
+    if (done.length > 0) {
+      this.#retries = this.#retries.filter((job) => !job.isDone)
+      done.sort((a, b) => a.sequence - b.sequence)
+    }
     const count = this.#doneTogether()
     if (count > 0) {
       for (let at = 0; at < count; at++) done.push(this.#queue[at] as Job)
@@ -173,7 +188,7 @@ export class Lane {
     return count
   }
 
-  /** Jobs that were taken out have their outcomes: behind those that failed, the next of their keys may run. */
+  /** Jobs that were taken out have their outcomes: from now on the parked ones block their keys. */
   settled(jobs: readonly Job[]): void {
     for (const job of jobs) this.#passKey(job)
     this.#start()
@@ -191,7 +206,8 @@ export class Lane {
     if (job.key !== undefined) {
       const waiting = this.#behind.get(job.key)
       if (waiting !== undefined) {
-        waiting.push(job)
+        if (this.#failed.has(job.key)) endBehind(job)
+        else waiting.push(job)
         return
       }
       this.#behind.set(job.key, [])
@@ -244,17 +260,32 @@ export class Lane {
 
   #end(job: Job): void {
     job.isDone = true
-    // Behind a failure the next one has to know whether that is parked (see `settled`).
-    if (job.error === undefined) this.#passKey(job)
+    if (job.error === undefined || !this.#isTriedAgain(job)) {
+      this.#passKey(job)
+      return
+    }
+    if (job.key === undefined || job.hasPassedKey) return
+    // At once, and not when the failure is taken out: that may have to wait for one of these, where a
+    // batch holds messages from before and from behind them.
+    this.#failed.add(job.key)
+    for (const next of this.#behind.get(job.key)?.splice(0) ?? []) endBehind(next)
   }
 
   #passKey(job: Job): void {
     if (job.key === undefined || job.hasPassedKey) return
     job.hasPassedKey = true
+    this.#failed.delete(job.key)
     const waiting = this.#behind.get(job.key)
     if (waiting === undefined) return
     const next = waiting.shift()
     if (next === undefined) this.#behind.delete(job.key)
     else this.#ready.push(next)
   }
+}
+
+/** It has not run, and has no key to pass on. */
+function endBehind(job: Job): void {
+  job.end = 'behind'
+  job.isDone = true
+  job.hasPassedKey = true
 }

@@ -104,11 +104,11 @@ export class Parking {
 
   /**
    * Those whose turn it is, in order: in each line from the front as far as they are due and committed
-   * as parked (sequence ≤ `through`). Nothing passes one that has to be tried `alone`.
+   * as parked, `uncommitted` being the others. Nothing passes one that has to be tried `alone`.
    */
   due(
     nowMs: number,
-    through: number,
+    uncommitted: Pick<ReadonlySet<number>, 'has'>,
     most: number,
     alone: Pick<ReadonlySet<number>, 'has'>,
   ): ParkedMessage[] {
@@ -117,7 +117,7 @@ export class Parking {
       for (const message of line) {
         if (found.length === most) return found
         if (this.#trying.has(message.sequence)) continue
-        if (message.dueMs > nowMs || message.sequence > through) break
+        if (message.dueMs > nowMs || uncommitted.has(message.sequence)) break
         if (alone.has(message.sequence)) break
         found.push(message)
       }

@@ -98,7 +98,12 @@ export class ShardLoop {
     })
     this.#program = new Program(graph.operators, (job) => this.#lane.release(job))
     this.#ends = new JobEnds(this.#slots, this.#failures)
-    this.#lane = new Lane(graph.concurrency, (job) => this.#runJob(job), parts.kick)
+    this.#lane = new Lane({
+      concurrency: graph.concurrency,
+      run: (job) => this.#runJob(job),
+      isTriedAgain: ({ attempt }) => this.#failures.isTriedAgain(attempt),
+      kick: parts.kick,
+    })
   }
 
   /** Brings the sink to the committed place. */
@@ -363,6 +368,8 @@ export class ShardLoop {
     while (!this.#lane.isEmpty) {
       const done = this.#lane.takeDone()
       if (done.length === 0) return
+      // Before these leave their lines: what has overtaken them since the sink refused them goes out.
+      if (done.some((job) => job.isRetry)) this.#failures.withdraw(this.#finished)
       for (const job of done) {
         this.#ends.finish(job, this.#finished)
       }
@@ -386,9 +393,7 @@ export class ShardLoop {
       return true
     }
     this.#committing = true
-    const failed = (error: unknown): void => {
-      this.#failure = toError(error)
-    }
+    const failed = (error: unknown): Error => (this.#failure = toError(error))
     void pending.then(committed, failed).then(() => {
       this.#committing = false
       this.#parts.kick()

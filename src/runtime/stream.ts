@@ -11,6 +11,7 @@ import { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
 import { ReceiptDesk, type Receipt } from './receipts.js'
 import type { Runner, RunnerEvent } from './runner.js'
+import { SendQueue } from './send-queue.js'
 import { checkWait, type WaitOptions } from './wait.js'
 
 /** A shard as it stands. */
@@ -62,6 +63,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   readonly #parts: StreamParts
   readonly #ingest: Ingest
   readonly #receipts: ReceiptDesk
+  readonly #sends = new SendQueue(() => this.ready())
   #runner: Runner | undefined
   #ready: (() => void)[] = []
   #failure: SemelError | undefined
@@ -103,7 +105,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
    * @throws SemelError where the message can't be taken at all; it leaves no trace
    */
   push(message: In): boolean {
-    return this.#ingest.push(message)
+    return this.#sends.serve() && this.#ingest.push(message)
   }
 
   /**
@@ -111,7 +113,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
    * @returns how many were taken, from the front
    */
   pushFrames(bytes: Uint8Array): number {
-    const taken = this.#ingest.pushFrames(bytes)
+    const taken = this.#sends.serve() ? this.#ingest.pushFrames(bytes) : 0
     this.#framesWait = taken * this.#ingest.frameSize < bytes.length
     return taken
   }
@@ -142,16 +144,15 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   async send(message: In, options: WaitOptions = {}): Promise<Receipt> {
     checkWait(options, 'send')
     const receipt = this.#receipts.wait(options, (taken, refused) => {
-      const attempt = (): void => {
+      const attempt = (): boolean => {
         try {
-          if (this.#ingest.pushNoted(message, taken, refused)) return
+          return this.#ingest.pushNoted(message, taken, refused)
         } catch (error) {
           refused(error)
-          return
+          return true
         }
-        this.ready().then(attempt, refused)
       }
-      attempt()
+      if (!this.#sends.serve() || !attempt()) this.#sends.add({ attempt, refused })
     })
     if (options.signal === undefined && options.timeout === undefined) return receipt
     // Who has given up waiting does not keep the process alive.
@@ -173,15 +174,22 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     })
   }
 
-  /** Resolves when every stored message has its outcome, the parked ones too. */
+  /**
+   * Resolves when every stored message has its outcome, the parked ones too; at durability `disk` also
+   * when all of them are on it.
+   */
   async drain(options: WaitOptions = {}): Promise<void> {
     checkWait(options, 'drain')
     if (this.#closing !== undefined) throw new ClosedError()
     this.#runner?.flush()
     await this.#until(() => {
       if (!this.#ingest.flush()) return false
-      const { inFlight, parked } = this.counters()
-      return inFlight === 0 && parked === 0
+      // Below `disk` nothing has to be waited for: a store is enough, and a sync comes when it comes.
+      const isSafe = (shard: ShardCounters): boolean =>
+        this.durability !== 'disk' || shard.durable >= shard.stored
+      return this.shardCounters().every(
+        (shard) => shard.inFlight === 0 && shard.parked === 0 && isSafe(shard),
+      )
     }, options)
   }
 

@@ -18,6 +18,7 @@ const shard = {
   bytes: 50_331_648,
   clean: true,
   deadLettersOpen: 2,
+  sinkPlace: 4096,
 }
 const directory: DirectoryReport = {
   name: 'trades',

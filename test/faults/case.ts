@@ -1,0 +1,198 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inspectDirectory, type DirectoryReport } from 'semel'
+import { CommittedReader } from './committed.js'
+import {
+  checkBalanced,
+  checkConserved,
+  checkEpoch,
+  checkReceipts,
+  checkReopened,
+  rotations,
+} from './directory.js'
+import { readEffects } from './effects.js'
+import type { Finding } from './finding.js'
+import type { Job } from './job.js'
+import { judge } from './judge.js'
+import { Ledger, type Life } from './ledger.js'
+import { sourceText } from './messages.js'
+import type { End, Plan } from './plan.js'
+import { runChild, type Ended } from './program.js'
+import { isKept } from './setting.js'
+
+/** What a case has shown. */
+export interface CaseResult {
+  readonly plan: Plan
+  readonly dir: string
+  readonly findings: readonly Finding[]
+  /** Kills that met a child which had begun to open. */
+  readonly kills: number
+  /** Point → how often a child has ended there. */
+  readonly hits: ReadonlyMap<string, number>
+  readonly acknowledged: number
+  readonly unknown: number
+  readonly repeated: number
+  /** Messages that an opening had to deliver again, or found parked. */
+  readonly redelivered: number
+  readonly parked: number
+  readonly deadLettered: number
+  readonly rotations: number
+  readonly seconds: number
+}
+
+/** A child that is not at its end by then hangs. */
+const limitMs = 60_000
+const resentMax = 200
+
+/** Runs one case in a directory of its own: kills and restarts, a last run to the end, the verdict. */
+export async function runCase(
+  plan: Plan,
+  dir: string,
+  options: { seed: string; planted?: string },
+): Promise<CaseResult> {
+  const running = new Running(plan, dir, options)
+  return running.run()
+}
+
+class Running {
+  readonly #plan: Plan
+  readonly #dir: string
+  readonly #data: string
+  readonly #out: string
+  readonly #options: { seed: string; planted?: string }
+  readonly #ledger = new Ledger()
+  readonly #findings: Finding[] = []
+  readonly #reader: CommittedReader
+  readonly #given = new Set<string>()
+  readonly #hits = new Map<string, number>()
+  #report: DirectoryReport | undefined
+  #kills = 0
+  #redelivered = 0
+  #parked = 0
+
+  constructor(plan: Plan, dir: string, options: { seed: string; planted?: string }) {
+    this.#plan = plan
+    this.#dir = dir
+    this.#data = join(dir, 'data')
+    this.#out = join(dir, 'out.ndjson')
+    this.#options = options
+    this.#reader = new CommittedReader(plan.setting, this.#out)
+  }
+
+  async run(): Promise<CaseResult> {
+    const { setting, ends } = this.#plan
+    const began = performance.now()
+    mkdirSync(this.#dir, { recursive: true })
+    if (setting.sourceRows > 0) {
+      writeFileSync(join(this.#dir, 'source.ndjson'), sourceText(setting))
+    }
+    for (const [number, end] of ends.entries()) {
+      if (this.#findings.length > 0) break
+      await this.#live(number, end)
+    }
+    if (this.#findings.length === 0) await this.#live(ends.length, undefined)
+    const { acknowledged, unknown, repeated } = this.#judge()
+    const isRight = this.#findings.length === 0
+    const result = {
+      plan: this.#plan,
+      dir: this.#dir,
+      findings: this.#findings,
+      kills: this.#kills,
+      hits: this.#hits,
+      acknowledged,
+      unknown,
+      repeated,
+      redelivered: this.#redelivered,
+      parked: this.#parked,
+      deadLettered: this.#ledger.lives.at(-1)?.letters.length ?? 0,
+      rotations: isKept(setting) && isRight ? rotations(this.#data, setting.shards) : 0,
+      seconds: (performance.now() - began) / 1000,
+    }
+    if (isRight) rmSync(this.#dir, { recursive: true, force: true })
+    return result
+  }
+
+  async #live(number: number, end: End | undefined): Promise<void> {
+    const { setting } = this.#plan
+    const { seed, planted } = this.#options
+    const job: Job = {
+      setting,
+      dir: this.#dir,
+      seed: `${seed} case ${this.#plan.id} life ${number}`,
+      from: this.#ledger.nextId,
+      resend: number > 0 && isKept(setting) ? this.#ledger.unknownIds(resentMax) : [],
+      ...(end?.closesAfterMs === undefined ? {} : { closesAfterMs: end.closesAfterMs }),
+      isLast: end === undefined,
+    }
+    const point = end?.point
+    const environment = {
+      ...(point === undefined ? {} : { SEMEL_FAULT_POINT: `${point.name}:${point.passage}` }),
+      ...(planted === undefined ? {} : { SEMEL_PLANTED: planted }),
+    }
+    const build = Object.keys(environment).length > 0 ? 'faults' : 'real'
+    const ended = await runChild(job, build, environment, end?.moment, limitMs)
+    writeFileSync(join(this.#dir, `life-${number}.txt`), ended.ledger)
+    const life = this.#ledger.add(ended.ledger)
+    this.#noteEnd(number, end, ended, life)
+    if (isKept(setting)) this.#inspect(number, life)
+    for (const shard of life.counters) {
+      this.#findings.push(...checkBalanced(shard, `counters in life ${number}`))
+    }
+  }
+
+  #noteEnd(number: number, end: End | undefined, ended: Ended, life: Life): void {
+    const { signal, code, stderr, wasLate, wasKilled } = ended
+    if (signal === 'SIGKILL' && !wasLate) {
+      if (life.words.has('opening')) this.#kills += 1
+      const point = end?.point?.name
+      if (point !== undefined && !wasKilled) {
+        this.#hits.set(point, (this.#hits.get(point) ?? 0) + 1)
+      }
+      return
+    }
+    if (code === 0 && life.closed !== undefined) return
+    const how = wasLate
+      ? `was not at its end after ${limitMs} ms`
+      : `ended with ${signal ?? `code ${code}`}`
+    const why = life.broken ?? stderr.trim()
+    this.#findings.push({ check: 'ended', text: `life ${number} ${how}: ${why}` })
+  }
+
+  /** Looks at the directory while nothing runs. */
+  #inspect(number: number, life: Life): void {
+    const before = this.#report
+    let report: DirectoryReport
+    try {
+      report = inspectDirectory(this.#data)
+    } catch (error) {
+      // Killed before it was made.
+      if (before === undefined && life.opened === undefined) return
+      this.#findings.push({ check: 'ended', text: `the directory after life ${number}: ${error}` })
+      return
+    }
+    this.#report = report
+    this.#findings.push(...checkConserved(report))
+    this.#findings.push(
+      ...checkEpoch(before?.shards ?? [], report.shards, life.opened !== undefined),
+    )
+    const copies = this.#ledger.copies.slice(life.first, life.end)
+    this.#findings.push(...checkReceipts(copies, report, this.#given))
+    this.#findings.push(...this.#reader.read(report))
+    if (life.opened === undefined) return
+    this.#redelivered += life.opened.inFlight
+    this.#parked += life.opened.parked
+    this.#findings.push(...checkBalanced(life.opened, `as life ${number} opened it`))
+    if (before !== undefined) this.#findings.push(...checkReopened(life.opened, before))
+  }
+
+  #judge(): { acknowledged: number; unknown: number; repeated: number } {
+    const { setting } = this.#plan
+    // A case that was broken off has not been drained: what is missing may still be in it.
+    if (this.#findings.length > 0) {
+      return { acknowledged: this.#ledger.acknowledged(), unknown: 0, repeated: 0 }
+    }
+    const verdict = judge(setting, this.#ledger, readEffects(this.#out, setting))
+    this.#findings.push(...verdict.findings, ...this.#reader.end())
+    return verdict
+  }
+}

@@ -1,0 +1,101 @@
+// One life of a case: opens the stream, sends, and tells its parent; then it is killed, dies at a fault
+// point, or closes.
+//
+//   node main.js JOB
+import { join } from 'node:path'
+import {
+  fileSource,
+  open,
+  type DeadLetter,
+  type OpenOptions,
+  type Source,
+  type SourceContext,
+  type Stream,
+} from 'semel'
+import type { Job, Letter } from '../job.js'
+import type { Message } from '../messages.js'
+import { faultPoint } from './points.js'
+import { Teller } from './teller.js'
+import { Traffic } from './traffic.js'
+
+const job = JSON.parse(process.argv[2] as string) as Job
+const { setting, dir, isLast } = job
+const teller = new Teller()
+
+const url = new URL('./pipeline.js', import.meta.url)
+url.searchParams.set('setting', JSON.stringify(setting))
+url.searchParams.set('to', join(dir, 'out.ndjson'))
+const options: OpenOptions = {
+  dir: join(dir, 'data'),
+  durability: setting.durability,
+  shards: setting.shards,
+  workers: setting.workers,
+  // Small, so that rings wrap and ack logs rotate.
+  ring: '64KiB',
+  segment: '1MiB',
+  // So few that a shard meets the bound, and drains soon.
+  parkedMax: 300,
+}
+
+teller.tell('opening')
+const stream = await open<Message>(url, options)
+teller.counters('opened', [stream.opened])
+stream.on('failed', ({ code, message }) => {
+  teller.tell('broken', `${code} ${message}`)
+  process.exit(1)
+})
+
+const ended = new AbortController()
+const traffic = new Traffic(job, stream, teller)
+const consumed = setting.sourceRows > 0 ? consume(stream) : Promise.resolve()
+if (job.closesAfterMs !== undefined) {
+  setTimeout(() => {
+    ended.abort()
+    traffic.end()
+  }, job.closesAfterMs)
+}
+await traffic.run()
+await consumed
+if (isLast) {
+  await traffic.drain()
+  for (const letter of stream.deadLetters.list()) {
+    teller.tell('letter', JSON.stringify(letterOf(letter)))
+  }
+}
+teller.tell('closing')
+faultPoint('runtime.closing')
+await stream.close()
+teller.flush()
+teller.counters('closed', stream.shardCounters())
+
+async function consume(into: Stream<Message>): Promise<void> {
+  const rows = fileSource<Message>(join(dir, 'source.ndjson'), { batch: 8 })
+  await into.consume(isLast ? rows : paced(rows), { signal: ended.signal })
+  if (!ended.signal.aborted) teller.tell('consumed')
+}
+
+/** Slow enough that several lives have something left to read. */
+function paced<T>(source: Source<T>): Source<T> {
+  return {
+    ...source,
+    async *read(context: SourceContext) {
+      for await (const batch of source.read(context)) {
+        yield batch
+        await new Promise((resolve) => {
+          setTimeout(resolve, 1)
+        })
+      }
+    },
+  }
+}
+
+function letterOf({ shard, number, sequence, attempts, message, malformed }: DeadLetter): Letter {
+  return {
+    shard,
+    number,
+    sequence,
+    attempts,
+    ...(message === undefined ? {} : { id: (message as Message).id }),
+    ...(malformed === undefined ? {} : { line: malformed.line }),
+  }
+}

@@ -1,0 +1,49 @@
+import { writeSync } from 'node:fs'
+import { SemelError, type Counters, type Receipt } from 'semel'
+import { tallies, type Word } from '../job.js'
+
+/** Codes with which a message is refused and leaves no trace; with any other its fate is unknown. */
+const refusals = new Set(['SEMEL_TOO_LARGE', 'SEMEL_INVALID_ARGUMENT'])
+
+/**
+ * Tells the parent what happens, by lines in a pipe: what was written to it is there after a kill.
+ * Receipts are told together at the end of a turn; one that a kill leaves untold counts as unknown.
+ */
+export class Teller {
+  /** Copies that have been told of. */
+  copies = 0
+  #receipts: string[] = []
+
+  tell(word: Word, text = ''): void {
+    writeSync(1, `${word} ${text}\n`)
+  }
+
+  counters(word: 'opened' | 'counters' | 'closed', shards: readonly Counters[]): void {
+    this.tell(word, JSON.stringify(shards.map((shard) => tallies.map((name) => shard[name]))))
+  }
+
+  /** The copy's number, told before it is sent. */
+  sending(ids: readonly number[]): number {
+    this.tell('send', ids.join(' '))
+    const first = this.copies
+    this.copies += ids.length
+    return first
+  }
+
+  received(copy: number, { shard, sequence }: Receipt): void {
+    if (this.#receipts.length === 0) setImmediate(() => this.flush())
+    this.#receipts.push(`${copy}:${shard}:${sequence}`)
+  }
+
+  refused(copy: number, error: unknown): void {
+    if (error instanceof SemelError && refusals.has(error.code)) {
+      this.tell('fail', `${copy} ${error.code}`)
+    }
+  }
+
+  flush(): void {
+    if (this.#receipts.length === 0) return
+    this.tell('ok', this.#receipts.join(' '))
+    this.#receipts = []
+  }
+}

@@ -1,0 +1,75 @@
+import type { Setting } from './setting.js'
+
+/** What a child is told. */
+export interface Job {
+  readonly setting: Setting
+  /** The case's directory: `data`, `out.ndjson` and `source.ndjson` are in it. */
+  readonly dir: string
+  /** Of the child's own choices. */
+  readonly seed: string
+  /** The first id that was never sent. */
+  readonly from: number
+  /** Ids to be sent first: whether they were stored is unknown. */
+  readonly resend: readonly number[]
+  /** When to stop sending and close in order, in milliseconds; undefined: it waits to be killed. */
+  readonly closesAfterMs?: number
+  /** The last run: a little more is sent, everything is drained, and the dead letters are told. */
+  readonly isLast: boolean
+}
+
+/** Where a shard's messages are, as a child tells it. */
+export const tallies = [
+  'stored',
+  'processed',
+  'filtered',
+  'duplicate',
+  'late',
+  'deadLettered',
+  'dropped',
+  'parked',
+  'inFlight',
+] as const
+export type Tally = Readonly<Record<(typeof tallies)[number], number>>
+
+/** A dead letter, as a child tells it. */
+export interface Letter {
+  readonly shard: number
+  readonly number: number
+  readonly sequence: number
+  readonly attempts: number
+  /** The message's, or of a malformed row none. */
+  readonly id?: number
+  /** The malformed row's. */
+  readonly line?: number
+}
+
+/**
+ * The lines that a child tells, each a word and what belongs to it. `send` comes before the messages are
+ * sent, the others when it has happened; copies are counted from 0 in each life, in the order of `send`.
+ *
+ *     opening
+ *     opened   [tally of each shard]
+ *     send     ID …
+ *     ok       COPY:SHARD:SEQUENCE …
+ *     fail     COPY CODE          the message left no trace
+ *     counters [tally of each shard]
+ *     drained  COPIES             the first so many have their outcomes
+ *     consumed
+ *     closing
+ *     letter   LETTER
+ *     closed   [tally of each shard]
+ *     broken   CODE MESSAGE       the stream failed
+ */
+export type Word =
+  | 'opening'
+  | 'opened'
+  | 'send'
+  | 'ok'
+  | 'fail'
+  | 'counters'
+  | 'drained'
+  | 'consumed'
+  | 'closing'
+  | 'letter'
+  | 'closed'
+  | 'broken'

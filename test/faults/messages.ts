@@ -1,0 +1,82 @@
+import { hash } from './random.js'
+import type { Setting } from './setting.js'
+
+/** What the campaign sends. All of it follows from the id, so that sender and judge agree. */
+export interface Message {
+  readonly id: number
+  /** What must stay in order. */
+  readonly key: string
+  readonly amount: number
+  /** How often its handler throws, from the first attempt on. */
+  readonly fails: number
+  /** Whether the sink refuses it whenever it comes. */
+  readonly refused: boolean
+  readonly pad: string
+}
+
+/** What a message writes: one line, or as a transfer a debit and a credit. */
+export interface Output {
+  readonly id: number
+  readonly key: string
+  readonly part: 0 | 1
+  readonly amount: number
+  readonly refused?: true
+}
+
+/** Attempts of a message in all. */
+export const attemptsMax = 3
+/** Ids from here on are those of the source's rows: its lines, counted from 1. */
+export const sourceIdsFrom = 1_000_000_000
+
+const keyCount = 60
+const failsAlways = 99
+
+export function messageOf(id: number, { failing, padBytes, operators }: Setting): Message {
+  const chosen = hash(`message ${id}`)
+  const share = (chosen % 100_000) / 100_000
+  // Of those that fail, an eighth always does, and the sink refuses another eighth. A batch fails as
+  // one, so there the sink refuses nothing.
+  const kind = (chosen >>> 20) % 8
+  const isFailing = share < failing
+  const refused = isFailing && kind === 1 && operators !== 'batch'
+  const fails = !isFailing || refused ? 0 : kind === 0 ? failsAlways : 1 + (kind % 2)
+  return {
+    id,
+    key: `key-${hash(`key ${id}`) % keyCount}`,
+    amount: (chosen % 1000) + 1,
+    fails,
+    refused,
+    pad: isFailing ? 'x'.repeat(padBytes) : '',
+  }
+}
+
+/** Whether it ends as a dead letter; at most once as dropped it takes less. */
+export function endsDead(message: Message): boolean {
+  return message.refused || message.fails >= attemptsMax
+}
+
+export function outputsOf(message: Message, isBank: boolean): Output[] {
+  const { id, key, amount, refused } = message
+  const mark = refused ? { refused } : {}
+  return isBank
+    ? [
+        { id, key, part: 0, amount: -amount, ...mark },
+        { id, key, part: 1, amount, ...mark },
+      ]
+    : [{ id, key, part: 0, amount: 0, ...mark }]
+}
+
+/** Whether a row of the source is one that can't be read. */
+export function isMalformed(line: number): boolean {
+  return hash(`row ${line}`) % 50 === 0
+}
+
+/** The source's text. */
+export function sourceText(setting: Setting): string {
+  const rows = Array.from({ length: setting.sourceRows }, (_, i) => {
+    const line = i + 1
+    if (isMalformed(line)) return `{"broken": ${line}`
+    return JSON.stringify(messageOf(sourceIdsFrom + line, setting))
+  })
+  return rows.map((row) => `${row}\n`).join('')
+}

@@ -1,0 +1,70 @@
+import type { Moment } from './program.js'
+import type { Point } from './points.js'
+import { Random } from './random.js'
+import { drawSetting, isKept, type Setting } from './setting.js'
+
+/** How one life of a case ends. */
+export interface End {
+  /** Where it ends itself; undefined: it is killed at the moment. */
+  readonly point?: { readonly name: string; readonly passage: number }
+  /** When it is killed; where a point was chosen, in case that it is not reached. */
+  readonly moment: Moment
+  readonly closesAfterMs?: number
+}
+
+export interface Plan {
+  readonly id: number
+  readonly setting: Setting
+  readonly ends: readonly End[]
+}
+
+const killsMin = 4
+const killsMax = 10
+/** A life that is to end at a point has missed it when it has told so much, or taken so long. */
+const missedAfter: Moment = { after: 'opened', ms: 6000, lines: 600 }
+/** Of a case's own point one of the first passages is taken once, so that it is not missed. */
+const firstPassages = 3
+
+/** What happens in a case: all of it follows from the seed and the case's number. */
+export function planCase(seed: string, id: number, points: readonly Point[]): Plan {
+  const random = new Random(`${seed} case ${id}`)
+  // Each case has a point of its own, so that all get their share; its setting must come by it.
+  const own = points[id % points.length] as Point
+  let setting = drawSetting(random)
+  while (!own.fits(setting)) setting = drawSetting(random)
+  const fitting = points.filter((point) => point.fits(setting) && !point.isFirst)
+  const ends = Array.from({ length: random.between(killsMin, killsMax) }, (_, life) => {
+    if (random.chance(0.5)) return drawMoment(random, setting)
+    const isOwn = own.isFirst ? life === 0 : random.chance(0.5)
+    return drawPassage(random, isOwn ? own : random.oneOf(fitting), setting)
+  })
+  // Its own comes at least once.
+  const passagesMax = Math.min(own.passagesMax, firstPassages)
+  // What is opened has to be there already.
+  const at = own.isFirst ? 0 : random.between(1, ends.length - 1)
+  ends[at] = drawPassage(random, { ...own, passagesMax }, setting)
+  return { id, setting, ends }
+}
+
+function drawPassage(random: Random, point: Point, { shards }: Setting): End {
+  const { name, passagesMax, isOfShard, isClosing } = point
+  return {
+    point: { name, passage: random.upTo(isOfShard ? shards : passagesMax) },
+    moment: missedAfter,
+    ...(isClosing ? { closesAfterMs: random.between(10, 40) } : {}),
+  }
+}
+
+function drawMoment(random: Random, setting: Setting): End {
+  const kind = random.below(10)
+  // While it opens; at most once there is little to open.
+  if (kind < 2 && isKept(setting)) {
+    return { moment: { after: 'opening', ms: random.below(12), lines: 0 } }
+  }
+  if (kind < 3) {
+    const moment: Moment = { after: 'closing', ms: random.below(10), lines: 0 }
+    return { moment, closesAfterMs: random.between(10, 80) }
+  }
+  if (kind < 6) return { moment: { after: 'opened', ms: 500, lines: random.upTo(300) } }
+  return { moment: { after: 'opened', ms: random.below(120), lines: 0 } }
+}

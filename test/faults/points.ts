@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runtimePoints } from './child/points.js'
+import { isKept, isSynced, type Setting } from './setting.js'
+
+/** A place in the code where a child may end itself. */
+export interface Point {
+  readonly name: string
+  /** At which passage it does: one up to this. */
+  readonly passagesMax: number
+  /** Each shard comes by once in a life. */
+  readonly isOfShard: boolean
+  /** Which settings come by. */
+  readonly fits: (setting: Setting) => boolean
+  /** Only the life that makes the directory comes by. */
+  readonly isFirst: boolean
+  /** Only a life that closes in order comes by. */
+  readonly isClosing: boolean
+}
+
+type Profile = Partial<Omit<Point, 'name'>>
+
+/** What is known of where points lie, by the beginnings of their names; the first that fits counts. */
+const profiles: readonly (readonly [string, Profile])[] = [
+  ['file.renamed', { passagesMax: 2, fits: isKept, isFirst: true }],
+  ['draft.', { passagesMax: 3, fits: isKept }],
+  ['rotate.', { fits: fillsAckLog }],
+  ['expire.', { fits: (setting) => fillsAckLog(setting) && !setting.dedup }],
+  ['open.', { isOfShard: true, fits: isKept }],
+  ['close.', { isOfShard: true, fits: isKept, isClosing: true }],
+  ['group.', { passagesMax: 15, fits: isSynced }],
+  [
+    'commit.letter',
+    { passagesMax: 6, fits: (setting) => isKept(setting) && makesLetters(setting) },
+  ],
+  ['commit.', { passagesMax: 60 }],
+  ['runtime.closing', { passagesMax: 1, isClosing: true }],
+  ['runtime.sink-before-flush', { passagesMax: 15, fits: flushes }],
+  ['runtime.sink-flushed', { passagesMax: 15, fits: flushes }],
+  ['runtime.receipt', { passagesMax: 100 }],
+  ['runtime.pushed', { passagesMax: 20 }],
+  ['', { passagesMax: 150 }],
+]
+
+/** Every point of the core, as its sources name them, and those that the fixture adds. */
+export function allPoints(): Point[] {
+  return [...corePoints(), ...runtimePoints].map((name) => {
+    const profile = profiles.find(([beginning]) => name.startsWith(beginning))?.[1]
+    return {
+      name,
+      passagesMax: 1,
+      isOfShard: false,
+      fits: () => true,
+      isFirst: false,
+      isClosing: false,
+      ...profile,
+    }
+  })
+}
+
+function corePoints(): string[] {
+  const native = fileURLToPath(new URL('../../../../native', import.meta.url))
+  const names = readdirSync(native, { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.(?:h|cc)$/.test(path) && !/^(?:faults|test|fuzz)\//.test(path))
+    .flatMap((path) => [
+      ...readFileSync(join(native, path), 'utf8').matchAll(/fault_point\("([^"]+)"\)/g),
+    ])
+    .map(([, name]) => name as string)
+  return [...new Set(names)].toSorted()
+}
+
+function fillsAckLog(setting: Setting): boolean {
+  return (
+    isKept(setting) && setting.shards === 1 && setting.failing >= 0.06 && setting.padBytes >= 7000
+  )
+}
+
+function makesLetters(setting: Setting): boolean {
+  return setting.failing >= 0.02
+}
+
+function flushes(setting: Setting): boolean {
+  return isSynced(setting) && setting.sink === 'rewindable'
+}

@@ -1,0 +1,114 @@
+// npm run faults -- --kills 300 --seed 1
+//
+//   --kills N       so many kills -9 of running pipelines
+//   --planted NAME  plants a bug (several times: several) and tells whether a kill shows it
+//   --budget N      kills that a planted bug may stay hidden for; 400 unless given
+//   --seed S        all choices come from it; without, a fresh one is drawn and printed
+//   --lanes N       cases side by side; 2 unless given
+//   --dir DIR       where the cases are run; the system's temporary folder unless given
+//   --json FILE     writes the results there as well
+//   --only TEXT     only cases whose setting's name holds the text
+//   --case N        only the case of this number
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './campaign.js'
+import { killCampaign, plantedRun } from './kills.js'
+import { tableOf } from './table.js'
+
+/** Each is asked for by its option. */
+const campaigns: readonly Campaign[] = [killCampaign]
+
+const titles = [
+  'fault',
+  'cases',
+  'acknowledged',
+  'lost',
+  'twice',
+  'out of order',
+  'other',
+  'unknown',
+  'repeated',
+  'seconds',
+]
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string' },
+    planted: { type: 'string', multiple: true },
+    budget: { type: 'string', default: '400' },
+    seed: { type: 'string' },
+    lanes: { type: 'string', default: '2' },
+    dir: { type: 'string', default: tmpdir() },
+    json: { type: 'string' },
+    only: { type: 'string' },
+    case: { type: 'string' },
+  },
+})
+
+mkdirSync(values.dir, { recursive: true })
+const dir = mkdtempSync(join(values.dir, 'semel-faults-'))
+const options: CampaignOptions = {
+  seed: values.seed ?? randomBytes(4).toString('hex'),
+  lanes: wholeNumber('lanes', values.lanes),
+  dir,
+  only: values.only,
+  caseId: values.case === undefined ? undefined : wholeNumber('case', values.case),
+}
+console.log(`seed ${options.seed}`)
+
+const results: CampaignResult[] = []
+for (const { option, run } of campaigns) {
+  const amount = (values as Record<string, unknown>)[option]
+  if (typeof amount !== 'string') continue
+  results.push(await run(wholeNumber(option, amount), options))
+}
+const planted: Caught[] = []
+for (const bug of values.planted ?? []) {
+  const caught = await plantedRun(bug, wholeNumber('budget', values.budget), options)
+  planted.push(caught)
+  const { check, cases, kills, detail } = caught
+  const how = check === undefined ? 'not caught' : `caught by "${check}"`
+  console.log(`${bug}: ${how} after ${cases} cases, ${kills} kills${detail && `: ${detail}`}`)
+}
+
+const rows = results.flatMap((result) => result.rows)
+const failures = results.flatMap((result) => result.failures)
+if (rows.length > 0) console.log(`\n${tableOf([titles, ...rows.map(cellsOf)])}\n`)
+for (const note of results.flatMap((result) => result.notes)) console.log(note)
+for (const failure of failures) console.log(`\n${failure}`)
+if (values.json !== undefined) {
+  const { seed } = options
+  writeFileSync(values.json, `${JSON.stringify({ seed, rows, failures, planted }, undefined, 2)}\n`)
+}
+try {
+  rmdirSync(dir)
+} catch {
+  // It holds what has failed.
+}
+process.exitCode =
+  failures.length === 0 && planted.every(({ check }) => check !== undefined) ? 0 : 1
+
+function wholeNumber(name: string, text: string): number {
+  const number = Number(text)
+  if (Number.isSafeInteger(number) && number >= 0) return number
+  throw new Error(`--${name}: ${text} is no whole number`)
+}
+
+function cellsOf(row: Row): (string | number)[] {
+  const { fault, cases, acknowledged, lost, twice, outOfOrder, other, unknown, repeated } = row
+  return [
+    fault,
+    cases,
+    acknowledged,
+    lost,
+    twice,
+    outOfOrder,
+    other,
+    unknown,
+    repeated,
+    Math.round(row.seconds),
+  ]
+}
