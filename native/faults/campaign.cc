@@ -1,6 +1,7 @@
 // The campaigns on the simulated disk, as a program. `npm run faults` runs it.
 //
-//   semel_faults --power-loss 20000 --deaths 5000 --seed 1 [--json FILE] [--planted BUG]
+//   semel_faults --power-loss 20000 --deaths 5000 --damage 5000 --failed-syncs 200 --seed 1
+//                [--json FILE] [--planted BUG]
 //   semel_faults --power-loss 1000 --episode 123    one history again, by the seed that a failure named
 //   semel_faults --bugs                             which bugs there are to plant
 //
@@ -15,16 +16,20 @@
 
 #include "faults/episode.h"
 #include "faults/points.h"
+#include "faults/scenarios.h"
 
 namespace semel::faults {
 namespace {
 
 constexpr uint64_t kImagesOfEpisode = 400;
+constexpr uint64_t kDamagesOfEpisode = 200;
 
 struct Words {
   uint64_t seed = 1;
   uint64_t power_loss = 0;
   uint64_t deaths = 0;
+  uint64_t damage = 0;
+  uint64_t failed_syncs = 0;
   std::optional<uint64_t> episode;
   std::string json;
   std::string planted;
@@ -46,6 +51,21 @@ Row run_episodes(const char* fault, Crash crash, uint64_t images, const Words& w
     Episode episode(seed, crash, std::min(kImagesOfEpisode, images - row.tally.images));
     row.found = episode.run();
     row.tally.add(episode.tally());
+    if (words.episode) break;
+  }
+  row.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return row;
+}
+
+using Scenario = std::function<std::optional<Found>(uint64_t seed, Tally* tally)>;
+
+Row run_scenario(const char* fault, uint64_t cases, const Words& words, const Scenario& scenario) {
+  Row row{fault, {}, std::nullopt, 0};
+  const auto started = std::chrono::steady_clock::now();
+  Random seeds(words.seed * 2 + 1);
+  for (uint64_t tries = 0; !row.found && row.tally.images < cases && tries < 2 * cases; ++tries) {
+    row.found = scenario(words.episode.value_or(seeds()), &row.tally);
     if (words.episode) break;
   }
   row.seconds =
@@ -112,6 +132,10 @@ bool read_words(int count, char** words, Words* into) {
       into->power_loss = number;
     } else if (word == "--deaths") {
       into->deaths = number;
+    } else if (word == "--damage") {
+      into->damage = number;
+    } else if (word == "--failed-syncs") {
+      into->failed_syncs = number;
     } else if (word == "--episode") {
       into->episode = number;
     } else if (word == "--json") {
@@ -145,6 +169,15 @@ int run(int count, char** arguments) {
   }
   if (words.deaths > 0) {
     rows.push_back(run_episodes("process death", Crash::process_death, words.deaths, words));
+  }
+  if (words.damage > 0) {
+    rows.push_back(run_scenario("damage", words.damage, words, [](uint64_t seed, Tally* tally) {
+      return damage(seed, kDamagesOfEpisode, tally);
+    }));
+  }
+  if (words.failed_syncs > 0) {
+    rows.push_back(run_scenario("failed sync", words.failed_syncs, words, failed_sync));
+    rows.push_back(run_scenario("zombie commit", words.failed_syncs, words, zombie_commit));
   }
   bool found = false;
   for (const Row& row : rows) {

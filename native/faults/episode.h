@@ -26,6 +26,10 @@ class Episode {
   // Runs to the end of the history, of the images, or to the first failure.
   std::optional<Found> run();
 
+  // Brings the stream to rest behind its history: all is done, durable and claimed by a later ack, as
+  // it is a moment after the last message. False where it has ended otherwise.
+  bool rest();
+
   const Setting& setting() const { return setting_; }
   const Tally& tally() const { return tally_; }
   // The bytes, and what the outside knows of them, at the end; for campaigns that start from there.
