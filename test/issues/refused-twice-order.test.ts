@@ -1,17 +1,7 @@
 import { fixed, forEach, pipeline } from 'semel'
 import { expect, test } from 'vitest'
 import { opened, pushAll, scratch, small, until } from '../runtime/verbs.js'
-
-class Gate {
-  #open = (): void => {}
-  readonly opened = new Promise<void>((resolve) => {
-    this.#open = resolve
-  })
-
-  open(): void {
-    this.#open()
-  }
-}
+import { Gate } from './gate.js'
 
 // A message that the sink had refused again was tried once more before that was committed, so the attempt
 // was not counted; and what had been processed of its key meanwhile was written before it.

@@ -1,14 +1,12 @@
 import { fixed, forEach, pipeline } from 'semel'
 import { expect, test } from 'vitest'
 import { opened, pushAll, scratch, small, until } from '../runtime/verbs.js'
+import { Gate } from './gate.js'
 
 // A parked copy waits until the message that it is a copy of is committed. The one behind it in its key's
 // line was begun all the same, put back, and begun again, as fast as the shard could turn.
 test('a shard is idle while a parked copy waits for the outcome of its message', async () => {
-  let open: (() => void) | undefined
-  const gate = new Promise<void>((resolve) => {
-    open = resolve
-  })
+  const gate = new Gate()
   let given = 0
   const stream = await opened(
     pipeline('copies')
@@ -24,7 +22,7 @@ test('a shard is idle while a parked copy waits for the outcome of its message',
         forEach(
           async () => {
             given += 1
-            await gate
+            await gate.opened
           },
           { idempotent: true },
         ),
@@ -38,7 +36,7 @@ test('a shard is idle while a parked copy waits for the outcome of its message',
     setTimeout(resolve, 300)
   })
   const { user, system } = process.cpuUsage(before)
-  open?.()
+  gate.open()
   await stream.drain({ timeout: 5000 })
   expect(stream.counters()).toMatchObject({ processed: 2, duplicate: 1 })
   expect((user + system) / 1000).toBeLessThan(100)
