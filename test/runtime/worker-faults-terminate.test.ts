@@ -44,18 +44,18 @@ describe.each(sizes)('$shards shards, $workers workers', (size) => {
       const faulty = new FaultySetting({ delivery: 'exactly-once', ...size }, { durability })
       const stream = await faulty.open()
       const deaths = deathsOf(stream)
-      const count = 6000
+      const count = 18_000
       await whileBalanced(stream, async () => {
-        const pushing = pushAll(stream, orders(0, count))
-        for (let round = 1; round <= 6; round++) {
+        const each = count / 6
+        for (let from = 0; from < count; from += each) {
           const { processed } = stream.counters()
+          const pushing = pushAll(stream, orders(from, from + each))
           // Between two deaths something is done, so that no message can be charged with them.
           await until(() => stream.counters().processed > processed, 'progress')
-          await pause(Math.random() * 20)
-          if (stream.counters().processed === count) break
+          await pause(Math.random() * 5)
           await end(running)
+          await pushing
         }
-        await pushing
         await stream.drain({ timeout: 20_000 })
       })
       expect(stream.counters()).toMatchObject({ processed: count, deadLettered: 0 })
