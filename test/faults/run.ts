@@ -1,8 +1,13 @@
-// npm run faults -- --kills 300 --seed 1
+// npm run faults -- --kills 300 --power-loss 20000 --seed 1
 //
 //   --kills N       so many kills -9 of running pipelines
-//   --planted NAME  plants a bug (several times: several) and tells whether a kill shows it
-//   --budget N      kills that a planted bug may stay hidden for; 400 unless given
+//   --power-loss N  so many images of what a power loss leaves, on a simulated disk
+//   --deaths N      the same, of what the death of the process leaves
+//   --damage N      so many damaged directories
+//   --failed-syncs N  so many streams with a sync that fails
+//   --planted       plants every bug that the faults build has, and tells which check sees it
+//   --bug NAME      only this one (several times: several)
+//   --budget N      kills that a planted bug may stay hidden for; 200 unless given
 //   --seed S        all choices come from it; without, a fresh one is drawn and printed
 //   --lanes N       cases side by side; 2 unless given
 //   --dir DIR       where the cases are run; the system's temporary folder unless given
@@ -16,10 +21,14 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './campaign.js'
 import { killCampaign, plantedRun } from './kills.js'
+import { plantable, plantedSimulation, simulated } from './simulated.js'
 import { tableOf } from './table.js'
 
 /** Each is asked for by its option. */
-const campaigns: readonly Campaign[] = [killCampaign]
+const campaigns: readonly Campaign[] = [
+  ...['power-loss', 'deaths', 'damage', 'failed-syncs'].map(simulated),
+  killCampaign,
+]
 
 const titles = [
   'fault',
@@ -37,8 +46,13 @@ const titles = [
 const { values } = parseArgs({
   options: {
     kills: { type: 'string' },
-    planted: { type: 'string', multiple: true },
-    budget: { type: 'string', default: '400' },
+    'power-loss': { type: 'string' },
+    deaths: { type: 'string' },
+    damage: { type: 'string' },
+    'failed-syncs': { type: 'string' },
+    planted: { type: 'boolean', default: false },
+    bug: { type: 'string', multiple: true, default: [] },
+    budget: { type: 'string', default: '200' },
     seed: { type: 'string' },
     lanes: { type: 'string', default: '2' },
     dir: { type: 'string', default: tmpdir() },
@@ -66,8 +80,13 @@ for (const { option, run } of campaigns) {
   results.push(await run(wholeNumber(option, amount), options))
 }
 const planted: Caught[] = []
-for (const bug of values.planted ?? []) {
-  const caught = await plantedRun(bug, wholeNumber('budget', values.budget), options)
+for (const bug of values.planted ? (await plantable()).keys() : values.bug) {
+  // The simulated disk first: it is a thousand times as quick.
+  const seen = await plantedSimulation(bug, options)
+  const caught =
+    seen.check === undefined
+      ? await plantedRun(bug, wholeNumber('budget', values.budget), options)
+      : seen
   planted.push(caught)
   const { check, cases, kills, detail } = caught
   const how = check === undefined ? 'not caught' : `caught by "${check}"`
