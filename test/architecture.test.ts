@@ -80,6 +80,7 @@ const nativeBelow: Record<string, readonly string[]> = {
   statelog: ['core'],
   shard: ['core', ...apart],
   binding: ['core', ...apart, 'shard'],
+  faults: ['core', ...apart, 'shard'],
 }
 
 /** Files that may be long, and why. */

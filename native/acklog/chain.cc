@@ -87,7 +87,7 @@ Status Reader::list() {
   auto names = storage_.list(directory_);
   if (!names.is_ok()) return names.status();
   for (const std::string& name : names.value()) {
-    const std::optional<uint64_t> number = segment_number(name);
+    const auto number = segment_number(name);
     if (!number.has_value()) continue;
     if (!run_.empty() && run_.back() + 1 != *number) {
       below_.insert(below_.end(), run_.begin(), run_.end());
@@ -267,14 +267,10 @@ Status Reader::look_behind(std::size_t index) {
     SEMEL_TRY(load_segment(run_[at], &segment));
     if (segment.link_state == LinkState::valid) claim(segment.link.claims, segment.path);
     SEMEL_TRY(scan(segment, kSegmentHeaderBytes));
-    const uint64_t body =
-        last_nonzero(std::span<const uint8_t>(segment.bytes).subspan(kSegmentHeaderBytes));
-    if (at == index + 1 && segment.link_state == LinkState::none && body == 0) {
-      chain_.prepared = segment.identity;
-      continue;
-    }
+    const uint64_t body = last_nonzero(std::span(segment.bytes).subspan(kSegmentHeaderBytes));
+    const bool unused = segment.link_state == LinkState::none && body == 0;
     if (at == index + 1) {
-      chain_.blank = segment.identity;
+      (unused ? chain_.prepared : chain_.blank) = segment.identity;
     } else {
       chain_.discard.push_back(run_[at]);
     }

@@ -50,13 +50,15 @@ Episode::~Episode() { on_point(nullptr); }
 
 std::optional<Found> Episode::run() {
   open();
-  for (int i = 0; i < kStepsMax && !failure_ && tally_.images < images_max_; ++i) step();
+  for (int i = 0; i < kStepsMax && !failure_ && !has_ended_ && tally_.images < images_max_; ++i) {
+    step();
+  }
   if (!failure_) return std::nullopt;
   return Found{seed_, setting_.name(), *failure_};
 }
 
 bool Episode::rest() {
-  if (failure_ || stand_ == nullptr) return false;
+  if (failure_ || has_ended_ || stand_ == nullptr) return false;
   judging_ = working_ = syncing_ = sending_ = true;  // nobody looks, and nobody steps in
   Status status = stand_->drain(&now_us_);
   for (int commits = 0; commits < 2 && status.is_ok(); ++commits) {
@@ -90,18 +92,21 @@ void Episode::open() {
     observe(syncs ? Place::sync : Place::operation);
     interleave();
   };
+  working_ = syncing_ = sending_ = true;
   auto opened = Stand::open(*disk_, setting_, ledger_, external_);
-  if (!opened.is_ok()) {
-    // After a power loss that the level does not survive, a refusal is an answer; the history ends.
-    const bool may = crash_ == Crash::power_loss && !setting_.syncs();
-    if (may) tally_.images = images_max_;
-    if (!may) fail({"opens", opened.status().message()});
+  Status status = opened.status();
+  if (opened.is_ok()) {
+    stand_ = std::move(opened.value());
+    status = stand_->begin(now_us_);
+  }
+  working_ = syncing_ = sending_ = false;
+  // After a power loss that the level does not survive, a refusal is an answer; the history ends.
+  if (!status.is_ok() && crash_ == Crash::power_loss && !setting_.syncs()) {
+    has_ended_ = true;
     return;
   }
-  stand_ = std::move(opened.value());
-  working_ = syncing_ = sending_ = true;
-  expect(stand_->begin(now_us_), "begins");
-  working_ = syncing_ = sending_ = false;
+  expect(status, "opens");
+  if (!status.is_ok()) return;
   epoch_ = stand_->shard().epoch();
   if (setting_.source) {
     uint64_t resumed = 0;

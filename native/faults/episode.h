@@ -77,6 +77,7 @@ class Episode {
   bool working_ = false;
   bool syncing_ = false;
   bool judging_ = false;
+  bool has_ended_ = false;
   std::optional<Failure> failure_;
   Tally tally_;
 };

@@ -48,6 +48,8 @@ export interface NativeOutcomes {
 export interface NativeStatus extends NativeOutcomes {
   stored: number
   durable: number
+  /** Whether what has been committed is as durable as the level makes it. */
+  acksDurable: boolean
   through: number
   parked: number
   ids: number

@@ -83,6 +83,8 @@ export interface LaneParts {
   readonly run: (job: Job) => void | Promise<void>
   /** Whether a job that failed is to be tried again: later ones of its key then wait behind it. */
   readonly isTriedAgain: (job: Job) => boolean
+  /** Such a later one takes its place in the line of its key. */
+  readonly joinLine: (job: Job) => void
   readonly kick: () => void
 }
 
@@ -94,6 +96,7 @@ export class Lane {
   readonly #concurrency: number
   readonly #run: (job: Job) => void | Promise<void>
   readonly #isTriedAgain: (job: Job) => boolean
+  readonly #joinLine: (job: Job) => void
   readonly #kick: () => void
   #queue: Job[] = []
   #retries: Job[] = []
@@ -111,6 +114,7 @@ export class Lane {
     this.#concurrency = parts.concurrency
     this.#run = parts.run
     this.#isTriedAgain = parts.isTriedAgain
+    this.#joinLine = parts.joinLine
     this.#kick = parts.kick
   }
 
@@ -206,7 +210,7 @@ export class Lane {
     if (job.key !== undefined) {
       const waiting = this.#behind.get(job.key)
       if (waiting !== undefined) {
-        if (this.#failed.has(job.key)) endBehind(job)
+        if (this.#failed.has(job.key)) this.#endBehind(job)
         else waiting.push(job)
         return
       }
@@ -268,7 +272,17 @@ export class Lane {
     // At once, and not when the failure is taken out: that may have to wait for one of these, where a
     // batch holds messages from before and from behind them.
     this.#failed.add(job.key)
-    for (const next of this.#behind.get(job.key)?.splice(0) ?? []) endBehind(next)
+    for (const next of this.#behind.get(job.key)?.splice(0) ?? []) {
+      this.#endBehind(next)
+    }
+  }
+
+  /** It has not run, and has no key to pass on. */
+  #endBehind(job: Job): void {
+    job.end = 'behind'
+    job.isDone = true
+    job.hasPassedKey = true
+    if (!job.isRetry) this.#joinLine(job)
   }
 
   #passKey(job: Job): void {
@@ -281,11 +295,4 @@ export class Lane {
     if (next === undefined) this.#behind.delete(job.key)
     else this.#ready.push(next)
   }
-}
-
-/** It has not run, and has no key to pass on. */
-function endBehind(job: Job): void {
-  job.end = 'behind'
-  job.isDone = true
-  job.hasPassedKey = true
 }

@@ -102,6 +102,7 @@ export class ShardLoop {
       concurrency: graph.concurrency,
       run: (job) => this.#runJob(job),
       isTriedAgain: ({ attempt }) => this.#failures.isTriedAgain(attempt),
+      joinLine: ({ sequence, key }) => this.#failures.joinLine(sequence, key),
       kick: parts.kick,
     })
   }
@@ -179,8 +180,7 @@ export class ShardLoop {
   #beginAlone(): boolean {
     const retry = (parts: JobParts): void => this.#lane.addRetry(parts)
     if (this.#failures.triesLoner) return false
-    const inFlightFirst = this.#accused > this.#committer.through
-    if (!inFlightFirst && !this.isWaiting) {
+    if (this.#accused <= this.#committer.through && !this.isWaiting) {
       if (this.#failures.retryAlone(this.#accused, this.#finished, retry)) return true
     }
     if (!this.#isNarrowing) return false
@@ -370,9 +370,7 @@ export class ShardLoop {
       if (done.length === 0) return
       // Before these leave their lines: what has overtaken them since the sink refused them goes out.
       if (done.some((job) => job.isRetry)) this.#failures.withdraw(this.#finished)
-      for (const job of done) {
-        this.#ends.finish(job, this.#finished)
-      }
+      for (const job of done) this.#ends.finish(job, this.#finished)
       this.#lane.settled(done)
     }
   }

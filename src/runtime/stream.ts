@@ -185,8 +185,9 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     await this.#until(() => {
       if (!this.#ingest.flush()) return false
       // Below `disk` nothing has to be waited for: a store is enough, and a sync comes when it comes.
-      const isSafe = (shard: ShardCounters): boolean =>
-        this.durability !== 'disk' || shard.durable >= shard.stored
+      const isSafe = ({ shard, stored, durable }: ShardCounters): boolean =>
+        this.durability !== 'disk' ||
+        (durable >= stored && addon().status(this.#parts.handle, shard).acksDurable)
       return this.shardCounters().every(
         (shard) => shard.inFlight === 0 && shard.parked === 0 && isSafe(shard),
       )

@@ -102,7 +102,7 @@ directory
     const refused = await directory.semel('run', 'm.mjs', '--source', 'in.ndjson', '--dir', 'data')
     expect(refused).toMatchObject({ code: 1, stdout: '' })
     expect(refused.stderr).toContain(
-      'semel: SEMEL_DAMAGED: a repair of data was begun and not finished; finish it with: semel repair data',
+      `semel: SEMEL_DAMAGED: a repair of ${join(directory.folder, 'data')} was begun and not finished; finish it with: semel repair ${join(directory.folder, 'data')}`,
     )
     expect((await directory.semel('verify', 'data')).stdout).toContain(
       'a repair was begun and not finished',
