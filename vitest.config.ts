@@ -12,6 +12,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    // Many tests wait more than they work.
+    maxWorkers: 2,
     // What is built is imported by Node itself, as by a program: vite would drop a module's query.
     server: { deps: { external: [/\/(?:dist|build)\//] } },
     testTimeout: 30_000,

@@ -45,6 +45,8 @@ for (const sanitizer of named.length > 0 ? named : ['']) {
     folder,
     '--output-on-failure',
     '--no-tests=error',
+    '--parallel',
+    '2',
     ...(sanitizer === 'thread' && options.length === 0 ? threaded : options),
   ])
 }

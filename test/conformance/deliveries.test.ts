@@ -1,6 +1,6 @@
 import type { Durability } from 'semel'
 import { deliveries } from '../../src/core/delivery.js'
-import { describeDelivery, describeKills } from './deliveries.js'
+import { describeDelivery } from './deliveries.js'
 
 const kept: readonly Durability[] = ['process', 'disk', { interval: 20 }]
 
@@ -9,12 +9,5 @@ for (const delivery of deliveries) {
     for (const workers of [0, 1, 2]) {
       for (const shards of [1, 4]) describeDelivery({ delivery, workers, shards, durability })
     }
-  }
-}
-
-for (const delivery of ['at-least-once', 'exactly-once'] as const) {
-  for (const durability of kept) {
-    describeKills({ delivery, durability, workers: 0, shards: 1 })
-    describeKills({ delivery, durability, workers: 2, shards: 4 })
   }
 }

@@ -16,7 +16,6 @@ import {
   pushAll,
   scratch,
   small,
-  startFixture,
   whileBalanced,
 } from '../runtime/verbs.js'
 
@@ -134,69 +133,6 @@ export function describeDelivery(under: DeliveryUnderTest): void {
       await second.close()
       expect(byId(written())).toEqual(orders(0, 2000))
       expectInOrder(written())
-    })
-  })
-}
-
-/** A process is killed at random moments, again and again; only its sink file is believed. */
-export function describeKills(under: DeliveryUnderTest): void {
-  const { delivery, shards } = under
-
-  function setting() {
-    const dir = scratch()
-    const to = join(dir, 'out.ndjson')
-    const url = fixture('orders.pipeline', { to, delivery, how: 'async' })
-    const options = JSON.stringify({ ...under, ...small, dir: join(dir, 'data') })
-    return { url, options, written: () => outputs<Order>(to, shards) }
-  }
-
-  function expectAll(written: readonly Order[], ids: Iterable<number>): void {
-    const found = new Set(written.map(({ id }) => id))
-    expect([...ids].filter((id) => !found.has(id))).toEqual([])
-    if (delivery === 'exactly-once') expect(written).toHaveLength(found.size)
-  }
-
-  const name = `kill -9, ${delivery}, ${JSON.stringify(under.durability)}, ${under.workers} workers, ${shards} shards`
-  describe(name, () => {
-    test('loses nothing of a source, and exactly-once repeats nothing', async () => {
-      const { url, options, written } = setting()
-      const count = 6000
-      let kills = 0
-      for (;;) {
-        const run = startFixture('consumer', url.href, String(count), options)
-        // Killed some batches after it has opened; the last run is let through.
-        if (kills < 3) {
-          await run.lines(2 + Math.floor(Math.random() * 25))
-          run.kill()
-        }
-        const { code, signal, stderr } = await run.ended
-        if (signal === null) {
-          expect(code, stderr).toBe(0)
-          break
-        }
-        kills += 1
-      }
-      expectAll(
-        written(),
-        orders(0, count).map(({ id }) => id),
-      )
-      if (delivery === 'exactly-once') {
-        expect(written().toSorted((a, b) => a.id - b.id)).toEqual(orders(0, count))
-      }
-    })
-
-    test('keeps every message that a receipt was given for', async () => {
-      const { url, options, written } = setting()
-      const sender = startFixture('sender', url.href, options)
-      await sender.lines(100 + Math.floor(Math.random() * 300))
-      sender.kill()
-      const { stdout, stderr } = await sender.ended
-      const receipts = stdout.split('\n').slice(0, -1).map(Number)
-      expect(receipts.length, stderr).toBeGreaterThan(99)
-      const stream = await opened<Order>(url, JSON.parse(options) as OpenOptions)
-      await stream.drain({ timeout: 10_000 })
-      await stream.close()
-      expectAll(written(), receipts)
     })
   })
 }
