@@ -83,9 +83,8 @@ export class ShardLoop {
       connection,
       flushes,
       refused: (errors, finished) => this.#failures.refused(errors, finished),
-      sinkFailed: (error, attempt, retryInMs) => {
-        tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs })
-      },
+      sinkFailed: (error, attempt, retryInMs) =>
+        tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs }),
     })
     this.#failures = new FailureDesk({
       handle,
