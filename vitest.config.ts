@@ -13,7 +13,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     // Many tests wait more than they work.
-    maxWorkers: 2,
+    maxWorkers: 3,
     // What is built is imported by Node itself, as by a program: vite would drop a module's query.
     server: { deps: { external: [/\/(?:dist|build)\//] } },
     testTimeout: 30_000,
