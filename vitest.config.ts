@@ -1,16 +1,18 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, mergeConfig } from 'vitest/config'
 
 // Tests run against dist/: worker threads can only load built JavaScript, and two copies of one
 // module (one built, one not) would not share their classes.
-export default defineConfig({
+/** Run by vitest.faults.config.ts. */
+export const faultTests = ['test/faults/disk/*.test.ts', 'test/runtime/worker-faults-*.test.ts']
+
+export const shared = defineConfig({
   resolve: {
     alias: [
       { find: /^semel$/, replacement: fileURLToPath(new URL('./dist/index.js', import.meta.url)) },
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
     // Many tests wait more than they work.
     maxWorkers: 3,
@@ -21,3 +23,10 @@ export default defineConfig({
     teardownTimeout: 10_000,
   },
 })
+
+export default mergeConfig(
+  shared,
+  defineConfig({
+    test: { include: ['test/**/*.test.ts'], exclude: [...faultTests, '**/node_modules/**'] },
+  }),
+)

@@ -196,7 +196,14 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
   if (dedup_ != nullptr && count > 0) {
     dedup_->reserve({ids_.get() + slot, count}, verdicts_.data());
     for (uint32_t i = 0; i < count; ++i) {
-      if (verdicts_[i] == Verdict::fresh) continue;
+      if (verdicts_[i] == Verdict::fresh) {
+        // A letter that was dealt with before: nothing will come of this copy.
+        if (in_flight_meta_ != 0 &&
+            slots_[slot + i].outcome == static_cast<int32_t>(Outcome::duplicate)) {
+          dedup_->free({&ids_[slot + i], 1});
+        }
+        continue;
+      }
       if (verdicts_[i] == Verdict::seen) {
         slots_[slot + i].outcome = static_cast<int32_t>(Outcome::duplicate);
       } else {

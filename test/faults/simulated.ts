@@ -91,7 +91,7 @@ export async function plantedSimulation(
   bug: string,
   { seed, dir }: CampaignOptions,
 ): Promise<Caught> {
-  const amounts = { 'power-loss': 20_000, deaths: 20_000, damage: 20_000, 'failed-syncs': 2000 }
+  const amounts = { 'failed-syncs': 100, 'power-loss': 8000, deaths: 8000, damage: 10_000 }
   let cases = 0
   let seconds = 0
   for (const [name, amount] of Object.entries(amounts)) {
