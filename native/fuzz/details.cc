@@ -79,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   Doorbell doorbell;
   ConsumerCounters before;
   {
-    auto opened = Shard::open(disk, options, manifest, 0);
+    auto opened = Shard::open(disk, options, manifest, 0, false);
     require(opened.is_ok(), "a new shard opens", opened.status().message());
     Shard& shard = *opened.value();
     shard.doorbell = &doorbell;
@@ -112,7 +112,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
     }
     before = shard.status().consumer;
   }
-  auto again = Shard::open(disk, options, manifest, 0);
+  auto again = Shard::open(disk, options, manifest, 0, false);
   require(again.is_ok(), "the shard opens again", again.status().message());
   require(same(before, again.value()->status().consumer), "it stands where the last commit left it");
   require(again.value()->status().stored == kMessages, "every message is still stored");

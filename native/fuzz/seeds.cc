@@ -317,7 +317,7 @@ void write_shards() {
     manifest.salt = kSalt;
     MemoryStorage disk;
     Doorbell doorbell;
-    auto shard = must(Shard::open(disk, options, manifest, 0));
+    auto shard = must(Shard::open(disk, options, manifest, 0, false));
     shard->doorbell = &doorbell;
     put_frames(shard->intake(), 12, 20);
     must(shard->sync_group());

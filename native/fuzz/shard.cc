@@ -170,7 +170,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   untouched.restore(image);
   Doorbell doorbell;
 
-  auto opened = Shard::open(disk, options, manifest, 0);
+  auto opened = Shard::open(disk, options, manifest, 0, false);
   if (!opened.is_ok()) {
     // An epoch at its end is refused by the fence, a segment that is full of parked messages by its
     // size.
@@ -183,7 +183,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   // Beside the first one, which has changed nothing since: as after a crash.
   MemoryStorage crashed;
   crashed.restore(disk.image());
-  auto again = Shard::open(crashed, options, manifest, 0);
+  auto again = Shard::open(crashed, options, manifest, 0, false);
   if (!again.is_ok()) {
     require(again.status().code() == Code::too_large, "what was opened can be opened again",
             again.status().message());
@@ -196,7 +196,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   if ((mode & kClose) != 0) went_well(opened.value()->close());
   const State last(*opened.value());
   crashed.restore(disk.image());
-  again = Shard::open(crashed, options, manifest, 0);
+  again = Shard::open(crashed, options, manifest, 0, false);
   if (!again.is_ok()) {
     require(again.status().code() == Code::too_large, "what was used can be opened again",
             again.status().message());
