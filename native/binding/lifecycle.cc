@@ -222,7 +222,6 @@ Napi::Value status(const Napi::CallbackInfo& info) {
   set_counters(result, seen.consumer.outcomes);
   result.Set("stored", static_cast<double>(seen.stored));
   result.Set("durable", static_cast<double>(seen.durable));
-  result.Set("acksDurable", local->stream().shard(index).acks_durable());
   result.Set("through", static_cast<double>(seen.consumer.through));
   result.Set("parked", static_cast<double>(seen.consumer.parked));
   result.Set("ids", static_cast<double>(seen.consumer.ids));

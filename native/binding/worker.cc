@@ -217,18 +217,18 @@ Napi::Value charge(const Napi::CallbackInfo& info) {
   return after_commit(info.Env(), stream, shard, shard.consumer().charge(details.front()));
 }
 
-// settled(handle, shard, attempt): whether every commit so far is durable, as far as the level goes;
-// where it is not, the next group is made at once.
+// settled(handle, shard): whether every commit so far is durable, as far as the level goes; where it is
+// not, the next group is made at once.
 Napi::Value settled(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  LocalStream* local = nullptr;
-  Shard* shard = seat_of(arguments, info.Env(), &local);
-  if (shard == nullptr) return {};
+  LocalStream* local = arguments.stream();
+  const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
+  if (!arguments.ok()) return {};
   if (Status health = local->stream().health(); !health.is_ok()) {
     throw_status(info.Env(), health);
     return {};
   }
-  if (shard->acks_durable()) return Napi::Boolean::New(info.Env(), true);
+  if (local->stream().shard(index).acks_durable()) return Napi::Boolean::New(info.Env(), true);
   local->stream().hurry_syncer();
   return Napi::Boolean::New(info.Env(), false);
 }

@@ -48,8 +48,6 @@ export interface NativeOutcomes {
 export interface NativeStatus extends NativeOutcomes {
   stored: number
   durable: number
-  /** Whether what has been committed is as durable as the level makes it. */
-  acksDurable: boolean
   through: number
   parked: number
   ids: number
@@ -208,7 +206,7 @@ export interface Addon {
     details?: Uint8Array,
   ): boolean
   /** Whether every commit so far is as durable as the level makes it; hurries where it is not. */
-  settled(handle: number, shard: number, attempt: number): boolean
+  settled(handle: number, shard: number): boolean
   /** Spins, then parks, until one of the worker's shards has work; whether one has. */
   wait(handle: number, worker: number, spinMicros: number, parkMicros: number): boolean
   wake(handle: number, worker: number): void

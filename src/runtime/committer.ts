@@ -58,7 +58,7 @@ export class Committer {
     await this.#acknowledge(0, undefined)
     // Before the first output: behind it, a power loss could take the place and leave the output.
     const { handle, shard } = this.#parts
-    while (!addon().settled(handle, shard, seat.attempt)) await this.#sleep(ackRoomMs)
+    while (!addon().settled(handle, shard)) await this.#sleep(ackRoomMs)
   }
 
   /** Nothing is tried again from now on. */

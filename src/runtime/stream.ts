@@ -175,8 +175,8 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   }
 
   /**
-   * Resolves when every stored message has its outcome, the parked ones too; at durability `disk` also
-   * when all of them are on it.
+   * Resolves when every stored message has its outcome, the parked ones too, and all of that is as
+   * durable as the level makes it: at `{ interval }` the next sync is made at once.
    */
   async drain(options: WaitOptions = {}): Promise<void> {
     checkWait(options, 'drain')
@@ -184,12 +184,12 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     this.#runner?.flush()
     await this.#until(() => {
       if (!this.#ingest.flush()) return false
-      // Below `disk` nothing has to be waited for: a store is enough, and a sync comes when it comes.
-      const isSafe = ({ shard, stored, durable }: ShardCounters): boolean =>
-        this.durability !== 'disk' ||
-        (durable >= stored && addon().status(this.#parts.handle, shard).acksDurable)
       return this.shardCounters().every(
-        (shard) => shard.inFlight === 0 && shard.parked === 0 && isSafe(shard),
+        ({ shard, inFlight, parked, stored, durable }) =>
+          inFlight === 0 &&
+          parked === 0 &&
+          addon().settled(this.#parts.handle, shard) &&
+          durable >= stored,
       )
     }, options)
   }

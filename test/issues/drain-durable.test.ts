@@ -1,4 +1,4 @@
-import { memory, pipeline } from 'semel'
+import { fixed, memory, pipeline } from 'semel'
 import { expect, test } from 'vitest'
 import { opened, scratch, small } from '../runtime/verbs.js'
 
@@ -21,4 +21,23 @@ test('drain waits until what was pushed has reached the disk', async () => {
     const [shard] = stream.shardCounters()
     expect(shard?.durable).toBe(shard?.stored)
   }
+})
+
+// A dead letter is listed once its acknowledgment is durable, which at an interval nobody hurried.
+test('drain at an interval makes the next sync at once, and dead letters are listed behind it', async () => {
+  const stream = await opened(
+    pipeline('failing')
+      .accepts<number>()
+      .deliver('exactly-once', { id: (n) => n, window: '1h' })
+      .retry({ attempts: 1, backoff: fixed(1) })
+      .map(() => {
+        throw new Error('never')
+      })
+      .to(memory()),
+    { ...small, dir: scratch(), durability: { interval: 60_000 }, workers: 0 },
+  )
+  stream.push(1)
+  stream.push(2)
+  await stream.drain({ timeout: 10_000 })
+  expect([...stream.deadLetters.list()].map(({ message }) => message)).toEqual([1, 2])
 })
