@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <map>
 
 #include "acklog/block.h"
@@ -115,8 +116,7 @@ Status Reader::load_segment(uint64_t number, Loaded* into) {
   if (!identity.is_ok()) return identity.status();
   into->identity = identity.value();
   if (into->identity.number != number) {
-    return damaged(into->path, 0,
-                   "it holds segment " + std::to_string(into->identity.number));
+    return damaged(into->path, 0, "it holds segment " + std::to_string(into->identity.number));
   }
   if (into->identity.bytes != size.value()) {
     return damaged(into->path, std::min(into->identity.bytes, size.value()),
@@ -145,12 +145,11 @@ Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& b
   if (snapshot != (first && segment.identity.number > 1)) {
     return damaged(segment.path, offset, "its snapshot is not at the start");
   }
+  const std::string name = "block " + std::to_string(block.number);
   // The log itself never names a segment that is still to come as the oldest that must be there.
   if (block.oldest_segment > segment.identity.number) {
-    return damaged(segment.path, offset, "block " + std::to_string(block.number) +
-                                             " says that segment " +
-                                             std::to_string(block.oldest_segment) +
-                                             " is the oldest");
+    return damaged(segment.path, offset, name + " says that segment " +
+                                             std::to_string(block.oldest_segment) + " is the oldest");
   }
   // A seal may be taken back (settle), so there is a block before it and nothing in it.
   if ((block.flags & kSealed) != 0 &&
@@ -159,10 +158,11 @@ Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& b
   }
   // Within a log nothing of this ever falls. A segment's snapshot repeats what was.
   if (block.header.epoch < state.header.epoch || block.header.through < state.header.through ||
-      block.header.time_us < state.header.time_us ||
-      block.oldest_segment < chain_.oldest_segment) {
-    return damaged(segment.path, offset,
-                   "block " + std::to_string(block.number) + " goes back behind the one before");
+      block.header.time_us < state.header.time_us || block.oldest_segment < chain_.oldest_segment) {
+    return damaged(segment.path, offset, name + " goes back behind the one before");
+  }
+  if (block.header.epoch == std::numeric_limits<uint32_t>::max()) {
+    return damaged(segment.path, offset, name + " has an epoch that no opening can raise");
   }
   if (snapshot) {
     parked_.clear();

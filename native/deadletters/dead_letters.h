@@ -91,7 +91,7 @@ class DeadLetters {
   uint64_t open_count() const;
   uint64_t open_bytes() const;
   Result<DeadLetter> read(uint64_t number) const;
-  // Every open letter that is shown, by number, until the visitor returns false. The visitor must not call back.
+  // Every open letter that is shown, by number, until the visitor returns false; it must not call back.
   Status visit_open(const std::function<bool(const DeadLetter&)>& visitor) const;
 
  private:

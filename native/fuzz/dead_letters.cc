@@ -103,6 +103,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
     grown.erase(grown.begin());
   }
   require(opened.value()->sync().is_ok(), "a sync succeeds");
+  require(!opened.value()->shows(letter.number), "a letter is not shown before its ack is durable");
+  opened.value()->show(opened.value()->length());
   require(all_of(*opened.value()) == grown, "what was appended is there");
   const uint64_t committed = opened.value()->length();
   opened.value().reset();

@@ -62,7 +62,8 @@ bool is_whole(uint64_t meta, uint64_t length) {
     case FrameType::retry:
     case FrameType::malformed: return header <= length;
     case FrameType::offset: return header <= length && meta_has_source(meta);
-    case FrameType::drop: return header + sizeof(uint64_t) <= length;  // repair fills holes with longer ones
+    // A repair fills holes with longer ones.
+    case FrameType::drop: return header + sizeof(uint64_t) <= length;
   }
   return false;
 }
