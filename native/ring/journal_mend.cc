@@ -29,6 +29,7 @@ class Filler {
   uint64_t position() const { return position_; }
   uint64_t to_ring_end() const { return ring_.size() - (position_ & (ring_.size() - 1)); }
   uint64_t lost_bytes() const { return full_header_bytes(kind_, false); }
+  uint64_t largest() const { return frame_bytes_max(ring_.size()); }
 
   // `bytes`: a multiple of 8 from lost_bytes() to the largest frame.
   void lost(uint64_t bytes) {
@@ -47,7 +48,10 @@ class Filler {
     header.type = FrameType::drop;
     put(header, bytes - kFullHeaderBytes, 0);
   }
-  void pad(uint64_t bytes) {
+  // What lay there goes, since nothing checks the bytes of padding.
+  void pad_to_ring_end() {
+    const uint64_t bytes = to_ring_end();
+    std::fill_n(at(), bytes, uint8_t{0});
     write_padding(at(), seed_, position_, bytes);
     position_ += bytes;
   }
@@ -69,7 +73,7 @@ class Filler {
   const IdKind kind_;
 };
 
-// How a hole of `bytes` is filled: `before_wrap` of its messages lie before the ring's end.
+// How a hole is filled: how much of it, and of its messages, lies before the ring's end and behind.
 struct Layout {
   uint64_t first_part = 0;  // bytes up to the ring's end; 0: the hole does not cross it
   uint64_t last_part = 0;   // bytes behind it, or all
@@ -83,7 +87,9 @@ bool fits_exactly(uint64_t bytes, uint64_t messages, uint64_t message_bytes) {
   return bytes == 0 || bytes >= kDropBytes;
 }
 
-// Whether `count` messages can fill [from, to) to the byte, and how.
+// Whether `count` messages can fill [from, to) to the byte, and how. They can wherever a stream wrote what
+// was there: a message's frame had room for a lost one with an integer, a control frame's for a drop, and
+// fewer bytes lie nowhere but before the ring's end. Only bytes that were made to check come to nothing.
 bool lay_out(uint64_t capacity, uint64_t from, uint64_t to, uint64_t count, bool has_ids,
              Layout* into) {
   const uint64_t bytes = to - from;
@@ -92,7 +98,6 @@ bool lay_out(uint64_t capacity, uint64_t from, uint64_t to, uint64_t count, bool
     const uint64_t one = full_header_bytes(kind, false);
     Layout layout;
     layout.kind = kind;
-    // A hole that ends at the ring's end can end in padding too.
     layout.first_part = bytes >= to_end ? to_end : 0;
     layout.last_part = bytes - layout.first_part;
     layout.in_first = std::min(count, layout.first_part / one);
@@ -108,27 +113,29 @@ bool lay_out(uint64_t capacity, uint64_t from, uint64_t to, uint64_t count, bool
   return false;
 }
 
+// The last message takes what is left; drops take what is too much for it, or all where there is none.
+// Padding is for the bytes before the ring's end that are too few for a drop, and for no more: a consumer
+// steps over what is less than a frame can be, and waits for ever in front of what is longer.
+void fill_part(Filler& filler, uint64_t bytes, uint64_t messages) {
+  const uint64_t one = filler.lost_bytes();
+  for (; messages > 1; --messages, bytes -= one) filler.lost(one);
+  const uint64_t last = messages > 0 ? one : 0;
+  if (messages == 0 && bytes > 0 && bytes < kDropBytes) return filler.pad_to_ring_end();
+  while (bytes > (messages > 0 ? filler.largest() : 0)) {
+    // Never so much that what is left over is too little for the next.
+    uint64_t drop = std::min(filler.largest(), bytes - last);
+    if (bytes - drop != 0 && bytes - drop < std::max(last, kDropBytes)) drop -= kDropBytes;
+    filler.drop(drop);
+    bytes -= drop;
+  }
+  if (messages > 0) filler.lost(bytes);
+}
+
 void fill(std::span<uint8_t> ring, uint32_t seed, uint64_t from, uint64_t before, uint64_t time_us,
           const Layout& layout) {
   Filler filler(ring, seed, from, before, time_us, layout.kind);
-  const uint64_t largest = round_down(frame_bytes_max(ring.size()), kFrameAlignment);
-  const uint64_t one = filler.lost_bytes();
-  for (uint64_t at = 0; at < layout.in_first; ++at) filler.lost(one);
-  if (layout.first_part > 0 && filler.position() < from + layout.first_part) {
-    filler.pad(from + layout.first_part - filler.position());
-  }
-  uint64_t rest = layout.last_part;
-  uint64_t messages = layout.in_last;
-  for (; messages > 1; --messages, rest -= one) filler.lost(one);
-  const uint64_t last = messages > 0 ? one : 0;
-  while (rest > (messages > 0 ? largest : 0)) {
-    // Never so much that what is left over is too little for the next.
-    uint64_t bytes = std::min(largest, rest - last);
-    if (rest - bytes != 0 && rest - bytes < std::max(last, kDropBytes)) bytes -= kDropBytes;
-    filler.drop(bytes);
-    rest -= bytes;
-  }
-  if (messages > 0) filler.lost(rest);
+  fill_part(filler, layout.first_part, layout.in_first);
+  fill_part(filler, layout.last_part, layout.in_last);
 }
 
 // Messages behind the last frame that is there; where they end. The ring has room: each of them had a
@@ -137,7 +144,7 @@ uint64_t append_lost(std::span<uint8_t> ring, uint32_t seed, uint64_t from, uint
                      uint64_t before, uint64_t count, uint64_t time_us, bool has_ids) {
   Filler filler(ring, seed, from, before, time_us, id_kind_for(has_ids, limit - from, count));
   for (uint64_t at = 0; at < count; ++at) {
-    if (filler.to_ring_end() < filler.lost_bytes()) filler.pad(filler.to_ring_end());
+    if (filler.to_ring_end() < filler.lost_bytes()) filler.pad_to_ring_end();
     if (filler.position() + filler.lost_bytes() > limit) break;
     filler.lost(filler.lost_bytes());
   }

@@ -4,8 +4,8 @@
 // A lost message's frame is of the type `malformed`, so that it takes the ordinary way and ends as a
 // dead letter that says so (I5): the loss is counted, listed, and never silent. Its payload is empty, or
 // begins with 0xC1, a byte that MessagePack does not use; a real malformed row never does either. What
-// is too small or too large for that is filled with the control frame `drop` of letter 0, which there
-// never is, and with padding at the ring's end.
+// is too large for that, or held no message, is filled with the control frame `drop` of letter 0, which
+// there never is; bytes before the ring's end that are too few for one are padding.
 //
 // Invariant: after it, scan_journal() from the same start finds exactly the frames up to `end`, and no
 // frame of any run lies behind.
