@@ -9,6 +9,8 @@ namespace {
 constexpr uint64_t kRowIds = uint64_t{1} << 40;
 constexpr int kStepsMax = 4000;
 constexpr uint64_t kStepUs = 800;
+// What follows a recovery: crashes come in series, and what one has left behind shows at the next.
+constexpr int kYoungSteps = 24;
 
 Setting draw_setting(Random& random, Crash crash) {
   Setting setting;
@@ -71,7 +73,7 @@ bool Episode::rest() {
 }
 
 Witness Episode::witness() const {
-  return {setting_, ledger_, external_, now_us_, epoch_, durable_sequence_};
+  return {setting_, ledger_, external_, now_us_, epoch_, durable_sequence_, sequence_};
 }
 
 void Episode::fail(Failure failure) {
@@ -107,7 +109,9 @@ void Episode::open() {
   }
   expect(status, "opens");
   if (!status.is_ok()) return;
+  age_ = 0;
   epoch_ = stand_->shard().epoch();
+  sequence_ = stand_->shard().intake().sequence();
   if (setting_.source) {
     uint64_t resumed = 0;
     for (const SourceOffset& source : stand_->shard().stored_sources()) resumed = source.offset;
@@ -145,6 +149,8 @@ void Episode::close_and_open() {
 }
 
 void Episode::step() {
+  ++age_;
+  if (is_young() && chance(32)) return crash_and_open();
   now_us_ += random_() % kStepUs;
   const uint64_t drawn = random_() % 1000;
   if (drawn < 330) {
@@ -162,13 +168,15 @@ void Episode::step() {
   } else if (drawn < 985) {
     working_ = syncing_ = true;
     expect(stand_->replace_worker(now_us_), "a new worker takes over");
-    working_ = syncing_ = false;
+    sending_ = true;
+    if (!failure_ && chance(4)) expect(stand_->drain(&now_us_), "runs on");
+    working_ = syncing_ = sending_ = false;
   } else if (drawn < 990) {
     close_and_open();
   } else if (drawn < 994) {
     crash_and_open();
   } else {
-    now_us_ += random_() % (2 * kWindowUs);
+    now_us_ += random_() % kWindowUs;
   }
   if (!failure_ && stand_ != nullptr) {
     give_receipts();
@@ -189,7 +197,7 @@ void Episode::interleave() {
 void Episode::observe(Place place) {
   if (judging_ || failure_ || tally_.images >= images_max_) return;
   if (place == Place::operation && !chance(16)) return;
-  if (place == Place::step && !chance(24)) return;
+  if (place == Place::step && !chance(is_young() ? 4 : 24)) return;
   judging_ = true;
   if (stand_ != nullptr) give_receipts();
   const Image image = crash_ == Crash::power_loss ? disk_->crash(random_) : disk_->survive();
@@ -201,6 +209,8 @@ void Episode::give_receipts() {
   durable_sequence_ = std::max(durable_sequence_, stand_->shard().durable_sequence());
   ledger_.receipted(stand_->shard().durable_sequence());
 }
+
+bool Episode::is_young() const { return epoch_ > 1 && age_ <= kYoungSteps; }
 
 // ---- the threads ----
 
@@ -239,8 +249,8 @@ bool Episode::send_one(uint64_t id) {
   Intake& intake = stand_->shard().intake();
   intake.begin(now_us_);
   // Before it is taken: what is in the middle of being taken may come out of a crash.
-  const uint64_t sequence = intake.sequence() + 1;
-  ledger_.sent(id, sequence, now_us_);
+  sequence_ = intake.sequence() + 1;
+  ledger_.sent(id, sequence_, now_us_);
   if (intake.append_full(header, message.payload.data(),
                          static_cast<uint32_t>(message.payload.size()))) {
     return true;
@@ -249,19 +259,17 @@ bool Episode::send_one(uint64_t id) {
   return false;
 }
 
-// A copy as late as the window allows, polled before it has passed.
+// A copy as late as the window allows.
 void Episode::send_old_copy() {
   if (!setting_.dedup || setting_.source || !unknown_.empty() || ledger_.last_id() == 0) return;
-  Worker& worker = stand_->worker();
-  if (worker.has_work() || worker.parked() > 0) return;
-  const uint64_t id = 1 + random_() % ledger_.last_id();
+  // Of two, the older: most of those that are young enough are very young.
+  const auto draw = [this] { return 1 + random_() % ledger_.last_id(); };
+  const uint64_t id = std::min(draw(), draw());
   const Entry& entry = ledger_.entry(id);
   if (entry.copies != 1 || now_us_ > entry.first_us + kWindowUs * 7 / 8) return;
   sending_ = true;
   if (send_one(id)) stand_->shard().intake().publish();
   sending_ = false;
-  sync();
-  work();
 }
 
 void Episode::end_letter() {
@@ -287,6 +295,7 @@ void Episode::end_letter() {
     header.id = {chosen->number, kInternalHigh};
     header.id_kind = IdKind::wide;
     ledger_.entry(id).letter_retried = true;
+    sequence_ = intake.sequence() + 1;
     static_cast<void>(intake.append_full(header, chosen->payload.data(),
                                          static_cast<uint32_t>(chosen->payload.size())));
   }

@@ -58,6 +58,7 @@ class Episode {
   void give_receipts();
 
   bool chance(uint64_t of) { return random_() % of == 0; }
+  bool is_young() const;
 
   const uint64_t seed_;
   const Crash crash_;
@@ -71,6 +72,8 @@ class Episode {
   uint64_t now_us_ = 1'000'000'000'000;
   uint32_t epoch_ = 0;
   uint64_t durable_sequence_ = 0;
+  uint64_t sequence_ = 0;
+  int age_ = 0;  // steps since the opening
   uint64_t rows_ = 0;
   std::vector<uint64_t> unknown_;  // to be sent again
   bool sending_ = false;

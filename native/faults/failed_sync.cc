@@ -21,7 +21,7 @@ class FailedSync {
     std::optional<Failure> failure = live();
     stream_.reset();
     if (!failure) {
-      const Witness witness{setting_, ledger_, external_, now_us_, 0, durable_};
+      const Witness witness{setting_, ledger_, external_, now_us_, 0, durable_, sequence_};
       failure = judge(disk_.crash(random_), Crash::power_loss, witness, random_, &tally_);
     }
     if (!failure) return std::nullopt;
@@ -75,7 +75,8 @@ class FailedSync {
       header.id_kind = IdKind::integer;
       if (message.kind == Kind::row) header.type = FrameType::malformed;
       intake.begin(now_us_);
-      ledger_.sent(id, intake.sequence() + 1, now_us_);
+      sequence_ = intake.sequence() + 1;
+      ledger_.sent(id, sequence_, now_us_);
       if (intake.append_full(header, message.payload.data(),
                              static_cast<uint32_t>(message.payload.size()))) {
         continue;
@@ -102,6 +103,7 @@ class FailedSync {
   std::atomic<uint64_t> syncs_{0};
   uint64_t now_us_ = 0;
   uint64_t durable_ = 0;
+  uint64_t sequence_ = 0;
 };
 
 }  // namespace

@@ -11,7 +11,6 @@ struct Shown {
   std::vector<uint64_t> effects;
   std::vector<uint32_t> effects_of;  // by id
   std::vector<uint32_t> letters_of;
-  uint64_t ended_us = 0;
 };
 
 class Judge {
@@ -31,7 +30,7 @@ class Judge {
   std::optional<Failure> check_ids(const Shown& shown);
   std::optional<Failure> check_id(uint64_t id, const Shown& shown);
   std::optional<Failure> check_order(const Shown& shown);
-  bool may_repeat(uint64_t id, const Shown& shown) const;
+  bool may_repeat(uint64_t id) const;
 
   const Crash crash_;
   const Witness& witness_;
@@ -77,9 +76,9 @@ std::optional<Failure> Judge::judge(const Image& image) {
     if (auto failure = check_second(disk.survive(), first)) return failure;
   }
   Shown shown;
-  shown.ended_us = witness_.now_us;
-  Status drained = stand.begin(shown.ended_us);
-  if (drained.is_ok()) drained = stand.drain(&shown.ended_us);
+  uint64_t now_us = witness_.now_us;
+  Status drained = stand.begin(now_us);
+  if (drained.is_ok()) drained = stand.drain(&now_us);
   if (!drained.is_ok()) {
     if (!survives()) {
       // What this level does not promise may be gone, but what comes must be what was sent.
@@ -130,6 +129,12 @@ std::optional<Failure> Judge::check_claims(Stand& stand) {
                                              " is acknowledged, and only " +
                                              std::to_string(witness_.durable_sequence) +
                                              " were durable"};
+  }
+  // What a recovery has cut never comes back.
+  const uint64_t stored = stand.shard().intake().sequence();
+  if (stored > witness_.sequence) {
+    return Failure{"ghost", "message " + std::to_string(stored) + " is there, and only " +
+                                std::to_string(witness_.sequence) + " were taken"};
   }
   if (!setting_.source) return std::nullopt;
   for (const SourceOffset& source : stand.shard().stored_sources()) resumed_ = source.offset;
@@ -191,11 +196,11 @@ std::optional<Failure> Judge::check_ids(const Shown& shown) {
 }
 
 // A copy that came when the window had passed is another message.
-bool Judge::may_repeat(uint64_t id, const Shown& shown) const {
+bool Judge::may_repeat(uint64_t id) const {
   const Entry& entry = ledger_.entry(id);
   if (entry.copies < 2) return false;
   if (ledger_.message(id).kind == Kind::row) return true;
-  return !setting_.dedup || shown.ended_us > entry.first_us + kWindowUs;
+  return !setting_.dedup || entry.last_us > entry.first_us + kWindowUs;
 }
 
 std::optional<Failure> Judge::check_id(uint64_t id, const Shown& shown) {
@@ -225,7 +230,7 @@ std::optional<Failure> Judge::check_id(uint64_t id, const Shown& shown) {
     return Failure{"lost", what + ", though it was stored"};
   }
   const bool repeats = setting_.sink == SinkKind::rewindable && setting_.dedup;
-  if (ends > 1 && setting_.delivery == Delivery::exactly_once && repeats && !may_repeat(id, shown)) {
+  if (ends > 1 && setting_.delivery == Delivery::exactly_once && repeats && !may_repeat(id)) {
     tally_.twice += 1;
     return Failure{"twice", what};
   }

@@ -42,6 +42,7 @@ struct Witness {
   uint64_t now_us;
   uint32_t epoch;             // of the stream that crashed, 0 before the first opening ended
   uint64_t durable_sequence;  // that it had claimed
+  uint64_t sequence;          // of the newest message that it had taken, or begun to take
 };
 
 std::optional<Failure> judge(const Image& image, Crash crash, const Witness& witness, Random& random,

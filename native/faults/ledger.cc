@@ -63,6 +63,7 @@ void Ledger::sent(uint64_t id, uint64_t sequence, uint64_t now_us) {
   next_id_ = std::max(next_id_, id + 1);
   Entry& entry = entries_[id];
   if (entry.copies++ == 0) entry.first_us = now_us;
+  entry.last_us = now_us;
   pending_.push_back({sequence, id});
 }
 

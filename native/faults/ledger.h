@@ -29,7 +29,8 @@ struct Message {
 
 struct Entry {
   uint32_t copies = 0;  // that were sent, under one id
-  uint64_t first_us = 0;
+  uint64_t first_us = 0;  // when the first of them was stored, and the last
+  uint64_t last_us = 0;
   bool receipted = false;
   bool letter_retried = false;
   bool letter_dropped = false;

@@ -125,9 +125,8 @@ Status Stand::drain(uint64_t* now_us) {
     SEMEL_TRY(worker_->poll(64, *now_us));
     SEMEL_TRY(worker_->finish(64, *now_us));
     SEMEL_TRY(sync(*now_us));
-    if (!worker_->has_work() && worker_->parked() == 0 && !shard_->has_unsynced()) {
-      return Status::ok();
-    }
+    const bool has_ended = shard_->consumer().counters().through == shard_->intake().sequence();
+    if (has_ended && worker_->parked() == 0 && !shard_->has_unsynced()) return Status::ok();
   }
   return {Code::io, "messages that were stored never come to an end"};
 }

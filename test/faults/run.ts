@@ -83,10 +83,11 @@ const planted: Caught[] = []
 for (const bug of values.planted ? (await plantable()).keys() : values.bug) {
   // The simulated disk first: it is a thousand times as quick.
   const seen = await plantedSimulation(bug, options)
-  const caught =
-    seen.check === undefined
-      ? await plantedRun(bug, wholeNumber('budget', values.budget), options)
-      : seen
+  let caught = seen
+  if (seen.check === undefined) {
+    const killed = await plantedRun(bug, wholeNumber('budget', values.budget), options)
+    caught = { ...killed, cases: seen.cases + killed.cases }
+  }
   planted.push(caught)
   const { check, cases, kills, detail } = caught
   const how = check === undefined ? 'not caught' : `caught by "${check}"`
