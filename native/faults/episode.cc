@@ -9,8 +9,6 @@ namespace {
 constexpr uint64_t kRowIds = uint64_t{1} << 40;
 constexpr int kStepsMax = 4000;
 constexpr uint64_t kStepUs = 800;
-// What follows a recovery: crashes come in series, and what one has left behind shows at the next.
-constexpr int kYoungSteps = 24;
 
 Setting draw_setting(Random& random, Crash crash) {
   Setting setting;
@@ -40,6 +38,7 @@ Episode::Episode(uint64_t seed, Crash crash, uint64_t images_max)
       images_max_(images_max),
       random_(seed),
       setting_(draw_setting(random_, crash)),
+      restless_(chance(4)),
       ledger_(seed, setting_.keys),
       disk_(std::make_unique<SimulatedStorage>()) {
   on_point([this](const char*) {
@@ -109,7 +108,6 @@ void Episode::open() {
   }
   expect(status, "opens");
   if (!status.is_ok()) return;
-  age_ = 0;
   epoch_ = stand_->shard().epoch();
   sequence_ = stand_->shard().intake().sequence();
   if (setting_.source) {
@@ -122,6 +120,7 @@ void Episode::open() {
 void Episode::end_of_life() {
   disk_->before = nullptr;
   stand_.reset();
+  fate_.reset();
   ledger_.crashed();
   unknown_.clear();
   if (setting_.source) return;
@@ -130,8 +129,20 @@ void Episode::end_of_life() {
   }
 }
 
+Image Episode::crash() {
+  return crash_ == Crash::power_loss ? disk_->crash(random_) : disk_->survive();
+}
+
 void Episode::crash_and_open() {
-  const Image left = crash_ == Crash::power_loss ? disk_->crash(random_) : disk_->survive();
+  Image left = fate_ ? std::move(fate_->image) : crash();
+  if (fate_) {
+    stand_.reset();
+    ledger_ = std::move(fate_->ledger);
+    external_ = std::move(fate_->external);
+    epoch_ = fate_->epoch;
+    durable_sequence_ = fate_->durable_sequence;
+    sequence_ = fate_->sequence;
+  }
   end_of_life();
   disk_ = std::make_unique<SimulatedStorage>(left);
   open();
@@ -149,8 +160,7 @@ void Episode::close_and_open() {
 }
 
 void Episode::step() {
-  ++age_;
-  if (is_young() && chance(32)) return crash_and_open();
+  if (fate_) return crash_and_open();
   now_us_ += random_() % kStepUs;
   const uint64_t drawn = random_() % 1000;
   if (drawn < 330) {
@@ -197,12 +207,15 @@ void Episode::interleave() {
 void Episode::observe(Place place) {
   if (judging_ || failure_ || tally_.images >= images_max_) return;
   if (place == Place::operation && !chance(16)) return;
-  if (place == Place::step && !chance(is_young() ? 4 : 24)) return;
+  if (place == Place::step && !chance(restless_ ? 3 : 24)) return;
   judging_ = true;
   if (stand_ != nullptr) give_receipts();
-  const Image image = crash_ == Crash::power_loss ? disk_->crash(random_) : disk_->survive();
+  Image image = crash();
   if (auto failure = judge(image, crash_, witness(), random_, &tally_)) fail(std::move(*failure));
   judging_ = false;
+  if (restless_ && !fate_ && chance(16)) {
+    fate_ = {std::move(image), ledger_, external_, epoch_, durable_sequence_, sequence_};
+  }
 }
 
 void Episode::give_receipts() {
@@ -210,14 +223,13 @@ void Episode::give_receipts() {
   ledger_.receipted(stand_->shard().durable_sequence());
 }
 
-bool Episode::is_young() const { return epoch_ > 1 && age_ <= kYoungSteps; }
-
 // ---- the threads ----
 
 void Episode::send() {
   if (sending_) return;
   sending_ = true;
-  const uint64_t burst = 1 + random_() % 12;
+  // After a crash one by one now and then, so that what it left behind them shows.
+  const uint64_t burst = restless_ && chance(2) ? 1 : 1 + random_() % 12;
   for (uint64_t i = 0; i < burst; ++i) {
     const bool again = !unknown_.empty();
     const uint64_t id = again ? unknown_.front() : ledger_.next_id();

@@ -38,9 +38,19 @@ class Episode {
 
  private:
   enum class Place { step, operation, sync };
+  // A crash in the middle of a step: the bytes, and what the outside knew then.
+  struct Fate {
+    Image image;
+    Ledger ledger;
+    std::vector<uint64_t> external;
+    uint32_t epoch;
+    uint64_t durable_sequence;
+    uint64_t sequence;
+  };
 
   void open();
   void close_and_open();
+  Image crash();
   void crash_and_open();
   void end_of_life();
   void step();
@@ -58,13 +68,13 @@ class Episode {
   void give_receipts();
 
   bool chance(uint64_t of) { return random_() % of == 0; }
-  bool is_young() const;
 
   const uint64_t seed_;
   const Crash crash_;
   const uint64_t images_max_;
   Random random_;
   Setting setting_;
+  const bool restless_;  // crashes come in series: what one has left behind may show at the next
   Ledger ledger_;
   std::vector<uint64_t> external_;
   std::unique_ptr<SimulatedStorage> disk_;
@@ -73,9 +83,9 @@ class Episode {
   uint32_t epoch_ = 0;
   uint64_t durable_sequence_ = 0;
   uint64_t sequence_ = 0;
-  int age_ = 0;  // steps since the opening
   uint64_t rows_ = 0;
   std::vector<uint64_t> unknown_;  // to be sent again
+  std::optional<Fate> fate_;       // how this life ends, as soon as the step is over
   bool sending_ = false;
   bool working_ = false;
   bool syncing_ = false;

@@ -73,8 +73,8 @@ class Ledger {
 
   uint64_t hash(uint64_t id, uint64_t purpose) const;
 
-  const uint64_t seed_;
-  const uint32_t keys_;
+  uint64_t seed_;
+  uint32_t keys_;
   std::vector<Entry> entries_;  // by id
   uint64_t next_id_ = 1;
   std::deque<Pending> pending_;

@@ -91,7 +91,7 @@ export async function plantedSimulation(
   bug: string,
   { seed, dir }: CampaignOptions,
 ): Promise<Caught> {
-  const amounts = { 'failed-syncs': 100, 'power-loss': 8000, deaths: 8000, damage: 10_000 }
+  const amounts = { 'failed-syncs': 100, 'power-loss': 60_000, deaths: 8000, damage: 10_000 }
   let cases = 0
   let seconds = 0
   for (const [name, amount] of Object.entries(amounts)) {
