@@ -32,8 +32,6 @@ class Worker {
   // commit for want of room is committed by the next call.
   Status finish(uint32_t max, uint64_t now_us);
 
-  uint64_t in_flight() const { return polled_ - committed_; }
-  bool has_work() const { return in_flight() > 0 || waiting_ || consumer_.has_work(); }
   bool has_commit_waiting() const { return waiting_; }
   uint64_t parked() const { return consumer_.parked().size(); }
 

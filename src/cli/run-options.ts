@@ -1,6 +1,7 @@
 import { deliveries, type Delivery, type Durability } from '../core/delivery.js'
 import { durationMs } from '../core/durations.js'
 import { shown } from '../core/options.js'
+import { sizeBytes } from '../core/sizes.js'
 import { UsageError } from './failures.js'
 import {
   oneOf,
@@ -22,6 +23,8 @@ export interface RunOptions {
   readonly durability: Durability | undefined
   readonly delivery: Delivery | undefined
   readonly waiting: (typeof waitings)[number] | undefined
+  readonly heartbeatMs: number | undefined
+  readonly workerMemoryBytes: number | undefined
   readonly closeTimeoutMs: number
   readonly json: boolean
 }
@@ -69,6 +72,16 @@ export const runCommand: CommandSpec = {
       says: 'what an idle worker does: spin, balanced or park (default balanced)',
     },
     {
+      name: 'heartbeat',
+      value: 'TIME',
+      says: 'how long a worker may show no sign of life; 0: for ever (default 30s)',
+    },
+    {
+      name: 'worker-memory',
+      value: 'SIZE',
+      says: "how large a worker's heap may grow, such as 256MiB (default: V8's choice)",
+    },
+    {
       name: 'close-timeout',
       value: 'TIME',
       says: 'how long SIGINT and SIGTERM wait for what is in flight (default 10s)',
@@ -99,7 +112,9 @@ export function readRunOptions(words: readonly string[]): RunOptions | 'help' {
     durability: durabilityOf(given),
     delivery: oneOf(given, 'delivery', deliveries),
     waiting: oneOf(given, 'waiting', waitings),
-    closeTimeoutMs: closeTimeoutMsOf(given),
+    heartbeatMs: timeOf(given, 'heartbeat'),
+    workerMemoryBytes: sizeOf(given, 'worker-memory'),
+    closeTimeoutMs: timeOf(given, 'close-timeout') ?? closeTimeoutMsDefault,
     json: given.flags.has('json'),
   }
 }
@@ -120,11 +135,29 @@ function durabilityOf(given: Given): Durability | undefined {
   )
 }
 
-function closeTimeoutMsOf(given: Given): number {
-  const value = valueOf(given, 'close-timeout')
-  if (value === undefined) return closeTimeoutMsDefault
+/** A number alone is one of milliseconds. */
+function timeOf(given: Given, option: string): number | undefined {
+  return parsed(given, option, (value) =>
+    durationMs(/^\d+$/.test(value) ? Number(value) : value, `--${option}`),
+  )
+}
+
+/** A number alone is one of bytes. */
+function sizeOf(given: Given, option: string): number | undefined {
+  return parsed(given, option, (value) =>
+    sizeBytes(/^\d+$/.test(value) ? Number(value) : value, `--${option}`),
+  )
+}
+
+function parsed(
+  given: Given,
+  option: string,
+  parse: (value: string) => number,
+): number | undefined {
+  const value = valueOf(given, option)
+  if (value === undefined) return undefined
   try {
-    return durationMs(/^\d+$/.test(value) ? Number(value) : value, '--close-timeout')
+    return parse(value)
   } catch (error) {
     throw new UsageError((error as Error).message)
   }

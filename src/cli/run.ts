@@ -98,7 +98,7 @@ function lostError(inFlight: number, timeoutMs: number, by: string | undefined):
 }
 
 function openOptions(options: RunOptions, dir: string | undefined): OpenOptions {
-  const { shards, workers, durability, delivery, waiting } = options
+  const { shards, workers, durability, delivery, waiting, heartbeatMs, workerMemoryBytes } = options
   return {
     ...(dir === undefined ? {} : { dir }),
     ...(shards === undefined ? {} : { shards }),
@@ -106,6 +106,8 @@ function openOptions(options: RunOptions, dir: string | undefined): OpenOptions 
     ...(durability === undefined ? {} : { durability }),
     ...(delivery === undefined ? {} : { delivery }),
     ...(waiting === undefined ? {} : { waiting }),
+    ...(heartbeatMs === undefined ? {} : { heartbeat: heartbeatMs }),
+    ...(workerMemoryBytes === undefined ? {} : { workerMemory: workerMemoryBytes }),
   }
 }
 

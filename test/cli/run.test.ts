@@ -79,7 +79,7 @@ describe('semel run', () => {
     workspace.numbers('b.ndjson', 60)
     const { code, stdout, stderr } = await workspace.line(`
       run --json m.mjs --shards=2 --workers ${workers} --dir data --waiting park --close-timeout 5s
-      --durability interval:50 --delivery at-least-once --source a.ndjson b.ndjson`)
+      --heartbeat 20s --worker-memory 256MiB --durability interval:50 --delivery at-least-once --source a.ndjson b.ndjson`)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(report(stdout)).toEqual({
       ...zero,
@@ -92,6 +92,22 @@ describe('semel run', () => {
       durability: 'interval:50',
       shards: 2,
     })
+  })
+
+  it('replaces a worker that shows no sign of life for a heartbeat', async () => {
+    const workspace = new Workspace()
+    workspace.module(
+      'm.mjs',
+      `pipeline('looping').accepts().deliver('exactly-once', { id: ({ id }) => id, window: '1h' })
+        .retry({ attempts: 1 })
+        .tap(({ id }) => { while (id === 1); }).to(file('out.ndjson'))`,
+    )
+    workspace.numbers('in.ndjson', 3)
+    const { code, stdout } = await workspace.line(
+      'run m.mjs --source in.ndjson --heartbeat 300ms --json',
+    )
+    expect(code).toBe(0)
+    expect(report(stdout)).toMatchObject({ stored: 3, processed: 2, deadLettered: 1 })
   })
 
   it('keeps nothing under at-most-once, and drops what is malformed', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { passing, Workspace } from './verbs.js'
 
 const runOptions =
-  '--source, --dir, --shards, --workers, --durability, --delivery, --waiting, --close-timeout, --json and --help'
+  '--source, --dir, --shards, --workers, --durability, --delivery, --waiting, --heartbeat, --worker-memory, --close-timeout, --json and --help'
 
 describe('a command line that is wrong', () => {
   it.each<[string[], string]>([
@@ -61,6 +61,14 @@ describe('a command line that is wrong', () => {
     [
       ['run', 'm.mjs', '--close-timeout', 'soon'],
       `--close-timeout: "soon" is not a duration; give milliseconds or a text such as '50ms', '10s' or '24h'`,
+    ],
+    [
+      ['run', 'm.mjs', '--heartbeat', 'never'],
+      `--heartbeat: "never" is not a duration; give milliseconds or a text such as '50ms', '10s' or '24h'`,
+    ],
+    [
+      ['run', 'm.mjs', '--worker-memory', '1GB'],
+      `--worker-memory: "1GB" is not a size; give bytes or a text such as '64KiB', '16MiB' or '1GiB'`,
     ],
     [['inspect'], "semel inspect: DIR is missing; give a stream's directory"],
     [['inspect', 'a', 'b'], 'semel inspect: "b" is one argument too many; leave it away'],
