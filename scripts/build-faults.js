@@ -1,7 +1,7 @@
 // Builds the library once more for the fault campaigns, into build/faults: the same sources, with fault
-// points and plantable bugs in the addon. It is a package of its own there, so that programs in it that
-// import semel get this build and never the real one. And the campaigns on the simulated disk, which
-// need no Node, into build/native-faults.
+// points and plantable bugs in the addon, and the campaigns on the simulated disk, which need no Node. It
+// is a package of its own there, so that programs in it that import semel get this build and never the
+// real one.
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,9 +21,3 @@ for (const name of ['package.json', 'dist', 'build/js']) {
   const to = name === 'build/js' ? 'js' : name
   cpSync(join(root, name), join(folder, to), { recursive: true })
 }
-
-const simulated = join(root, 'build', 'native-faults')
-execFileSync('cmake', ['-S', join(root, 'native'), '-B', simulated, '-DSEMEL_FAULTS=ON'], {
-  stdio: 'inherit',
-})
-execFileSync('cmake', ['--build', simulated, '--parallel', '2'], { stdio: 'inherit' })

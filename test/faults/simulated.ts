@@ -7,7 +7,7 @@ import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './c
 
 /** The campaigns on the simulated disk: native/faults/campaign.cc. */
 const program = fileURLToPath(
-  new URL('../../../../build/native-faults/semel_faults', import.meta.url),
+  new URL('../../../../build/faults/build/semel_faults', import.meta.url),
 )
 const run = promisify(execFile)
 
@@ -63,7 +63,7 @@ export function simulated(option: string): Campaign {
           check === undefined
             ? []
             : [
-                `${fault}, ${setting}\n  ${check}: ${text}\n  again: build/native-faults/semel_faults --${option} 1000 --episode ${episode}`,
+                `${fault}, ${setting}\n  ${check}: ${text}\n  again: build/faults/build/semel_faults --${option} 1000 --episode ${episode}`,
               ],
         ),
       }
