@@ -4,7 +4,11 @@ import { defineConfig, mergeConfig } from 'vitest/config'
 // Tests run against dist/: worker threads can only load built JavaScript, and two copies of one
 // module (one built, one not) would not share their classes.
 /** Run by vitest.faults.config.ts. */
-export const faultTests = ['test/faults/disk/*.test.ts', 'test/runtime/worker-faults-*.test.ts']
+export const faultTests = [
+  'test/faults/clock.test.ts',
+  'test/faults/disk/*.test.ts',
+  'test/runtime/worker-faults-*.test.ts',
+]
 
 export const shared = defineConfig({
   resolve: {
