@@ -207,6 +207,7 @@ Status Shard::write_ring(uint64_t from, uint64_t to) {
 bool Shard::has_unsynced() const {
   if (!syncs_) return false;
   return ring_->tail() != durable_position_.load(std::memory_order_relaxed) ||
+         intake_->published_sequence() != durable_sequence_.load(std::memory_order_relaxed) ||
          ack_log_->has_unsynced();
 }
 
@@ -217,7 +218,9 @@ Status Shard::sync_group() {
     SEMEL_TRY(ack_log_->write_marked());
     SEMEL_TRY(ack_log_->sync());
   }
-  // Sequence first, then the tail: the tail then covers at least these messages.
+  // Sequence first, then the tail: the tail then covers at least these messages. It may cover one more,
+  // whose number is published behind it: that one's receipt is the next group's, without a frame of its
+  // own to write.
   const uint64_t sequence = intake_->published_sequence();
   const uint64_t tail = ring_->tail();
   const uint64_t durable = durable_position_.load(std::memory_order_relaxed);
@@ -229,6 +232,8 @@ Status Shard::sync_group() {
     fault_point("group.journal-written");
     SEMEL_TRY(journal_->sync());
     fault_point("group.journal-synced");
+  }
+  if (tail != durable || sequence != durable_sequence_.load(std::memory_order_relaxed)) {
     durable_sequence_.store(sequence, std::memory_order_release);
     // The worker's has_work() reads this; the doorbell's fence orders it before the look.
     durable_position_.store(tail, std::memory_order_release);
