@@ -72,15 +72,18 @@ class RepairFixture : public ::testing::TestWithParam<Durability> {
   }
   Shard& shard() { return stream_->shard(0); }
   Consumer& consumer() { return shard().consumer(); }
-  void send(uint64_t from, uint64_t to) {
+  // Payloads begin with the id, and have so many bytes.
+  void send(uint64_t from, uint64_t to, uint32_t bytes = sizeof(uint64_t)) {
+    std::vector<uint8_t> payload(bytes);
     for (uint64_t id = from; id <= to; ++id) {
       FrameHeader header;
       header.id = integer_id(id);
       header.id_kind = IdKind::integer;
       header.has_source = true;
       header.source = {3, id};
+      store<uint64_t>(payload.data(), id);
       shard().intake().begin(stream_->clock().now_us());
-      ASSERT_TRUE(shard().intake().append_full(header, &id, sizeof id)) << "the ring is full";
+      ASSERT_TRUE(shard().intake().append_full(header, payload.data(), bytes)) << "the ring is full";
     }
     stream_->publish(0);
     while (shard().durable_sequence() < shard().intake().sequence()) std::this_thread::yield();

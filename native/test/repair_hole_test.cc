@@ -4,32 +4,17 @@
 namespace semel::test {
 namespace {
 
-class RepairHole : public RepairFixture {
- protected:
-  // Messages of 4040 bytes each: 16 to a lap, and four in flight.
-  void send_long(uint64_t from, uint64_t to) {
-    std::vector<uint8_t> payload(4000);
-    for (uint64_t id = from; id <= to; ++id) {
-      FrameHeader header;
-      header.id = integer_id(id);
-      header.id_kind = IdKind::integer;
-      header.has_source = true;
-      header.source = {3, id};
-      store<uint64_t>(payload.data(), id);
-      shard().intake().begin(stream_->clock().now_us());
-      ASSERT_TRUE(shard().intake().append_full(header, payload.data(), 4000)) << "the ring is full";
-    }
-    stream_->publish(0);
-    while (shard().durable_sequence() < shard().intake().sequence()) std::this_thread::yield();
-  }
-};
+// Messages of 4040 bytes each: 16 to a lap, and four in flight.
+constexpr uint32_t kLong = 4000;
+
+class RepairHole : public RepairFixture {};
 
 TEST_P(RepairHole, UpToTheRingsEndHoldsNothingUpBehindIt) {
   open();
-  send_long(1, 8);
+  send(1, 8, kLong);
   for (int turn = 0; turn < 8; ++turn) end(1);
   settle();
-  send_long(9, 20);
+  send(9, 20, kLong);
   end(1);
   crash();
   zero("shard-0/journal", kJournalHeaderBytes + 9 * 4040, kJournalHeaderBytes + options_.ring_bytes);

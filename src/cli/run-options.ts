@@ -112,9 +112,9 @@ export function readRunOptions(words: readonly string[]): RunOptions | 'help' {
     durability: durabilityOf(given),
     delivery: oneOf(given, 'delivery', deliveries),
     waiting: oneOf(given, 'waiting', waitings),
-    heartbeatMs: timeOf(given, 'heartbeat'),
-    workerMemoryBytes: sizeOf(given, 'worker-memory'),
-    closeTimeoutMs: timeOf(given, 'close-timeout') ?? closeTimeoutMsDefault,
+    heartbeatMs: amountOf(given, 'heartbeat', durationMs),
+    workerMemoryBytes: amountOf(given, 'worker-memory', sizeBytes),
+    closeTimeoutMs: amountOf(given, 'close-timeout', durationMs) ?? closeTimeoutMsDefault,
     json: given.flags.has('json'),
   }
 }
@@ -135,29 +135,16 @@ function durabilityOf(given: Given): Durability | undefined {
   )
 }
 
-/** A number alone is one of milliseconds. */
-function timeOf(given: Given, option: string): number | undefined {
-  return parsed(given, option, (value) =>
-    durationMs(/^\d+$/.test(value) ? Number(value) : value, `--${option}`),
-  )
-}
-
-/** A number alone is one of bytes. */
-function sizeOf(given: Given, option: string): number | undefined {
-  return parsed(given, option, (value) =>
-    sizeBytes(/^\d+$/.test(value) ? Number(value) : value, `--${option}`),
-  )
-}
-
-function parsed(
+/** A duration or a size; a number alone is one of milliseconds or bytes. */
+function amountOf(
   given: Given,
   option: string,
-  parse: (value: string) => number,
+  parse: (value: number | string, option: string) => number,
 ): number | undefined {
   const value = valueOf(given, option)
   if (value === undefined) return undefined
   try {
-    return parse(value)
+    return parse(/^\d+$/.test(value) ? Number(value) : value, `--${option}`)
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
