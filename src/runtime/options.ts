@@ -1,3 +1,4 @@
+import { acknowledges, type Acknowledge, type Acknowledgment } from '../core/acknowledge.js'
 import { deliveries, type Delivery, type Durability } from '../core/delivery.js'
 import { durationMs, type Duration } from '../core/durations.js'
 import { InvalidArgumentError } from '../core/errors.js'
@@ -29,6 +30,19 @@ export interface OpenOptions {
   durability?: Durability
   /** The pipeline's delivery, overridden, to compare them. */
   delivery?: Delivery
+  /**
+   * When a sender hears back: `processed`, `stored` or `batched`; one call may ask for more than the
+   * stream. A batch is acknowledged when it has `batched` messages (1…65,536), or `within` after its
+   * first ('1ms'…'1h').
+   * @default 'stored'; 'batched' alone is { batched: 1000, within: '10ms' }
+   */
+  acknowledge?: Acknowledge | { batched: number; within?: Duration }
+  /**
+   * Messages whose senders may wait for a receipt or an outcome at a time, 1…1,048,576; `send` waits
+   * where there are more.
+   * @default 65_536
+   */
+  awaitedMax?: number
   /** @default 'balanced' */
   waiting?: Waiting
   /**
@@ -79,6 +93,8 @@ export interface Settings {
   readonly workers: number
   readonly delivery: Delivery
   readonly durability: Durability
+  readonly acknowledge: Acknowledgment
+  readonly awaitedMax: number
   readonly waiting: Waiting
   readonly ringBytes: number
   readonly segmentBytes: number
@@ -105,6 +121,8 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
     'workers',
     'durability',
     'delivery',
+    'acknowledge',
+    'awaitedMax',
     'waiting',
     'ring',
     'segment',
@@ -154,6 +172,8 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
     workers: Math.min(workers, shards),
     delivery,
     durability,
+    acknowledge: checkAcknowledge(given.acknowledge ?? 'stored'),
+    awaitedMax: wholeNumber(given.awaitedMax ?? 65_536, 'awaitedMax', 1, 1_048_576),
     waiting,
     ringBytes,
     segmentBytes,
@@ -190,6 +210,33 @@ function checkDurability(value: Durability | undefined, delivery: Delivery): Dur
     )
   }
   return durability
+}
+
+const batchSizeDefault = 1000
+const withinDefault = '10ms'
+
+function checkAcknowledge(value: unknown): Acknowledgment {
+  const isBatched = typeof value === 'object' && value !== null && 'batched' in value
+  const mode = isBatched ? 'batched' : value
+  if (!acknowledges.includes(mode as Acknowledge)) {
+    throw new InvalidArgumentError(
+      `acknowledge: ${shown(value)} is unknown; choose 'processed', 'stored', 'batched' or { batched: 1000, within: '10ms' }`,
+    )
+  }
+  const { batched = batchSizeDefault, within = withinDefault } = isBatched
+    ? checkOptions<{ batched: number; within: Duration }>(value, 'acknowledge', [
+        'batched',
+        'within',
+      ])
+    : {}
+  const withinMs = durationMs(within as Duration, 'acknowledge.within')
+  if (withinMs < 1 || withinMs > 3_600_000) {
+    throw new InvalidArgumentError(
+      `acknowledge.within: ${shown(within)} is out of bounds; give a duration from '1ms' to '1h'`,
+    )
+  }
+  const size = wholeNumber(batched, 'acknowledge.batched', 1, 65_536)
+  return Object.freeze({ mode: mode as Acknowledge, size, withinMs })
 }
 
 function checkHeartbeat(value: Duration): number {
