@@ -26,9 +26,11 @@
       "deadletters/dead_letters.cc",
       "deadletters/record.cc",
       "deadletters/survey.cc",
+      "shard/answers.cc",
       "shard/box.cc",
       "shard/box_survey.cc",
       "shard/consumer.cc",
+      "shard/consumer_commit.cc",
       "shard/details.cc",
       "shard/directory_survey.cc",
       "shard/inquest.cc",
@@ -36,6 +38,7 @@
       "shard/manifest.cc",
       "shard/repair.cc",
       "shard/repair_intent.cc",
+      "shard/replies.cc",
       "shard/shard.cc",
       "shard/shard_log_survey.cc",
       "shard/shard_survey.cc",
@@ -48,6 +51,8 @@
       "binding/intake.cc",
       "binding/lifecycle.cc",
       "binding/maintenance.cc",
+      "binding/replies.cc",
+      "binding/views.cc",
       "binding/worker.cc"
     ]
   }

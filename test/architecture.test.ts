@@ -86,7 +86,6 @@ const nativeBelow: Record<string, readonly string[]> = {
 /** Files that may be long, and why. */
 const long: Record<string, string> = {
   'src/runtime/stream.ts': 'the face of the runtime, whose doc comments are its reference',
-  'native/shard/consumer.cc': 'one commit, whose steps must be read together',
 }
 const linesMax = 400
 

@@ -21,6 +21,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class, "setErrorClass"));
   export_lifecycle(env, exports);
   export_intake(env, exports);
+  export_replies(env, exports);
   export_worker(env, exports);
   export_maintenance(env, exports);
   return exports;

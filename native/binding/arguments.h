@@ -96,6 +96,9 @@ class Arguments {
     return {array.Data(), array.ByteLength()};
   }
 
+  // The next one has been left out.
+  void skip() { ++next_; }
+
   // The stream whose handle comes next.
   LocalStream* stream() {
     const uint32_t handle = u32();

@@ -1,7 +1,8 @@
 // What the ingest thread calls. A row describes one message in the staging buffer; 32 bytes, eight
 // 32-bit words, written by JavaScript and kept in step with src/native/rows.ts:
 //   0  where the payload starts     1  its length, bytes
-//   2  shard                        3  FrameType | id form << 8 | partition + 1 << 16 (0: no source)
+//   2  shard                        3  FrameType | what its sender waits for (shard/replies.h)
+//                                      | id form << 8 | partition + 1 << 16 (0: no source)
 //   4…5  the id: an integer's low and high word, or a text's start and length in the staging buffer
 //   6…7  the source's offset, a double
 // append() puts the message's sequence, a double, over words 0…1 of what it has taken.
@@ -16,6 +17,7 @@ namespace {
 enum class IdForm : uint32_t { none = 0, positive = 1, negative = 2, text = 3, internal = 4 };
 
 constexpr uint32_t kRowWords = 8;
+constexpr uint32_t kRowTypeMask = 0xFF & ~uint32_t{kWants};
 
 // registerIntake(handle, staging: Uint8Array, rows: Uint32Array as bytes)
 Napi::Value register_intake(const Napi::CallbackInfo& info) {
@@ -61,7 +63,7 @@ const char* row_fault(const Intake& intake, const Stream& stream, const uint32_t
   if (!in_staging(intake, row[0], row[1])) return "its payload is not in the staging buffer";
   if (row[2] >= stream.shard_count()) return "it names a shard that there is not";
   // Control frames are made here alone: recovery ends at one that lacks its parts.
-  if ((row[3] & 0xFF) > static_cast<uint32_t>(FrameType::malformed) ||
+  if ((row[3] & kRowTypeMask) > static_cast<uint32_t>(FrameType::malformed) ||
       form > static_cast<uint32_t>(IdForm::internal)) {
     return "its type is unknown";
   }
@@ -109,7 +111,9 @@ Napi::Value append(const Napi::CallbackInfo& info) {
       break;
     }
     Shard& shard = stream.shard(row[2]);
-    const auto type = static_cast<FrameType>(row[3] & 0xFF);
+    const auto type = static_cast<FrameType>(row[3] & kRowTypeMask);
+    const auto wants = static_cast<uint8_t>(row[3] & kWants);
+    if (wants != 0 && !shard.replies().has_room(shard.intake().sequence() + 1)) break;
     const uint8_t* payload = intake.staging + row[0];
     bool fits;
     if (shard.compact()) {
@@ -130,6 +134,7 @@ Napi::Value append(const Napi::CallbackInfo& info) {
       fits = shard.intake().append_full(header, payload, row[1]);
     }
     if (!fits) break;
+    if (wants != 0) shard.replies().expect(shard.intake().sequence(), wants);
     store<double>(row, static_cast<double>(shard.intake().sequence()));
   }
   for (uint32_t i = 0; i < shards; ++i) stream.publish(i);
@@ -302,20 +307,6 @@ Napi::Value end_dead_letter(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), fits);
 }
 
-// durable(handle, shard): the highest sequence that has reached the stream's level.
-Napi::Value durable(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  LocalStream* local = arguments.stream();
-  const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
-  if (!arguments.ok()) return {};
-  if (Status health = local->stream().health(); !health.is_ok()) {
-    throw_status(info.Env(), health);
-    return {};
-  }
-  return Napi::Number::New(info.Env(),
-                           static_cast<double>(local->stream().shard(index).durable_sequence()));
-}
-
 // room(handle): bytes that are free in the fullest ring.
 Napi::Value room(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
@@ -348,7 +339,6 @@ void export_intake(Napi::Env env, Napi::Object exports) {
   exports.Set("appendOffset", Napi::Function::New(env, append_offset, "appendOffset"));
   exports.Set("deadLetters", Napi::Function::New(env, dead_letters, "deadLetters"));
   exports.Set("endDeadLetter", Napi::Function::New(env, end_dead_letter, "endDeadLetter"));
-  exports.Set("durable", Napi::Function::New(env, durable, "durable"));
   exports.Set("room", Napi::Function::New(env, room, "room"));
   exports.Set("wantNotice", Napi::Function::New(env, want_notice, "wantNotice"));
 }

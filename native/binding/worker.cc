@@ -4,20 +4,13 @@
 
 #include "binding/arguments.h"
 #include "binding/functions.h"
+#include "binding/views.h"
+#include "shard/answers.h"
 #include "shard/details.h"
 #include "shard/inquest.h"
 
 namespace semel::binding {
 namespace {
-
-// A view of memory that the stream owns; the stream lives at least as long as the view.
-Napi::ArrayBuffer view_of(Napi::Env env, LocalStream& local, void* memory, std::size_t bytes) {
-  auto* holder = new std::shared_ptr<StreamEntry>(local.entry);
-  local.holders.push_back(holder);
-  return Napi::ArrayBuffer::New(
-      env, memory, bytes,
-      [](Napi::Env, void*, std::shared_ptr<StreamEntry>* held) { delete held; }, holder);
-}
 
 // attach(handle, shard): takes the shard over from whoever had it and gives what the loop needs.
 Napi::Value attach(const Napi::CallbackInfo& info) {
@@ -43,18 +36,15 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
       local->entry->seats[index].attempt.fetch_add(1, std::memory_order_acq_rel) + 1;
   const uint32_t redelivered = consumer.adopt();
 
-  Napi::ObjectReference& views = local->views[index];
-  if (views.IsEmpty()) {
-    Napi::Object made = Napi::Object::New(env);
-    const std::span<uint8_t> ring = shard.ring_memory();
-    made.Set("ring", view_of(env, *local, ring.data(), ring.size()));
-    made.Set("slots", view_of(env, *local, consumer.slots(),
-                              consumer.capacity() * sizeof(Slot)));
-    views = Napi::Persistent(made);
-  }
+  const Napi::Object views = views_of(env, *local, index);
   Napi::Object seat = Napi::Object::New(env);
-  seat.Set("ring", views.Value().Get("ring"));
-  seat.Set("slots", views.Value().Get("slots"));
+  seat.Set("ring", views.Get("ring"));
+  seat.Set("slots", views.Get("slots"));
+  seat.Set("marks", views.Get("marks"));
+  seat.Set("marksAt", static_cast<double>(Replies::kMarksAt));
+  seat.Set("marksCapacity", static_cast<double>(shard.replies().capacity()));
+  seat.Set("answerBytesMax", static_cast<double>(Replies::payload_bytes_max(
+                                 local->stream().options().ring_bytes)));
   seat.Set("attempt", attempt);
   seat.Set("epoch", shard.epoch());
   seat.Set("redelivered", redelivered);
@@ -120,7 +110,10 @@ Napi::Value after_commit(Napi::Env env, Stream& stream, Shard& shard,
   const bool done = committed.value() == Committed::done;
   if (stream.options().durability == Durability::disk || !done) {
     stream.wake_syncer();
-  } else if (is_worth_a_notice(shard)) {
+  }
+  // At `disk` it is the group that ends the messages, and gives its own.
+  if (stream.options().durability != Durability::disk &&
+      (shard.consumer().has_answered() || is_worth_a_notice(shard))) {
     stream.give_notice();
   }
   return Napi::Boolean::New(env, done);
@@ -134,8 +127,8 @@ void void_seats(LocalStream& local, uint32_t worker) {
   }
 }
 
-// commit(handle, shard, attempt, count, sinkPlace, details?): false when the ack log has no room yet
-// and the same call is to be made again.
+// commit(handle, shard, attempt, count, sinkPlace, details?, answers?): false when the ack log or the
+// answers' ring has no room yet, and the same call is to be made again.
 Napi::Value commit(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = nullptr;
@@ -151,14 +144,27 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
       arguments.fail("a list of details");
       return {};
     }
+  } else {
+    arguments.skip();
+  }
+  std::vector<Answer> answers;
+  if (info.Length() > 6 && !info[6].IsUndefined()) {
+    const std::span<uint8_t> bytes = arguments.bytes();
+    if (!arguments.ok()) return {};
+    if (!read_answers(bytes, Replies::payload_bytes_max(local->stream().options().ring_bytes),
+                      &answers)) {
+      arguments.fail("a list of answers");
+      return {};
+    }
   }
   Stream& stream = local->stream();
   if (Status health = stream.health(); !health.is_ok()) {
     throw_status(info.Env(), health);
     return {};
   }
-  return after_commit(info.Env(), stream, *shard,
-                      shard->consumer().commit(count, static_cast<int64_t>(sink_place), details));
+  return after_commit(
+      info.Env(), stream, *shard,
+      shard->consumer().commit(count, static_cast<int64_t>(sink_place), details, answers));
 }
 
 // bury(handle, worker): judges a worker whose thread is gone. Its seats are void from now on.

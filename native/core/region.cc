@@ -10,9 +10,10 @@
 namespace semel {
 namespace {
 
-Result<std::span<uint8_t>> anonymous_memory(uint64_t bytes) {
+Result<std::span<uint8_t>> anonymous_memory(uint64_t bytes, Pages pages = Pages::touched) {
+  const int populate = pages == Pages::touched ? MAP_POPULATE : 0;
   void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+                    MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
   if (at == MAP_FAILED) return Status::from_errno(errno, "reserve memory for", "a region");
   return std::span<uint8_t>(static_cast<uint8_t*>(at), bytes);
 }
@@ -74,8 +75,8 @@ Result<std::unique_ptr<Region>> Region::open(Storage& storage, const std::string
   return region;
 }
 
-Result<std::unique_ptr<Region>> Region::anonymous(uint64_t bytes) {
-  auto memory = anonymous_memory(bytes);
+Result<std::unique_ptr<Region>> Region::anonymous(uint64_t bytes, Pages pages) {
+  auto memory = anonymous_memory(bytes, pages);
   if (!memory.is_ok()) return memory.status();
   return std::unique_ptr<Region>(new Region(nullptr, memory.value(), true));
 }

@@ -21,6 +21,9 @@ namespace semel {
 
 enum class Writer { mapped, direct };
 
+// Whether memory is there from the start, or takes a fault of some µs at each page's first use.
+enum class Pages { touched, lazy };
+
 class Region {
  public:
   // Makes the file with `bytes` (a multiple of kBlockBytes) reserved and zero, memory touched.
@@ -30,7 +33,8 @@ class Region {
   static Result<std::unique_ptr<Region>> open(Storage& storage, const std::string& path,
                                               Writer writer);
   // Memory only, zero.
-  static Result<std::unique_ptr<Region>> anonymous(uint64_t bytes);
+  static Result<std::unique_ptr<Region>> anonymous(uint64_t bytes,
+                                                   Pages pages = Pages::touched);
 
   ~Region();
   Region(const Region&) = delete;

@@ -32,7 +32,9 @@
 #include "shard/options.h"
 #include "shard/outcome.h"
 #include "shard/parked.h"
+#include "shard/replies.h"
 #include "shard/suspicion.h"
+#include "shard/tallies.h"
 
 namespace semel {
 
@@ -58,6 +60,9 @@ struct Detail {
   uint64_t due_us;
   Outcome outcome;  // of `settle`
   std::span<const uint8_t> history;
+
+  // How the message ends, where it is not parked.
+  Outcome end() const { return action == Action::dead_letter ? Outcome::dead_lettered : outcome; }
 };
 
 enum class Committed { done, full };
@@ -82,6 +87,7 @@ class Consumer {
     AckLog* ack_log;            // null at memory
     DeadLetters* dead_letters;  // null at memory
     Dedup* dedup;               // null without ids
+    Replies* replies;
     const std::atomic<uint64_t>* durable_position;  // null: every published frame is visible
     const std::atomic<uint64_t>* durable_sequence;
     bool compact;               // layout of the frames
@@ -109,8 +115,10 @@ class Consumer {
   Result<Polled> poll(uint32_t max, uint64_t now_us);
 
   // Ends the first `count` messages in flight with the outcomes in their slots. `details` tell more
-  // of the parked and dead-lettered among them, and settle messages parked before.
-  Result<Committed> commit(uint32_t count, int64_t sink_place, std::span<const Detail> details);
+  // of the parked and dead-lettered among them, and settle messages parked before; `answers` tell
+  // more to those who wait for them.
+  Result<Committed> commit(uint32_t count, int64_t sink_place, std::span<const Detail> details,
+                           std::span<const Answer> answers = {});
 
   // An attempt of a parked message begins, or ends before it was tried; a commit ends it as well.
   void begin_parked(uint64_t sequence) { suspicion_.begin(sequence); }
@@ -145,7 +153,11 @@ class Consumer {
   const Suspicion& suspicion() const { return suspicion_; }
   const ParkedSet& parked() const { return parked_; }
   const std::vector<SourceOffset>& sources() const { return sources_; }
+  // Whether the last commit ended a message that somebody waits for.
+  bool has_answered() const { return replies_.has_answered(); }
   int64_t sink_place() const { return sink_place_; }
+  // Every message up to here is done or parked. Any thread; its answer can be read.
+  uint64_t through() const { return through_.load(std::memory_order_acquire); }
   ConsumerCounters counters() const;
 
  private:
@@ -164,6 +176,17 @@ class Consumer {
     uint64_t retried = 0;
   };
 
+  // A commit that is being made; nothing of it shows yet.
+  struct Draft {
+    uint64_t first;
+    uint64_t last;
+    uint64_t tallies[kTallies] = {};
+    uint32_t told = 0;       // messages in flight that need a detail
+    bool all_marked = true;  // every id in flight becomes seen
+
+    bool holds(uint64_t sequence) const { return sequence >= first && sequence <= last; }
+  };
+
   uint64_t visible() const {
     return durable_position_ == nullptr ? ring_.tail()
                                         : durable_position_->load(std::memory_order_acquire);
@@ -175,6 +198,12 @@ class Consumer {
   uint32_t fill_full(uint32_t max);
   Status apply_control(const uint8_t* frame, uint64_t meta);
   const uint8_t* frame_of(uint64_t sequence) const;
+  Status judge(Draft* draft) const;
+  Status settle(std::span<const Detail> details, Draft* draft);
+  bool draft_answers(const Draft& draft, std::span<const Detail> details,
+                     std::span<const Answer> answers);
+  void read_frames(const Draft& draft);
+  std::span<const Id> seen_ids(const Draft& draft);
   Result<Committed> append_block(const Block& block);
   Block empty_block() const;
   AckBlock to_ack_block(const Block& block) const;
@@ -188,6 +217,7 @@ class Consumer {
   AckLog* const ack_log_;
   DeadLetters* const dead_letters_;
   Dedup* const dedup_;
+  Replies& replies_;
   const std::atomic<uint64_t>* const durable_position_;
   const std::atomic<uint64_t>* const durable_sequence_;
   const bool compact_;
@@ -229,7 +259,7 @@ class Consumer {
   alignas(kCacheLinePair) SeqLock change_;
   std::atomic<uint64_t> through_;
   std::atomic<uint64_t> oldest_us_;
-  std::atomic<uint64_t> tallies_[6];
+  std::atomic<uint64_t> tallies_[kTallies];
   std::atomic<uint64_t> index_ids_{0};
   std::atomic<uint64_t> index_bytes_{0};
   std::atomic<uint64_t> window_us_{0};

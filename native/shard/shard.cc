@@ -33,7 +33,7 @@ Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions
   shard->journal_ = std::move(memory.value());
   shard->ring_memory_ = shard->journal_->memory();
   AckRecovered nothing;
-  shard->compose(options, {0, 0, 0}, nothing);
+  SEMEL_TRY(shard->compose(options, {0, 0, 0}, nothing));
   return shard;
 }
 
@@ -94,7 +94,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   epoch_ = acked.header.epoch + (planted(Bug::epoch_not_raised) ? 0 : 1);
   recovery_.ack_torn = acked.torn_bytes;
   recovery_.torn_copy = acked.torn_copy;
-  compose(options, scan, acked);
+  SEMEL_TRY(compose(options, scan, acked));
 
   // The new epoch is on disk before anything is done in it: an older one can commit nothing (I8).
   ack_log_->set_snapshot([this](std::vector<const Parked*>& parked,
@@ -165,7 +165,11 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
   return journal_->sync();
 }
 
-void Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked) {
+Status Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked) {
+  auto replies = Replies::make(options.ring_bytes, compact_ ? kCompactHeaderBytes : kFullHeaderBytes,
+                               scan.sequence + 1);
+  if (!replies.is_ok()) return replies.status();
+  replies_ = std::move(replies.value());
   ring_ = std::make_unique<Ring>(ring_memory_, scan.position, acked.header.journal_position);
   intake_ = std::make_unique<Intake>(*ring_, seed_, scan.sequence, scan.time_us);
   durable_position_.store(scan.position, std::memory_order_relaxed);
@@ -178,6 +182,7 @@ void Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRe
           .ack_log = ack_log_.get(),
           .dead_letters = dead_letters_.get(),
           .dedup = dedup_.get(),
+          .replies = replies_.get(),
           .durable_position = waits_for_durable_ ? &durable_position_ : nullptr,
           .durable_sequence = syncs_ ? &durable_sequence_ : nullptr,
           .compact = compact_,
@@ -191,6 +196,7 @@ void Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRe
       acked.header);
   for (Parked& entry : acked.parked) consumer_->restore_parked(std::move(entry));
   consumer_->restore_sources(acked.sources);
+  return Status::ok();
 }
 
 Status Shard::write_ring(uint64_t from, uint64_t to) {
@@ -212,6 +218,8 @@ bool Shard::has_unsynced() const {
 }
 
 Status Shard::sync_group() {
+  // Before the acks: answers show behind the block that they belong to.
+  const uint64_t replies = replies_->tail();
   ack_log_->mark();
   fault_point("group.marked");
   if (planted(Bug::acks_before_journal)) {
@@ -243,6 +251,7 @@ Status Shard::sync_group() {
   fault_point("group.acks-written");
   SEMEL_TRY(ack_log_->sync());
   fault_point("group.acks-synced");
+  durable_replies_.store(replies, std::memory_order_release);
   dead_letters_->show(ack_log_->durable_dead_letter_bytes());
   const uint64_t reclaimable = ack_log_->durable_journal_position();
   if (reclaimable > ring_->released()) ring_->release(reclaimable);

@@ -23,6 +23,7 @@
 #include "shard/intake.h"
 #include "shard/manifest.h"
 #include "shard/options.h"
+#include "shard/replies.h"
 
 namespace semel {
 
@@ -52,6 +53,7 @@ class Shard {
   Intake& intake() { return *intake_; }
   Consumer& consumer() { return *consumer_; }
   Ring& ring() { return *ring_; }
+  Replies& replies() { return *replies_; }
   // Null at memory. Reading it is safe beside the worker, who alone writes it.
   const DeadLetters* dead_letters() const { return dead_letters_.get(); }
   std::span<uint8_t> ring_memory() const { return ring_memory_; }
@@ -64,6 +66,14 @@ class Shard {
   uint64_t durable_sequence() const {
     return syncs_ ? durable_sequence_.load(std::memory_order_acquire)
                   : intake_->published_sequence();
+  }
+  // Every message up to here is done or parked, as durably as the level makes it.
+  uint64_t ended_through() const {
+    return syncs_ ? ack_log_->durable_through() : consumer_->through();
+  }
+  // Answers up to here may be told: their commits are durable.
+  uint64_t replies_through() const {
+    return syncs_ ? durable_replies_.load(std::memory_order_acquire) : replies_->tail();
   }
   bool compact() const { return compact_; }
   // Whether the worker sees frames only once they are synced.
@@ -96,7 +106,7 @@ class Shard {
                     uint32_t index, bool must_exist);
   Status recover_journal(const AckRecovered& acked, const StreamOptions& options,
                          JournalScan* scan);
-  void compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked);
+  Status compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked);
   Status write_ring(uint64_t from, uint64_t to);
 
   bool compact_ = false;
@@ -111,6 +121,7 @@ class Shard {
   std::unique_ptr<Dedup> dedup_;
   std::unique_ptr<Ring> ring_;
   std::unique_ptr<Intake> intake_;
+  std::unique_ptr<Replies> replies_;
   std::unique_ptr<Consumer> consumer_;
   ShardRecovery recovery_;
   std::vector<SourceOffset> stored_sources_;
@@ -118,6 +129,7 @@ class Shard {
   // Written by the sync thread.
   alignas(kCacheLinePair) std::atomic<uint64_t> durable_position_{0};
   std::atomic<uint64_t> durable_sequence_{0};
+  std::atomic<uint64_t> durable_replies_{0};
 };
 
 }  // namespace semel
