@@ -1,12 +1,18 @@
+export type { Acknowledge } from './core/acknowledge.js'
 export type { Delivery, Durability } from './core/delivery.js'
 export type { Duration } from './core/durations.js'
-export { ClosedError, InvalidArgumentError, SemelError } from './core/errors.js'
+export { AckTimeoutError, ClosedError, InvalidArgumentError, SemelError } from './core/errors.js'
 export type { Frame } from './core/frame.js'
 export type { Counters, Id, Key, MalformedRow, MessageContext, Outcome } from './core/message.js'
 export type { Position, Sink, SinkConnection, SinkContext, SinkKind } from './core/sink.js'
 export { RejectedOutputs } from './core/sink.js'
 export type { Size } from './core/sizes.js'
 export type { Source, SourceBatch, SourceContext, SourceRow } from './core/source.js'
+
+export type { Acknowledged } from './acknowledge/acknowledged.js'
+export type { Batch, BatchStatus } from './acknowledge/batched.js'
+export type { BatchedEnd, Completion, End, Receipt, Stored } from './acknowledge/ends.js'
+export type { Status } from './acknowledge/many.js'
 
 export { at, frames } from './pipeline/frames.js'
 export type { At, FrameFormat } from './pipeline/frames.js'
@@ -33,13 +39,14 @@ export type { MemorySink } from './connectors/memory/sink.js'
 export { memorySource } from './connectors/memory/source.js'
 export type { MemorySourceOptions } from './connectors/memory/source.js'
 
+export type { ShardCounters } from './runtime/counters.js'
 export type { Consumed, ConsumeOptions, ConsumeProgress } from './runtime/consume.js'
 export type { DeadLetter, DeadLetters } from './runtime/dead-letters.js'
 export type { FailedAttempt } from './runtime/failures.js'
 export { inspectDirectory } from './runtime/inspect.js'
 export type { DirectoryReport, ShardReport } from './runtime/inspect.js'
 export { open } from './runtime/open.js'
-export type { OpenOptions, Waiting } from './runtime/options.js'
+export type { BatchedOptions, OpenOptions, Waiting } from './runtime/options.js'
 export { repairDirectory, verifyDirectory } from './runtime/repair.js'
 export type {
   Finding,
@@ -50,7 +57,7 @@ export type {
   ShardDamage,
   VerificationReport,
 } from './runtime/repair.js'
-export type { Receipt } from './runtime/receipts.js'
+export type { SendOptions } from './runtime/send-options.js'
 export { Stream } from './runtime/stream.js'
-export type { ShardCounters, StreamEvents } from './runtime/stream.js'
+export type { StreamEvents } from './runtime/stream.js'
 export type { WaitOptions } from './runtime/wait.js'

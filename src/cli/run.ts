@@ -97,7 +97,7 @@ function lostError(inFlight: number, timeoutMs: number, by: string | undefined):
   )
 }
 
-function openOptions(options: RunOptions, dir: string | undefined): OpenOptions {
+function openOptions(options: RunOptions, dir: string | undefined): OpenOptions<unknown> {
   const { shards, workers, durability, delivery, waiting, heartbeatMs, workerMemoryBytes } = options
   return {
     ...(dir === undefined ? {} : { dir }),

@@ -13,4 +13,5 @@ export interface Acknowledgment {
   readonly mode: Acknowledge
   readonly size: number
   readonly withinMs: number
+  readonly onBatch?: (batch: never) => void
 }

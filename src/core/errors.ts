@@ -37,6 +37,27 @@ export class ClosedError extends SemelError {
   }
 }
 
+/**
+ * The sender has stopped waiting. Unless `taken` is false, the outcome of the message is unknown, not
+ * failed: the same id may be sent again, and a late outcome is told by the stream's event.
+ */
+export class AckTimeoutError extends SemelError {
+  /** False: the message was still waiting for room; it has been withdrawn, and is not stored. */
+  readonly taken: boolean
+
+  constructor(timeoutMs: number, taken: boolean) {
+    super(
+      'SEMEL_ACK_TIMEOUT',
+      taken
+        ? `no acknowledgment within ${timeoutMs} ms: the message's outcome is unknown, and the same id may be sent again`
+        : `no room for the message within ${timeoutMs} ms: it is not stored, and may be sent again`,
+      { retriable: true },
+    )
+    this.name = 'AckTimeoutError'
+    this.taken = taken
+  }
+}
+
 /** Wraps whatever was thrown, so that `error.message` can be relied on. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))

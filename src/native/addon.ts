@@ -73,6 +73,22 @@ export interface NativeSeat {
   suspectThrough: number
   /** Was alone when a worker died, and is tried before any other; 0: none. */
   accused: number
+  /** As in NativeReplies. */
+  marks: ArrayBuffer
+  marksAt: number
+  marksCapacity: number
+  /** The longest payload of an answer. */
+  answerBytesMax: number
+}
+
+/** How a shard's messages ended, as far as somebody waits for them (native/shard/replies.h). */
+export interface NativeReplies {
+  /** The last sequence that is awaited, 64 bits; from `marksAt` on a byte for each, modulo `capacity`. */
+  marks: ArrayBuffer
+  marksAt: number
+  capacity: number
+  /** The ring of answers. */
+  answers: ArrayBuffer
 }
 
 export interface NativeParked {
@@ -187,7 +203,9 @@ export interface Addon {
   deadLetters(handle: number, shard: number, after: number, max: number): NativeDeadLetter[]
   /** Sends its message again, or drops it; false when the ring is full. */
   endDeadLetter(handle: number, shard: number, number: number, retry: boolean): boolean
-  durable(handle: number, shard: number): number
+  replies(handle: number, shard: number): NativeReplies
+  /** Five numbers for each shard, told and asked (native/binding/replies.cc). */
+  progress(handle: number, numbers: Uint8Array): void
   /** Bytes that are free in the fullest shard's ring. */
   room(handle: number): number
   wantNotice(handle: number): void
@@ -196,7 +214,7 @@ export interface Addon {
   attach(handle: number, shard: number): NativeSeat
   /** How many slots were filled behind the last one, or one of `stalls`. */
   poll(handle: number, shard: number, attempt: number, max: number): number
-  /** False: the ack log has no room yet; the same call is to be made again. */
+  /** False: the ack log, or the ring of answers, has no room yet; the same call is to be made again. */
   commit(
     handle: number,
     shard: number,
@@ -204,6 +222,7 @@ export interface Addon {
     count: number,
     sinkPlace: number,
     details?: Uint8Array,
+    answers?: Uint8Array,
   ): boolean
   /** Whether every commit so far is as durable as the level makes it; hurries where it is not. */
   settled(handle: number, shard: number): boolean

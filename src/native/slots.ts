@@ -1,3 +1,5 @@
+import type { Outcome } from '../core/message.js'
+
 /** How a message ended, as the native core numbers it (native/shard/outcome.h). */
 export const outcomes = {
   processed: 0,
@@ -8,6 +10,17 @@ export const outcomes = {
   parked: 5,
   dropped: 6,
 } as const
+
+/** By number. A parked message has no end yet. */
+export const outcomeNames: readonly (Outcome | 'parked')[] = [
+  'processed',
+  'filtered',
+  'duplicate',
+  'late',
+  'dead-lettered',
+  'parked',
+  'dropped',
+]
 
 export type OutcomeNumber = (typeof outcomes)[keyof typeof outcomes]
 

@@ -35,16 +35,19 @@ export const graphKey: unique symbol = Symbol.for('semel.pipeline') as never
 export const unfinishedKey: unique symbol = Symbol.for('semel.pipeline.unfinished') as never
 
 declare const input: unique symbol
+declare const output: unique symbol
 
 /**
  * A pipeline that is complete: frozen data, importable from any thread, opened by `open`.
  * @typeParam In what `send` takes
+ * @typeParam Out what the operators make of it, for the sink and for senders that wait for results
  */
-export interface Definition<In> {
+export interface Definition<In, Out = unknown> {
   readonly name: string
   readonly [graphKey]: Graph
   /** Only a type: a definition takes In, and so whatever is assignable to it. */
   readonly [input]?: (message: In) => void
+  readonly [output]?: Out
 }
 
 export function define<In>(graph: Graph): Definition<In> {

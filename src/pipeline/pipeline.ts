@@ -133,7 +133,7 @@ export interface Pipeline<
    * rewindable or idempotent one, the others any.
    * @throws InvalidArgumentError where there is no delivery, or the sink can't carry it
    */
-  to<K extends SinkKind>(sink: Sink<Out, K> & Carried<D, K>): Definition<In>
+  to<K extends SinkKind>(sink: Sink<Out, K> & Carried<D, K>): Definition<In, Out>
 }
 
 /**

@@ -2,6 +2,7 @@ import { RejectedOutputs, type Position, type SinkConnection } from '../core/sin
 import { ClosedError, toError } from '../core/errors.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import { encodeDetails } from '../native/details.js'
+import { encodeAnswers } from '../native/replies.js'
 import { exponential } from '../reliability/backoff.js'
 import { isPromise } from './chain.js'
 import { ownersOf, type Finished, type Owners } from './finished.js'
@@ -10,6 +11,21 @@ import { ownersOf, type Finished, type Owners } from './finished.js'
 const sinkBackoff = exponential('50ms', { max: '10s', jitter: 'full' })
 /** How long to wait for room in the ack log: its next segment is being made. */
 const ackRoomMs = 1
+
+/** What is committed together. */
+interface Ack {
+  readonly count: number
+  readonly details: Uint8Array | undefined
+  readonly answers: Uint8Array | undefined
+}
+
+function ackOf({ count, details, answers }: Finished): Ack {
+  return {
+    count,
+    details: details.size === 0 ? undefined : encodeDetails([...details.values()]),
+    answers: answers.size === 0 ? undefined : encodeAnswers(answers),
+  }
+}
 
 export interface CommitterParts {
   readonly handle: number
@@ -55,7 +71,7 @@ export class Committer {
     if (seat.sinkPlace >= 0) return
     // So that a torn first batch can be told from what was there before.
     if (this.#parts.flushes) await connection.flush?.()
-    await this.#acknowledge(0, undefined)
+    await this.#acknowledge({ count: 0, details: undefined, answers: undefined })
     // Before the first output: behind it, a power loss could take the place and leave the output.
     const { handle, shard } = this.#parts
     while (!addon().settled(handle, shard)) await this.#sleep(ackRoomMs)
@@ -81,10 +97,8 @@ export class Committer {
     if (flushes && connection.flush !== undefined && finished.outputs.length > 0) {
       return this.#flushAndAcknowledge(finished)
     }
-    const details = this.#details(finished)
-    if (!this.#tryAcknowledge(finished.count, details)) {
-      return this.#acknowledge(finished.count, details)
-    }
+    const ack = ackOf(finished)
+    if (!this.#tryAcknowledge(ack)) return this.#acknowledge(ack)
   }
 
   async #finishWrite(finished: Finished, pending: Promise<unknown>): Promise<void> {
@@ -134,23 +148,19 @@ export class Committer {
 
   async #flushAndAcknowledge(finished: Finished): Promise<void> {
     if (this.#parts.flushes) await this.#parts.connection.flush?.()
-    await this.#acknowledge(finished.count, this.#details(finished))
+    await this.#acknowledge(ackOf(finished))
   }
 
-  async #acknowledge(count: number, details: Uint8Array | undefined): Promise<void> {
-    while (!this.#tryAcknowledge(count, details)) await this.#sleep(ackRoomMs)
+  async #acknowledge(ack: Ack): Promise<void> {
+    while (!this.#tryAcknowledge(ack)) await this.#sleep(ackRoomMs)
   }
 
-  #tryAcknowledge(count: number, details: Uint8Array | undefined): boolean {
+  #tryAcknowledge({ count, details, answers }: Ack): boolean {
     const { handle, shard, seat, connection } = this.#parts
     const place = connection.place?.() ?? -1
-    if (!addon().commit(handle, shard, seat.attempt, count, place, details)) return false
+    if (!addon().commit(handle, shard, seat.attempt, count, place, details, answers)) return false
     this.#through += count
     return true
-  }
-
-  #details(finished: Finished): Uint8Array | undefined {
-    return finished.details.size === 0 ? undefined : encodeDetails([...finished.details.values()])
   }
 
   #position(finished: Finished): Position {

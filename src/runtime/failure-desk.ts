@@ -4,6 +4,7 @@ import { addon, type NativeParked, type NativeSeat } from '../native/addon.js'
 import { actions, type Detail } from '../native/details.js'
 import { outcomes, type OutcomeNumber } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
+import type { Answers } from './answers.js'
 import { afterFailure, deadLetter, isTriedAgain, settled, waitBehind } from './failures.js'
 import { ownersOf, type Finished } from './finished.js'
 import type { JobParts } from './lane.js'
@@ -20,6 +21,7 @@ export interface FailureDeskParts {
   readonly graph: Graph
   readonly seat: NativeSeat
   readonly slots: SlotReader
+  readonly answers: Answers
   /** The last committed sequence. */
   readonly through: () => number
   readonly tell: (event: ShardEvent) => void
@@ -124,7 +126,10 @@ export class FailureDesk {
     key: Key | undefined,
     finished: Finished,
   ): OutcomeNumber {
-    if (this.#atMostOnce) return outcomes.dropped
+    if (this.#atMostOnce) {
+      this.#parts.answers.dropped(sequence, error, finished)
+      return outcomes.dropped
+    }
     const detail = afterFailure(
       sequence,
       attempt,

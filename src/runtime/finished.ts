@@ -1,4 +1,5 @@
 import type { Detail } from '../native/details.js'
+import type { Answer } from '../native/replies.js'
 
 /** Whose output it is: a sequence, or those of the batch that it was made of. */
 export type Owners = number | readonly number[]
@@ -16,6 +17,8 @@ export class Finished {
   #base = 0
   #owned = 0
   readonly details = new Map<number, Detail>()
+  /** What senders who wait are told besides the outcome, by sequence. */
+  readonly answers = new Map<number, Answer>()
 
   get isEmpty(): boolean {
     return this.count === 0 && this.details.size === 0

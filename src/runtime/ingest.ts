@@ -1,3 +1,5 @@
+import type { Awaited } from '../acknowledge/awaited.js'
+import type { Durability } from '../core/delivery.js'
 import { ClosedError, InvalidArgumentError, type SemelError } from '../core/errors.js'
 import type { Id, MalformedRow } from '../core/message.js'
 import { shown } from '../core/options.js'
@@ -10,14 +12,23 @@ import { BufferFrame } from './frame.js'
 import { shardOf } from './keys.js'
 import { invalidId, Staging, type Origin } from './staging.js'
 
-/** Told of each message that the core has taken. */
-export type Taken = (shard: number, sequence: number) => void
-
+/** A message in the staging buffer whose sender waits. */
 interface Waiter {
   readonly row: number
   readonly shard: number
-  readonly taken: Taken
-  readonly refused: (error: unknown) => void
+  readonly awaited: Awaited
+}
+
+export interface IngestParts {
+  readonly handle: number
+  readonly graph: Graph
+  readonly shards: number
+  readonly durability: Durability
+  readonly payloadBytesMax: number
+  /** Called when a batch is in the rings, and when there was no room for all of it. */
+  readonly flushed: () => void
+  /** The core has it; of a shard they come in the order of sequences. */
+  readonly taken: (awaited: Awaited) => void
 }
 
 /**
@@ -32,33 +43,36 @@ export class Ingest {
   /** Of raw frames, in bytes; 0 where the pipeline takes objects. */
   readonly frameSize: number
   readonly #frame: BufferFrame
-  /** Called when a batch is in the rings; asks for a notice where there was no room for all of it. */
+  readonly #durability: Durability
   readonly #flushed: () => void
+  readonly #taken: (awaited: Awaited) => void
   #scheduled = false
   #round = 0
   #waiters: Waiter[] = []
   #failure: SemelError | undefined
 
-  constructor(
-    handle: number,
-    graph: Graph,
-    shards: number,
-    payloadBytesMax: number,
-    flushed: () => void,
-  ) {
+  constructor(parts: IngestParts) {
+    const { handle, graph } = parts
     this.#handle = handle
     this.#graph = graph
-    this.#shards = shards
-    this.#staging = new Staging(handle, payloadBytesMax)
+    this.#shards = parts.shards
+    this.#durability = parts.durability
+    this.#staging = new Staging(handle, parts.payloadBytesMax)
     this.frameSize = graph.accepts.kind === 'frames' ? graph.accepts.size : 0
     this.#frame = new BufferFrame(this.frameSize)
-    this.#flushed = flushed
+    this.#flushed = parts.flushed
+    this.#taken = parts.taken
   }
 
   /** From now on every message is refused with this error, and so are those that wait. */
   fail(failure: SemelError): void {
     this.#failure ??= failure
-    for (const waiter of this.#waiters.splice(0)) waiter.refused(this.#failure)
+    for (const { awaited } of this.#waiters.splice(0)) awaited.refused(this.#failure)
+  }
+
+  /** Messages that somebody waits for, and that wait for room themselves. */
+  get awaited(): number {
+    return this.#waiters.length
   }
 
   /** Whether nothing waits for room. */
@@ -71,29 +85,29 @@ export class Ingest {
    * @throws SemelError where the message can't be taken whatever the room; it leaves no trace
    */
   push(message: unknown): boolean {
-    if (!this.#hasRoom()) return false
-    this.#put(message)
+    if (!this.hasRoom()) return false
+    this.#put(message, 0)
     return true
   }
 
   /** As `push`, for a message that `check` and `route` have been through. */
   pushTo(shard: number, message: unknown, origin: Origin): boolean {
-    if (!this.#hasRoom()) return false
-    this.#stage(shard, message, origin)
+    if (!this.hasRoom()) return false
+    this.#stage(shard, message, 0, origin)
     return true
   }
 
-  /** As `push`; `taken` is called once the core has the message, `refused` where it never will. */
-  pushNoted(message: unknown, taken: Taken, refused: (error: unknown) => void): boolean {
-    if (!this.#hasRoom()) return false
+  /** As `push`; the sender is told what becomes of the message. */
+  pushAwaited(message: unknown, awaited: Awaited): boolean {
+    if (!this.hasRoom()) return false
     const row = this.#staging.nextRow
-    const shard = this.#put(message)
-    this.#waiters.push({ row, shard, taken, refused })
+    const shard = this.#put(message, awaited.wants)
+    this.#waiters.push({ row, shard, awaited })
     return true
   }
 
   pushMalformed(row: MalformedRow, origin: Origin, shard: number): boolean {
-    if (!this.#hasRoom()) return false
+    if (!this.hasRoom()) return false
     this.#staging.putMalformed(row, frameTypes.malformed, shard, origin)
     this.#schedule()
     return true
@@ -174,27 +188,31 @@ export class Ingest {
     }
   }
 
-  #hasRoom(): boolean {
+  /**
+   * Whether there is room for a message in the staging buffer.
+   * @throws SemelError where the stream can't go on
+   */
+  hasRoom(): boolean {
     if (this.#failure !== undefined) throw this.#failure
     return !this.#staging.isFull || this.flush()
   }
 
-  #put(sent: unknown): number {
+  #put(sent: unknown, wants: number): number {
     const message = this.check(sent)
     const shard = this.route(message)
-    this.#stage(shard, message)
+    this.#stage(shard, message, wants)
     return shard
   }
 
-  #stage(shard: number, message: unknown, origin?: Origin): void {
+  #stage(shard: number, message: unknown, wants: number, origin?: Origin): void {
     const { deliver, accepts } = this.#graph
     const id = deliver.id === undefined ? undefined : this.#extract(deliver.id, message)
     // Without one, it could not be told from its copies.
     if (id === undefined && deliver.id !== undefined) throw invalidId(id)
     if (accepts.kind === 'frames') {
-      this.#staging.putBytes(message as Uint8Array, frameTypes.message, shard, id, origin)
+      this.#staging.putBytes(message as Uint8Array, frameTypes.message | wants, shard, id, origin)
     } else {
-      this.#staging.putObject(message, frameTypes.message, shard, id, origin)
+      this.#staging.putObject(message, frameTypes.message | wants, shard, id, origin)
     }
     this.#schedule()
   }
@@ -220,10 +238,12 @@ export class Ingest {
     let done = 0
     for (const waiter of this.#waiters) {
       if (waiter.row >= pending) break
-      waiter.taken(waiter.shard, this.#staging.sequenceOf(waiter.row))
+      const { awaited, shard, row } = waiter
+      awaited.taken(shard, this.#staging.sequenceOf(row), this.#durability)
+      this.#taken(awaited)
       done += 1
     }
-    this.#waiters.splice(0, done)
+    this.#waiters = done === this.#waiters.length ? [] : this.#waiters.slice(done)
   }
 
   close(): void {

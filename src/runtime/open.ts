@@ -5,7 +5,7 @@ import { requireGraph, type Definition } from '../pipeline/graph.js'
 import { Inline } from './inline.js'
 import { loadModule, moduleUrl, redelivered } from './load.js'
 import { nativeOptions } from './native-options.js'
-import { settle, type OpenOptions } from './options.js'
+import { settle, type BatchedOptions, type OpenOptions } from './options.js'
 import type { Runner, RunnerEvent } from './runner.js'
 import { Stream } from './stream.js'
 import { Workers } from './workers.js'
@@ -16,10 +16,26 @@ import { Workers } from './workers.js'
  * also the definition itself. Workers import the module for themselves.
  * @throws SemelError naming the option, value and remedy; nothing stored is lost
  */
-export async function open<In>(
-  pipeline: URL | string | Definition<In>,
-  options?: OpenOptions,
-): Promise<Stream<In>> {
+export function open<In, Out = unknown>(
+  pipeline: URL | string | Definition<In, Out>,
+  options?: OpenOptions<In> & { acknowledge?: 'stored' },
+): Promise<Stream<In, Out, 'stored'>>
+export function open<In, Out = unknown>(
+  pipeline: URL | string | Definition<In, Out>,
+  options: OpenOptions<In> & { acknowledge: 'processed' },
+): Promise<Stream<In, Out, 'processed'>>
+export function open<In, Out = unknown>(
+  pipeline: URL | string | Definition<In, Out>,
+  options: OpenOptions<In> & { acknowledge: 'batched' | BatchedOptions<In> },
+): Promise<Stream<In, Out, 'batched'>>
+export function open<In, Out = unknown>(
+  pipeline: URL | string | Definition<In, Out>,
+  options?: OpenOptions<In>,
+): Promise<Stream<In, Out>>
+export async function open<In, Out>(
+  pipeline: URL | string | Definition<In, Out>,
+  options?: OpenOptions<In>,
+): Promise<Stream<In, Out>> {
   const url = typeof pipeline === 'string' || pipeline instanceof URL ? moduleUrl(pipeline) : ''
   const definition = url === '' ? pipeline : (await loadModule(url))['default']
   const found = requireGraph(definition, url === '' ? 'open' : url)
@@ -37,11 +53,17 @@ export async function open<In>(
     )
   }
 
-  const stream: { opened?: Stream<In> } = {}
+  const stream: { opened?: Stream<In, Out> } = {}
   const { handle, payloadBytesMax, shards } = addon().open(nativeOptions(graph, settings), () =>
     stream.opened?.noticed(),
   )
-  const opened = new Stream<In>({ handle, graph, settings, payloadBytesMax, recovered: shards })
+  const opened = new Stream<In, Out>({
+    handle,
+    graph,
+    settings,
+    payloadBytesMax,
+    recovered: shards,
+  })
   const listener = {
     event: (event: RunnerEvent) => opened.ran(event),
     failed: (error: SemelError) => opened.failed(error),

@@ -1,3 +1,4 @@
+import type { Batch } from '../acknowledge/batched.js'
 import { acknowledges, type Acknowledge, type Acknowledgment } from '../core/acknowledge.js'
 import { deliveries, type Delivery, type Durability } from '../core/delivery.js'
 import { durationMs, type Duration } from '../core/durations.js'
@@ -13,7 +14,15 @@ import { sizeBytes, type Size } from '../core/sizes.js'
  */
 export type Waiting = 'spin' | 'balanced' | 'park'
 
-export interface OpenOptions {
+export interface BatchedOptions<In = unknown> {
+  batched: number
+  within?: Duration
+  /** Called when all messages of a batch are committed. */
+  onBatch?(batch: Batch<In>): void
+}
+
+/** @typeParam In what the pipeline takes */
+export interface OpenOptions<In = unknown> {
   /** The stream's directory; needed for every durability but `memory`. Made if missing. */
   dir?: string
   /**
@@ -33,10 +42,10 @@ export interface OpenOptions {
   /**
    * When a sender hears back: `processed`, `stored` or `batched`; one call may ask for more than the
    * stream. A batch is acknowledged when it has `batched` messages (1…65,536), or `within` after its
-   * first ('1ms'…'1h').
+   * first ('1ms'…'1h'); `onBatch` is told of each, also of the messages that were pushed.
    * @default 'stored'; 'batched' alone is { batched: 1000, within: '10ms' }
    */
-  acknowledge?: Acknowledge | { batched: number; within?: Duration }
+  acknowledge?: Acknowledge | BatchedOptions<In>
   /**
    * Messages whose senders may wait for a receipt or an outcome at a time, 1…1,048,576; `send` waits
    * where there are more.
@@ -223,12 +232,13 @@ function checkAcknowledge(value: unknown): Acknowledgment {
       `acknowledge: ${shown(value)} is unknown; choose 'processed', 'stored', 'batched' or { batched: 1000, within: '10ms' }`,
     )
   }
-  const { batched = batchSizeDefault, within = withinDefault } = isBatched
-    ? checkOptions<{ batched: number; within: Duration }>(value, 'acknowledge', [
-        'batched',
-        'within',
-      ])
-    : {}
+  const {
+    batched = batchSizeDefault,
+    within = withinDefault,
+    onBatch,
+  } = isBatched
+    ? checkOptions<BatchedOptions>(value, 'acknowledge', ['batched', 'within', 'onBatch'])
+    : { onBatch: undefined }
   const withinMs = durationMs(within as Duration, 'acknowledge.within')
   if (withinMs < 1 || withinMs > 3_600_000) {
     throw new InvalidArgumentError(
@@ -236,7 +246,17 @@ function checkAcknowledge(value: unknown): Acknowledgment {
     )
   }
   const size = wholeNumber(batched, 'acknowledge.batched', 1, 65_536)
-  return Object.freeze({ mode: mode as Acknowledge, size, withinMs })
+  if (onBatch !== undefined && typeof onBatch !== 'function') {
+    throw new InvalidArgumentError(
+      `acknowledge.onBatch: ${shown(onBatch)} is not a function; give one of the batch`,
+    )
+  }
+  return Object.freeze({
+    mode: mode as Acknowledge,
+    size,
+    withinMs,
+    ...(onBatch === undefined ? {} : { onBatch: onBatch as (batch: never) => void }),
+  })
 }
 
 function checkHeartbeat(value: Duration): number {

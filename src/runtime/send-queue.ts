@@ -1,7 +1,8 @@
+import type { Awaited } from '../acknowledge/awaited.js'
+
 interface Waiting {
-  /** Whether there was room. */
-  readonly attempt: () => boolean
-  readonly refused: (error: unknown) => void
+  readonly message: unknown
+  readonly awaited: Awaited
 }
 
 /**
@@ -9,13 +10,39 @@ interface Waiting {
  * where room has come meanwhile: messages of a key are stored in the order in which they were sent.
  */
 export class SendQueue {
-  readonly #ready: () => Promise<void>
+  readonly #attempt: (message: unknown, awaited: Awaited) => boolean
   #waiting: Waiting[] = []
   #isServing = false
+  #served: (() => void)[] = []
 
-  /** @param ready resolves when there is room, and rejects where there never will be */
-  constructor(ready: () => Promise<void>) {
-    this.#ready = ready
+  /** @param attempt whether there was room; it does not throw */
+  constructor(attempt: (message: unknown, awaited: Awaited) => boolean) {
+    this.#attempt = attempt
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0
+  }
+
+  /** Resolves when nobody waits any more. */
+  served(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#served.push(resolve)
+    })
+  }
+
+  add(message: unknown, awaited: Awaited): void {
+    this.#waiting.push({ message, awaited })
+  }
+
+  /** Takes one back; false where it is not here any more. */
+  withdraw(awaited: Awaited): boolean {
+    const at = this.#waiting.findIndex((waiting) => waiting.awaited === awaited)
+    // In the middle of serving, the array is being walked.
+    if (at < 0 || this.#isServing) return false
+    this.#waiting.splice(at, 1)
+    this.#tellServed()
+    return true
   }
 
   /** Lets in those that there is room for; whether nobody waits any more. */
@@ -25,28 +52,23 @@ export class SendQueue {
     if (this.#isServing) return false
     this.#isServing = true
     let served = 0
-    for (const { attempt } of this.#waiting) {
-      if (!attempt()) break
+    for (const { message, awaited } of this.#waiting) {
+      if (!this.#attempt(message, awaited)) break
       served += 1
     }
     this.#waiting.splice(0, served)
     this.#isServing = false
-    return this.#waiting.length === 0
+    return this.#tellServed()
   }
 
-  /** `attempt` does not throw. */
-  add(waiting: Waiting): void {
-    this.#waiting.push(waiting)
-    if (this.#waiting.length === 1) void this.#serveAll()
+  fail(error: unknown): void {
+    for (const { awaited } of this.#waiting.splice(0)) awaited.refused(error)
+    this.#tellServed()
   }
 
-  async #serveAll(): Promise<void> {
-    try {
-      do {
-        await this.#ready()
-      } while (!this.serve())
-    } catch (error) {
-      for (const { refused } of this.#waiting.splice(0)) refused(error)
-    }
+  #tellServed(): boolean {
+    if (this.#waiting.length > 0) return false
+    for (const resolve of this.#served.splice(0)) resolve()
+    return true
   }
 }

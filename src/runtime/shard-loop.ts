@@ -14,6 +14,7 @@ import {
   type OutcomeNumber,
 } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
+import { Answers } from './answers.js'
 import { Collector, isPromise } from './chain.js'
 import { Committer } from './committer.js'
 import { FailureDesk } from './failure-desk.js'
@@ -59,6 +60,7 @@ export class ShardLoop {
   readonly #failures: FailureDesk
   readonly #ends: JobEnds
   readonly #committer: Committer
+  readonly #answers: Answers
   /** The last sequence that was polled, and the last that was processed or given to the lane. */
   #polled: number
   #processed: number
@@ -86,6 +88,7 @@ export class ShardLoop {
       sinkFailed: (error, attempt, retryInMs) =>
         tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs }),
     })
+    this.#answers = new Answers(seat, this.#slots)
     this.#failures = new FailureDesk({
       handle,
       shard,
@@ -93,6 +96,7 @@ export class ShardLoop {
       seat,
       tell,
       slots: this.#slots,
+      answers: this.#answers,
       through: () => this.#committer.through,
     })
     this.#program = new Program(graph.operators, (job) => this.#lane.release(job))
@@ -202,7 +206,7 @@ export class ShardLoop {
   }
 
   #poll(): number {
-    const { handle, shard, seat } = this.#parts
+    const { handle, shard, seat, tell } = this.#parts
     const found = addon().poll(handle, shard, seat.attempt, pollMax)
     if (found === stalls.inFlight) {
       // They may be waiting for more of their batch, which can't come.
@@ -210,14 +214,9 @@ export class ShardLoop {
       return 0
     }
     if (found < 0) {
-      if (!this.#stalled) {
-        this.#stalled = true
-        this.#parts.tell({
-          kind: 'stalled',
-          shard,
-          reason: found === stalls.parked ? 'parked' : 'ids',
-        })
-      }
+      const reason = found === stalls.parked ? 'parked' : 'ids'
+      if (!this.#stalled) tell({ kind: 'stalled', shard, reason })
+      this.#stalled = true
       return 0
     }
     this.#stalled = false
@@ -383,6 +382,7 @@ export class ShardLoop {
     this.#program.collector = new Collector()
     // A message that the sink refused while these were processed may have parked their key.
     if (!this.#failures.isEmpty) this.#failures.withdraw(finished)
+    this.#answers.gather(this.#committer.through + 1, finished)
     const pending = this.#committer.commit(finished)
     const committed = (): void => this.#failures.committed(finished.details)
     if (!isPromise(pending)) {

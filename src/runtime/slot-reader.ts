@@ -51,6 +51,11 @@ export class SlotReader {
     return this.words[at + slotKind] as number
   }
 
+  /** Of a message in flight. */
+  outcome(sequence: number): number {
+    return this.words[this.slotOf(sequence) + slotOutcome] as number
+  }
+
   setOutcome(at: number, outcome: number): void {
     this.words[at + slotOutcome] = outcome
   }

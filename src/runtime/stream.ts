@@ -1,42 +1,42 @@
 import { EventEmitter } from 'node:events'
+import type { Writable, WritableOptions } from 'node:stream'
+import type { QueuingStrategy, WritableStream } from 'node:stream/web'
+import type { Acknowledged, Stronger } from '../acknowledge/acknowledged.js'
+import type { End, Stored, Told } from '../acknowledge/ends.js'
+import type { Status } from '../acknowledge/many.js'
+import type { Acknowledge } from '../core/acknowledge.js'
 import type { Delivery, Durability } from '../core/delivery.js'
 import { ClosedError, SemelError } from '../core/errors.js'
-import type { Counters } from '../core/message.js'
+import type { Counters, Outcome } from '../core/message.js'
+import { wholeNumber } from '../core/options.js'
 import type { Source } from '../core/source.js'
-import { addon, type NativeRecovery, type NativeStatus } from '../native/addon.js'
+import { addon, type NativeRecovery } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
+import { shardCounters, sum, type ShardCounters } from './counters.js'
 import { consume, type Consumed, type ConsumeOptions } from './consume.js'
 import { DeadLetters } from './dead-letters.js'
-import { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
-import { ReceiptDesk, type Receipt } from './receipts.js'
 import type { Runner, RunnerEvent } from './runner.js'
-import { SendQueue } from './send-queue.js'
+import { checkIterable, checkSend, type SendOptions } from './send-options.js'
+import { Sender } from './sender.js'
+import { statusesOf } from './statuses.js'
 import { checkWait, type WaitOptions } from './wait.js'
-
-/** A shard as it stands. */
-export interface ShardCounters extends Counters {
-  readonly shard: number
-  readonly through: number
-  readonly durable: number
-  /** Ids in the dedup index, and the memory that it takes. */
-  readonly ids: number
-  /** How far back ids are known for certain: less than the window where it had to be shortened. */
-  readonly windowMs: number
-  readonly indexBytes: number
-}
+import { nodeWritable, webWritable } from './writables.js'
 
 export interface StreamEvents {
   'dead-letter': [event: Extract<RunnerEvent, { kind: 'dead-letter' }>]
   'sink-failed': [event: Extract<RunnerEvent, { kind: 'sink-failed' }>]
   stalled: [event: Extract<RunnerEvent, { kind: 'stalled' }>]
   'worker-replaced': [event: Extract<RunnerEvent, { kind: 'worker-replaced' }>]
+  /** How a message ended whose sender had stopped waiting, or was told that it is parked. */
+  'late-outcome': [end: End]
   failed: [error: SemelError]
 }
 
 /** How long `close` waits for what is in flight, before it leaves that to the next opening. */
 const closeTimeoutMs = 10_000
 const pollMs = 1
+const inFlightDefault = 1024
 
 export interface StreamParts {
   readonly handle: number
@@ -49,11 +49,17 @@ export interface StreamParts {
 /**
  * A pipeline that has been opened.
  * @typeParam In what it takes
+ * @typeParam Out what its operators make of that
+ * @typeParam A when its senders hear back
  */
-export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDisposable {
+export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
+  extends EventEmitter<StreamEvents>
+  implements AsyncDisposable
+{
   readonly name: string
   readonly delivery: Delivery
   readonly durability: Durability
+  readonly acknowledge: A
   readonly shards: number
   readonly workers: number
   /** What stood in the directory when it was opened, before anything of it was delivered again. */
@@ -61,35 +67,42 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   /** Messages that failed for good. */
   readonly deadLetters: DeadLetters
   readonly #parts: StreamParts
-  readonly #ingest: Ingest
-  readonly #receipts: ReceiptDesk
-  readonly #sends = new SendQueue(() => this.ready())
+  readonly #sender: Sender
   #runner: Runner | undefined
   #ready: (() => void)[] = []
   #failure: SemelError | undefined
   #closing: Promise<void> | undefined
   #last: ShardCounters[] | undefined
   #keepsAlive = false
-  /** Frames were left over: there was no room in some ring. */
-  #framesWait = false
+  #isSpinning = false
+  #lateOutcomes = 0
 
   /** @internal Use `open`. */
   constructor(parts: StreamParts) {
     super()
-    const { graph, settings, handle } = parts
+    const { graph, settings, handle, payloadBytesMax } = parts
     this.#parts = parts
     this.name = graph.name
     this.delivery = settings.delivery
     this.durability = settings.durability
+    this.acknowledge = settings.acknowledge.mode as A
     this.shards = settings.shards
     this.workers = settings.workers
     this.opened = this.counters()
     this.deadLetters = new DeadLetters(handle, settings.shards, graph, () => this.ready())
-    this.#receipts = new ReceiptDesk(handle, settings)
-    this.#ingest = new Ingest(handle, graph, settings.shards, parts.payloadBytesMax, () => {
-      this.#runner?.notify()
-      this.#receipts.settle()
-      this.#askForNotice()
+    this.#sender = new Sender({
+      handle,
+      graph,
+      settings,
+      payloadBytesMax,
+      published: () => {
+        this.#runner?.notify()
+        this.#sender.settle()
+        this.#askForNotice()
+      },
+      waitingChanged: () => this.#keepAlive(),
+      asked: () => queueMicrotask(() => this.noticed()),
+      late: (awaited, outcome, told) => this.#late(awaited, outcome, told),
     })
   }
 
@@ -101,11 +114,12 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   /**
    * Takes a message, without a promise: the fast way in. It is on its way at the end of this tick.
+   * Where batches are acknowledged to an `onBatch`, it has its place in one.
    * @returns false when there is no room; `ready()` tells when there is, and the message is yours
    * @throws SemelError where the message can't be taken at all; it leaves no trace
    */
   push(message: In): boolean {
-    return this.#sends.serve() && this.#ingest.push(message)
+    return this.#sender.push(message)
   }
 
   /**
@@ -113,21 +127,19 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
    * @returns how many were taken, from the front
    */
   pushFrames(bytes: Uint8Array): number {
-    const taken = this.#sends.serve() ? this.#ingest.pushFrames(bytes) : 0
-    this.#framesWait = taken * this.#ingest.frameSize < bytes.length
-    return taken
+    return this.#sender.pushFrames(bytes)
   }
 
   /** Resolves when there is room. */
   async ready(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#closing !== undefined) throw new ClosedError()
-    while (!this.#hasRoom()) {
+    while (!this.#sender.hasRoom()) {
       if (this.#failure !== undefined) throw this.#failure
       if (this.#closing !== undefined) throw new ClosedError()
       addon().wantNotice(this.#parts.handle)
       // Room that came before the asking gives no notice.
-      if (this.#hasRoom()) return
+      if (this.#sender.hasRoom()) return
       await new Promise<void>((resolve) => {
         this.#ready.push(resolve)
         this.#keepAlive()
@@ -136,27 +148,90 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   }
 
   /**
-   * Sends one message; waits for room.
-   * @returns its receipt, once it has reached the stream's durability
-   * @throws SemelError `SEMEL_ACK_TIMEOUT` or the signal's reason: whether the message was stored is
-   * unknown then, and the same id may be sent again
+   * Sends one message; waits for room. What it resolves with, and when, is chosen when the stream is
+   * opened; a call may ask for more. A message that failed is no rejection but an outcome.
+   * @throws SemelError where the message is refused and leaves no trace: it can't be encoded, is too
+   * large, has no id
+   * @throws AckTimeoutError, or the signal's reason: the outcome is unknown then, and the same id may be
+   * sent again
    */
-  async send(message: In, options: WaitOptions = {}): Promise<Receipt> {
-    checkWait(options, 'send')
-    const receipt = this.#receipts.wait(options, (taken, refused) => {
-      const attempt = (): boolean => {
-        try {
-          return this.#ingest.pushNoted(message, taken, refused)
-        } catch (error) {
-          refused(error)
-          return true
-        }
-      }
-      if (!this.#sends.serve() || !attempt()) this.#sends.add({ attempt, refused })
+  send<M extends Stronger<A> = A>(
+    message: In,
+    options?: SendOptions<M>,
+  ): Promise<Acknowledged<Out>[M]> {
+    return new Promise((resolve, reject) => {
+      const { mode, patience } = checkSend(options, 'send', this.acknowledge)
+      this.#sender.send(message, mode, patience, { resolve: resolve as never, reject })
     })
-    if (options.signal === undefined && options.timeout === undefined) return receipt
-    // Who has given up waiting does not keep the process alive.
-    return receipt.finally(() => this.#keepAlive())
+  }
+
+  /**
+   * Sends messages in their order; waits for room. Each has a status of its own, so that one that is
+   * refused or fails concerns none of the others. When the signal is given or the time over, those
+   * that have not been told of are `unknown`, or `refused` where they were still waiting for room.
+   * @returns a status for each, in the order of the messages
+   */
+  async sendMany<M extends Stronger<A> = A>(
+    messages: Iterable<In> | AsyncIterable<In>,
+    options?: SendOptions<M>,
+  ): Promise<readonly Status<Acknowledged<Out>[M]>[]> {
+    const { mode, patience } = checkSend(options, 'sendMany', this.acknowledge)
+    checkIterable(messages, 'sendMany')
+    return (await this.#sender.sendMany(messages, mode, patience)) as never
+  }
+
+  /**
+   * Sends messages as they come, and gives the status of each in the same order, as soon as it and
+   * those before it are known. Up to `inFlight` are under way; who reads slowly slows the source down.
+   * Ending the loop early reads no more of the messages; those that were sent stay sent.
+   */
+  outcomes<M extends Stronger<A> = A>(
+    messages: Iterable<In> | AsyncIterable<In>,
+    options?: SendOptions<M> & { inFlight?: number },
+  ): AsyncGenerator<Status<Acknowledged<Out>[M]> & { readonly message: In }, void, undefined> {
+    const { inFlight = inFlightDefault, ...send } = options ?? {}
+    const { mode, patience } = checkSend(send, 'outcomes', this.acknowledge)
+    checkIterable(messages, 'outcomes')
+    return statusesOf(
+      messages,
+      wholeNumber(inFlight, 'outcomes.inFlight', 1, 1_048_576),
+      patience.signal,
+      (message, told) =>
+        this.#sender.send(message, mode, patience, {
+          resolve: (value) => told({ status: 'acknowledged', value }),
+          reject: (error, isUnknown) => told({ status: isUnknown ? 'unknown' : 'refused', error }),
+        }),
+    ) as never
+  }
+
+  /**
+   * A Node writable in object mode. A write is done when its message is taken, so that it holds back
+   * where there is no room; the end when all that was written is stored.
+   */
+  writable(options: Pick<WritableOptions, 'highWaterMark' | 'signal'> = {}): Writable {
+    return nodeWritable(this, options)
+  }
+
+  /** The same as a web stream. */
+  writableStream(strategy?: QueuingStrategy<In>): WritableStream<In> {
+    return webWritable(this, strategy)
+  }
+
+  /** Resolves when all that was sent or pushed so far is stored, as durably as the level makes it. */
+  async flush(options: WaitOptions = {}): Promise<void> {
+    checkWait(options, 'flush')
+    if (this.#closing !== undefined) throw new ClosedError()
+    await this.#until(
+      () =>
+        this.#sender.hasRoom() &&
+        this.shardCounters().every(({ durable, stored }) => durable >= stored),
+      options,
+    )
+  }
+
+  /** Outcomes that came when nobody waited any more; each is told by the event `late-outcome`. */
+  get lateOutcomes(): number {
+    return this.#lateOutcomes
   }
 
   /** Sends all of a source, from where the directory's earlier runs have stored it. */
@@ -169,7 +244,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
       recovered,
       source: source as Source<unknown>,
       options,
-      ingest: this.#ingest,
+      ingest: this.#sender.ingest,
       ready: () => this.ready(),
     })
   }
@@ -181,9 +256,10 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   async drain(options: WaitOptions = {}): Promise<void> {
     checkWait(options, 'drain')
     if (this.#closing !== undefined) throw new ClosedError()
+    this.#sender.closeBatch()
     this.#runner?.flush()
     await this.#until(() => {
-      if (!this.#ingest.flush()) return false
+      if (!this.#sender.hasRoom()) return false
       return this.shardCounters().every(
         ({ shard, inFlight, parked, stored, durable }) =>
           inFlight === 0 &&
@@ -212,11 +288,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   /** All shards together. */
   counters(): Counters {
-    const total = zero()
-    for (const shard of this.shardCounters()) {
-      for (const name of Object.keys(total) as (keyof Counters)[]) total[name] += shard[name]
-    }
-    return total
+    return sum(this.shardCounters())
   }
 
   shardCounters(): ShardCounters[] {
@@ -229,15 +301,18 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   /** @internal The native core has made progress that somebody waits for. */
   noticed(): void {
-    this.#ingest.flush()
+    if (this.#last !== undefined) return
+    this.#sender.advance()
     this.#releaseReady()
     this.#runner?.notify()
-    this.#receipts.settle()
+    this.#sender.settle()
     this.#askForNotice()
   }
 
   /** @internal */
   ran(event: RunnerEvent): void {
+    // A worker that died may have dropped what somebody waits for.
+    if (event.kind === 'worker-replaced') this.noticed()
     this.emit(event.kind as 'dead-letter', event as never)
   }
 
@@ -245,20 +320,16 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   failed(error: SemelError): void {
     if (this.#failure !== undefined) return
     this.#failure = error
-    this.#ingest.fail(error)
-    this.#receipts.fail(error)
+    this.#sender.fail(error)
     this.#releaseReady()
     this.#keepAlive()
     this.emit('failed', error)
   }
 
-  #hasRoom(): boolean {
-    if (!this.#ingest.flush()) return false
-    if (this.#framesWait && addon().room(this.#parts.handle) < this.#parts.payloadBytesMax) {
-      return false
-    }
-    this.#framesWait = false
-    return true
+  #late({ shard, sequence, durability }: Stored, outcome: Outcome, told: Told): void {
+    const { results: _, ...rest } = told
+    this.#lateOutcomes += 1
+    this.emit('late-outcome', { shard, sequence, durability, outcome, ...rest })
   }
 
   #releaseReady(): void {
@@ -268,15 +339,28 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   /** Inline shards of a stream that syncs see a message only after its group: they need the notice. */
   #askForNotice(): void {
     this.#keepAlive()
-    if (this.#closing !== undefined && this.#ready.length === 0) return
+    if (this.#closing !== undefined && !this.#isAwaited) return
     const { handle, settings } = this.#parts
     const inlineWaits = settings.workers === 0 && settings.durability !== 'memory'
-    if (inlineWaits || this.#isAwaited) addon().wantNotice(handle)
+    if (inlineWaits || this.#isAwaited || this.#sender.hasOpen) addon().wantNotice(handle)
+    // What came before the asking gives no notice.
+    if (this.#isAwaited) this.#sender.settle()
+    if (this.#isAwaited && settings.waiting === 'spin' && settings.workers > 0) this.#spin()
   }
 
-  /** Whether somebody waits for a receipt or for room, or a message does. */
+  /** The sender's side of `spin`: it looks at each turn of the event loop, and waits for no notice. */
+  #spin(): void {
+    if (this.#isSpinning) return
+    this.#isSpinning = true
+    setImmediate(() => {
+      this.#isSpinning = false
+      this.noticed()
+    })
+  }
+
+  /** Whether somebody waits for an acknowledgment or for room, or a message does. */
   get #isAwaited(): boolean {
-    return this.#ready.length > 0 || !this.#receipts.isEmpty || !this.#ingest.isEmpty
+    return this.#ready.length > 0 || this.#sender.isAwaited
   }
 
   /** The process does not end under those who wait for a notice; an idle stream alone lets it. */
@@ -307,6 +391,15 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     }
   }
 
+  /** Whether all who wait have been told, as far as they can be. */
+  #areTold(): boolean {
+    this.#sender.settle()
+    if (this.#sender.isSettled) return true
+    // At `{ interval }` the next sync is not waited for.
+    for (let shard = 0; shard < this.shards; shard++) addon().settled(this.#parts.handle, shard)
+    return false
+  }
+
   async #close(timeout: number): Promise<void> {
     const { handle } = this.#parts
     const ended = new AbortController()
@@ -317,60 +410,29 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     try {
       if (this.#failure === undefined) {
         const deadline = performance.now() + timeout
-        while (!this.#ingest.flush() && performance.now() < deadline && !this.#failure) {
+        this.#sender.closeBatch()
+        this.#sender.advance()
+        while (!this.#sender.isTaken && performance.now() < deadline && !this.#failure) {
           this.#runner?.notify()
           await new Promise((resolve) => {
             setTimeout(resolve, pollMs)
           })
+          this.#sender.advance()
         }
         this.#runner?.flush()
-        await this.#until(() => this.counters().inFlight === 0, {
+        await this.#until(() => this.counters().inFlight === 0 && this.#areTold(), {
           timeout: Math.max(0, deadline - performance.now()),
         }).catch(() => {})
       }
-      this.#ingest.close()
-      this.#receipts.settle()
+      this.#sender.ingest.close()
       await this.#runner?.stop(this.#failure === undefined ? force : Promise.resolve())
+      this.#sender.settle()
     } finally {
       ended.abort()
-      this.#receipts.fail(this.#failure ?? new ClosedError())
+      this.#sender.fail(this.#failure ?? new ClosedError())
       this.#releaseReady()
       this.#last = this.shardCounters()
       addon().close(handle)
     }
-  }
-}
-
-function zero(): Counters {
-  return {
-    stored: 0,
-    processed: 0,
-    filtered: 0,
-    duplicate: 0,
-    late: 0,
-    deadLettered: 0,
-    dropped: 0,
-    parked: 0,
-    inFlight: 0,
-  }
-}
-
-function shardCounters(shard: number, status: NativeStatus): ShardCounters {
-  return {
-    shard,
-    stored: status.stored,
-    processed: status.processed,
-    filtered: status.filtered,
-    duplicate: status.duplicate,
-    late: status.late,
-    deadLettered: status.deadLettered,
-    dropped: status.dropped,
-    parked: status.parked,
-    inFlight: status.stored - status.through,
-    through: status.through,
-    durable: status.durable,
-    ids: status.ids,
-    windowMs: status.windowMs,
-    indexBytes: status.indexBytes,
   }
 }

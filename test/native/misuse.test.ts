@@ -69,7 +69,8 @@ const shapes: Record<string, unknown[]> = {
   append: [handleOf, 0, 1],
   appendFrames: [handleOf, new Uint8Array(64), 16, 0, 8],
   appendOffset: [handleOf, 0, 1, 100],
-  durable: [handleOf, 0],
+  replies: [handleOf, 0],
+  progress: [handleOf, new Uint8Array(80)],
   wantNotice: [handleOf],
   deadLetters: [handleOf, 0, 0, 16],
   endDeadLetter: [handleOf, 0, 1, true],
@@ -77,7 +78,7 @@ const shapes: Record<string, unknown[]> = {
   room: [handleOf],
   attach: [handleOf, 0],
   poll: [handleOf, 0, attemptOf, 16],
-  commit: [handleOf, 0, attemptOf, 0, -1],
+  commit: [handleOf, 0, attemptOf, 0, -1, new Uint8Array(), new Uint8Array()],
   settled: [handleOf, 0],
   wait: [handleOf, 0, 0, 0],
   wake: [handleOf, 0],
@@ -129,7 +130,7 @@ describe('a native function', () => {
 
   test.each([
     ['status', [2]],
-    ['durable', [256]],
+    ['replies', [256]],
     ['attach', [2]],
     ['appendOffset', [7, 0, 0]],
     ['wait', [1, 0, 0]],
@@ -309,6 +310,56 @@ describe('a commit', () => {
     for (const sequence of [1, 2]) slots[(sequence & 15) * 4 + 3] = 0
     expect(addon().commit(handle, 0, attempt, 2, -1)).toBe(true)
     expect(addon().status(handle, 0)).toMatchObject({ through: 2, processed: 2 })
+    addon().close(handle)
+  })
+})
+
+const answer = (sequence: number, kind: number, length = 0): Uint8Array => {
+  const bytes = Buffer.alloc(16)
+  bytes.writeDoubleLE(sequence, 0)
+  bytes.writeUInt32LE(kind, 8)
+  bytes.writeUInt32LE(length, 12)
+  return bytes
+}
+
+describe('answers', () => {
+  test.each<[string, Uint8Array]>([
+    ['that are cut', answer(1, 1).subarray(0, 12)],
+    ['of an unknown kind', answer(1, 9)],
+    ['of no kind', answer(1, 0)],
+    ['with a payload behind their end', answer(1, 1, 4_294_967_295)],
+    ['of a sequence that is no number', answer(Number.NaN, 1)],
+    ['of a sequence below all', answer(-1, 1)],
+  ])('%s are refused and change nothing', (_, answers) => {
+    const { handle, attempt } = polled()
+    expect(() => addon().commit(handle, 0, attempt, 2, -1, undefined, answers)).toThrow(
+      expect.objectContaining({ code: 'SEMEL_INVALID_ARGUMENT' }),
+    )
+    expect(addon().status(handle, 0).through).toBe(0)
+    addon().close(handle)
+  })
+
+  test('of messages that nobody waits for are left out', () => {
+    const { handle, attempt } = polled()
+    const both = Buffer.concat([answer(1, 1), answer(9, 1)])
+    expect(addon().commit(handle, 0, attempt, 2, -1, undefined, both)).toBe(true)
+    const numbers = new Float64Array(5)
+    addon().progress(handle, new Uint8Array(numbers.buffer))
+    expect([...numbers]).toEqual([0, 0, 2, 2, 0])
+    addon().close(handle)
+  })
+
+  test.each<[string, number[]]>([
+    ['a message that there is not', [4, 0, 0, 0, 0]],
+    ['less than no message', [-1, 0, 0, 0, 0]],
+    ['no number', [Number.NaN, 0, 0, 0, 0]],
+    ['more answers than there are', [0, 8, 0, 0, 0]],
+    ['fewer answers than none', [0, -8, 0, 0, 0]],
+  ])('are not released by who has read %s', (_, numbers) => {
+    const { handle } = polled()
+    expect(() =>
+      addon().progress(handle, new Uint8Array(new Float64Array(numbers).buffer)),
+    ).toThrow('argument 2 must be numbers that were given before')
     addon().close(handle)
   })
 })

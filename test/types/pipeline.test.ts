@@ -82,7 +82,7 @@ describe('delivery × sink', () => {
       exactlyOnce.to(rewindable),
       exactlyOnce.to(idempotent),
     ]
-    expectTypeOf(accepted).toEqualTypeOf<Definition<Trade>[]>()
+    expectTypeOf(accepted).toEqualTypeOf<Definition<Trade, Trade>[]>()
   })
 
   it('does not compile where it is refused', () => {
@@ -286,7 +286,7 @@ describe('accepts', () => {
     }
     const checked = pipeline('checked').accepts(schema).deliver('exactly-once', identified)
     expectTypeOf(checked).toEqualTypeOf<Pipeline<string, Trade, 'exactly-once', Trade>>()
-    expectTypeOf(checked.to(rewindable)).toEqualTypeOf<Definition<string>>()
+    expectTypeOf(checked.to(rewindable)).toEqualTypeOf<Definition<string, Trade>>()
     // @ts-expect-error not a schema
     refused(() => pipeline('checked').accepts({}))
   })

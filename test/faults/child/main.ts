@@ -38,7 +38,7 @@ const options: OpenOptions = {
 }
 
 teller.tell('opening')
-const stream = await open<Message>(url, options)
+const stream = await open<Message>(url, { ...options, acknowledge: 'stored' })
 teller.counters('opened', [stream.opened])
 stream.on('failed', ({ code, message }) => {
   teller.tell('broken', `${code} ${message}`)

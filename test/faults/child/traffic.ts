@@ -19,7 +19,7 @@ const tooLargeBytes = 20_000
 /** Sends and pushes: new messages, copies of earlier ones, and some that can't be taken. */
 export class Traffic {
   readonly #job: Job
-  readonly #stream: Stream<Message>
+  readonly #stream: Stream<Message, unknown, 'stored'>
   readonly #teller: Teller
   readonly #random: Random
   #next: number
@@ -27,7 +27,7 @@ export class Traffic {
   #wake: (() => void) | undefined
   #ended = false
 
-  constructor(job: Job, stream: Stream<Message>, teller: Teller) {
+  constructor(job: Job, stream: Stream<Message, unknown, 'stored'>, teller: Teller) {
     this.#job = job
     this.#stream = stream
     this.#teller = teller

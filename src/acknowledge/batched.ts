@@ -1,0 +1,190 @@
+import type { Acknowledgment } from '../core/acknowledge.js'
+import type { Outcome } from '../core/message.js'
+import { Awaited, wants, type Desk, type Teller } from './awaited.js'
+import type { BatchedEnd, Told } from './ends.js'
+
+/** What is known of one message of a batch. */
+export type BatchStatus<In> =
+  | { readonly message: In; readonly status: 'acknowledged'; readonly end: BatchedEnd }
+  | { readonly message: In; readonly status: 'unknown'; readonly error: unknown }
+
+/** A batch whose messages are all committed. */
+export interface Batch<In> {
+  /** 1, 2, 3 … in the order in which the batches began. */
+  readonly number: number
+  /** In the order of sending. */
+  readonly statuses: readonly BatchStatus<In>[]
+}
+
+/**
+ * Deferred: messages are told of together, when a whole batch of them is committed; each has a status
+ * of its own. One that has failed and waits for its next attempt is `parked`, and holds up nobody: its
+ * end comes late.
+ */
+export class Batches<In> {
+  readonly #desk: Desk
+  readonly #size: number
+  readonly #withinMs: number
+  readonly #onBatch: ((batch: Batch<In>) => void) | undefined
+  #open: OpenBatch<In> | undefined
+  #number = 0
+
+  constructor(
+    desk: Desk,
+    { size, withinMs }: Acknowledgment,
+    onBatch: ((batch: Batch<In>) => void) | undefined,
+  ) {
+    this.#desk = desk
+    this.#size = size
+    this.#withinMs = withinMs
+    this.#onBatch = onBatch
+  }
+
+  /** A message of the batch that is being filled; `teller` of a sender that waits for it. */
+  add(message: In, teller?: Teller<BatchedEnd>): Awaited {
+    this.#open ??= new OpenBatch(++this.#number, this.#onBatch)
+    const batch = this.#open
+    const awaited = batch.add(this.#desk, message, teller)
+    if (batch.size === this.#size) this.close()
+    else if (batch.size === 1) batch.timer = setTimeout(() => this.close(), this.#withinMs)
+    return awaited
+  }
+
+  /** No more messages come into the batch that is being filled. */
+  close(): void {
+    const batch = this.#open
+    this.#open = undefined
+    batch?.close()
+  }
+}
+
+class OpenBatch<In> {
+  timer: NodeJS.Timeout | undefined
+  readonly #number: number
+  readonly #onBatch: ((batch: Batch<In>) => void) | undefined
+  readonly #messages: BatchedAwaited<In>[] = []
+  #waiting = 0
+  #isOpen = true
+
+  constructor(number: number, onBatch: ((batch: Batch<In>) => void) | undefined) {
+    this.#number = number
+    this.#onBatch = onBatch
+  }
+
+  get size(): number {
+    return this.#messages.length
+  }
+
+  add(desk: Desk, message: In, teller: Teller<BatchedEnd> | undefined): Awaited {
+    const awaited = new BatchedAwaited(desk, message, this, teller)
+    this.#messages.push(awaited)
+    this.#waiting += 1
+    return awaited
+  }
+
+  close(): void {
+    clearTimeout(this.timer)
+    this.#isOpen = false
+    this.#settle()
+  }
+
+  /** One of its messages is known about. */
+  known(): void {
+    this.#waiting -= 1
+    this.#settle()
+  }
+
+  #settle(): void {
+    if (this.#isOpen || this.#waiting > 0) return
+    const statuses: BatchStatus<In>[] = []
+    for (const message of this.#messages) {
+      const status = message.tell()
+      if (status !== undefined) statuses.push(status)
+    }
+    if (statuses.length === 0) return
+    try {
+      this.#onBatch?.({ number: this.#number, statuses })
+    } catch (error) {
+      // As from any event: it is the program's, and no other batch's.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}
+
+class BatchedAwaited<In> extends Awaited {
+  readonly wants = wants.outcome
+  readonly #message: In
+  readonly #batch: OpenBatch<In>
+  readonly #teller: Teller<BatchedEnd> | undefined
+  #end: BatchedEnd | undefined
+  #error: { readonly error: unknown } | undefined
+  /** It is not in the batch. */
+  #isOut = false
+
+  constructor(
+    desk: Desk,
+    message: In,
+    batch: OpenBatch<In>,
+    teller: Teller<BatchedEnd> | undefined,
+  ) {
+    super(desk)
+    this.#message = message
+    this.#batch = batch
+    this.#teller = teller
+  }
+
+  get #isKnown(): boolean {
+    return this.#end !== undefined || this.#error !== undefined || this.#isOut
+  }
+
+  override parked(): void {
+    const { shard, sequence, durability } = this
+    this.#know({ shard, sequence, durability, outcome: 'parked' })
+  }
+
+  ended(outcome: Outcome, told: Told): void {
+    if (this.#isKnown) {
+      // It was told to be parked, or unknown.
+      this.gaveUp = true
+      return
+    }
+    const { shard, sequence, durability } = this
+    this.#know({ shard, sequence, durability, outcome, ...told })
+  }
+
+  refused(error: unknown): void {
+    this.#isOut = true
+    this.#teller?.reject(error, false)
+    this.told()
+    this.#batch.known()
+  }
+
+  lost(error: unknown): void {
+    if (this.#isKnown) return
+    this.#error = { error }
+    // Who gives up hears of it now, and the others with the batch.
+    this.#teller?.reject(error, true)
+    this.told()
+    this.#batch.known()
+  }
+
+  /** The batch is committed. */
+  tell(): BatchStatus<In> | undefined {
+    const message = this.#message
+    if (this.#end !== undefined) {
+      this.#teller?.resolve(this.#end)
+      this.told()
+      return { message, status: 'acknowledged', end: this.#end }
+    }
+    if (this.#error !== undefined) return { message, status: 'unknown', ...this.#error }
+    return undefined
+  }
+
+  #know(end: BatchedEnd): void {
+    if (this.#isKnown) return
+    this.#end = end
+    this.#batch.known()
+  }
+}

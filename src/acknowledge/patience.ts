@@ -1,0 +1,36 @@
+import { AckTimeoutError } from '../core/errors.js'
+
+/** How long a sender waits. */
+export interface Patience {
+  readonly signal?: AbortSignal
+  /** In milliseconds. */
+  readonly timeout?: number
+}
+
+/**
+ * Calls `giveUp` when the signal is given or the time is over, whichever is first.
+ * @param giveUp is given what to tell a sender whose message was taken, or was not
+ * @returns to be called when the wait is over
+ */
+export function limit(
+  { signal, timeout }: Patience,
+  giveUp: (errorFor: (taken: boolean) => unknown) => void,
+): () => void {
+  const end = (): void => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', aborted)
+  }
+  const aborted = (): void => {
+    end()
+    giveUp(() => signal?.reason)
+  }
+  const timer =
+    timeout === undefined
+      ? undefined
+      : setTimeout(() => {
+          end()
+          giveUp((taken) => new AckTimeoutError(timeout, taken))
+        }, timeout)
+  signal?.addEventListener('abort', aborted)
+  return end
+}

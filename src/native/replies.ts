@@ -1,0 +1,76 @@
+/** The bits of a mark (native/shard/replies.h): what a sender waits for, then how its message ended. */
+export const marks = {
+  wantsOutcome: 0x40,
+  wantsResult: 0x80,
+  follows: 0x08,
+  outcome: 0x07,
+} as const
+
+/** What an answer tells besides the outcome (native/shard/replies.h). */
+export const answerKinds = { none: 0, result: 1, error: 2, history: 3, lost: 4 } as const
+
+export type AnswerKind = (typeof answerKinds)[keyof typeof answerKinds]
+
+export interface Answer {
+  readonly kind: AnswerKind
+  readonly payload: Uint8Array
+}
+
+const headerBytes = 16
+
+/** What a commit's answers take at most besides their payloads, each. */
+const overheadMax = headerBytes + 7
+
+/** The bytes of a commit's answers, as the native core reads them (native/shard/answers.h). */
+export function encodeAnswers(answers: ReadonlyMap<number, Answer>): Uint8Array {
+  let most = 0
+  for (const { payload } of answers.values()) most += overheadMax + payload.length
+  const bytes = Buffer.alloc(most)
+  let at = 0
+  for (const [sequence, { kind, payload }] of answers) {
+    bytes.writeDoubleLE(sequence, at)
+    bytes.writeUInt32LE(kind, at + 8)
+    bytes.writeUInt32LE(payload.length, at + 12)
+    bytes.set(payload, at + headerBytes)
+    at += headerBytes + ((payload.length + 7) & ~7)
+  }
+  return bytes.subarray(0, at)
+}
+
+/** An answer as the sender's thread finds it. */
+export interface Reply extends Answer {
+  readonly sequence: number
+  /** As in native/slots.ts. */
+  readonly outcome: number
+}
+
+/** The ring of answers, read in place. */
+export class ReplyRing {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+
+  constructor(memory: ArrayBuffer) {
+    this.#bytes = new Uint8Array(memory)
+    this.#view = new DataView(memory)
+  }
+
+  /** The answer at a position, valid until it is released; undefined where there is only padding. */
+  at(position: number): Reply | undefined {
+    const place = position % this.#bytes.length
+    const length = this.#view.getUint32(place, true)
+    if (length >= 0x8000_0000) return undefined
+    const told = this.#view.getUint32(place + 4, true)
+    return {
+      sequence: this.#view.getFloat64(place + 8, true),
+      outcome: told & 0xff,
+      kind: (told >>> 8) as AnswerKind,
+      payload: this.#bytes.subarray(place + headerBytes, place + length),
+    }
+  }
+
+  /** The position behind what lies at one. */
+  behind(position: number): number {
+    const length = this.#view.getUint32(position % this.#bytes.length, true) & 0x7fff_ffff
+    return position + ((length + 7) & ~7)
+  }
+}

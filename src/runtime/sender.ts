@@ -1,0 +1,248 @@
+import type { Awaited, Desk, Teller } from '../acknowledge/awaited.js'
+import { Batches } from '../acknowledge/batched.js'
+import type { Told } from '../acknowledge/ends.js'
+import { Many, type Status } from '../acknowledge/many.js'
+import { limit, type Patience } from '../acknowledge/patience.js'
+import { ProcessedAwaited } from '../acknowledge/processed.js'
+import { StoredAwaited } from '../acknowledge/stored.js'
+import type { Acknowledge } from '../core/acknowledge.js'
+import type { SemelError } from '../core/errors.js'
+import type { Outcome } from '../core/message.js'
+import { addon } from '../native/addon.js'
+import type { Graph } from '../pipeline/graph.js'
+import { Ingest } from './ingest.js'
+import type { Settings } from './options.js'
+import { ReplyReader } from './reply-reader.js'
+import { SendQueue } from './send-queue.js'
+
+export interface SenderParts {
+  readonly handle: number
+  readonly graph: Graph
+  readonly settings: Settings
+  readonly payloadBytesMax: number
+  /** Messages are in the rings. */
+  readonly published: () => void
+  /** Who waits has changed. */
+  readonly waitingChanged: () => void
+  /** Somebody waits for what may be known already. */
+  readonly asked: () => void
+  /** A sender had stopped waiting before its message ended. */
+  readonly late: (awaited: Awaited, outcome: Outcome, told: Told) => void
+}
+
+/** The side of a stream that messages come in by, and that hears of their ends. */
+export class Sender implements Desk {
+  readonly ingest: Ingest
+  readonly #parts: SenderParts
+  readonly #replies: ReplyReader
+  readonly #sends = new SendQueue((message, awaited) => this.#attempt(message, awaited))
+  readonly #batches: Batches<unknown>
+  /** Senders that have not been told. */
+  #waiting = 0
+  /** Frames were left over: there was no room in some ring. */
+  #framesWait = false
+
+  constructor(parts: SenderParts) {
+    const { handle, graph, settings, payloadBytesMax } = parts
+    this.#parts = parts
+    this.#replies = new ReplyReader(handle, settings.shards, parts.late)
+    this.#batches = new Batches(this, settings.acknowledge, settings.acknowledge.onBatch as never)
+    this.ingest = new Ingest({
+      handle,
+      graph,
+      shards: settings.shards,
+      durability: settings.durability,
+      payloadBytesMax,
+      flushed: parts.published,
+      taken: (awaited) => this.#replies.expect(awaited),
+    })
+  }
+
+  /** Whether somebody waits to be told, or a message waits for room. */
+  get isAwaited(): boolean {
+    return this.#waiting > 0 || !this.#sends.isEmpty || !this.ingest.isEmpty
+  }
+
+  /** Whether there is anything to be told of, though perhaps nobody waits. */
+  get hasOpen(): boolean {
+    return !this.#replies.isEmpty
+  }
+
+  /** Whether the core has all that was sent. */
+  get isTaken(): boolean {
+    return this.ingest.isEmpty && this.#sends.isEmpty
+  }
+
+  /** Whether all ends are known but those of parked messages. */
+  get isSettled(): boolean {
+    return this.#replies.count === this.#replies.parked
+  }
+
+  push(message: unknown): boolean {
+    if (!this.#sends.serve()) return false
+    if (!this.#tellsOfPushed) return this.ingest.push(message)
+    return this.#isFull || !this.ingest.hasRoom() ? false : this.#pushInBatch(message)
+  }
+
+  pushFrames(bytes: Uint8Array): number {
+    const taken = this.#sends.serve() ? this.ingest.pushFrames(bytes) : 0
+    this.#framesWait = taken * this.ingest.frameSize < bytes.length
+    return taken
+  }
+
+  /** Sends one message; `teller` is told what the mode promises. */
+  send(message: unknown, mode: Acknowledge, patience: Patience, teller: Teller<unknown>): void {
+    if (patience.signal?.aborted === true) {
+      teller.reject(patience.signal.reason, false)
+      return
+    }
+    const awaited = this.#awaited(mode, message, teller)
+    if (patience.signal !== undefined || patience.timeout !== undefined) {
+      awaited.release = limit(patience, (errorFor) => this.#giveUp(awaited, errorFor))
+    }
+    this.#enter(message, awaited)
+  }
+
+  async sendMany(
+    messages: Iterable<unknown> | AsyncIterable<unknown>,
+    mode: Acknowledge,
+    patience: Patience,
+  ): Promise<readonly Status<unknown>[]> {
+    patience.signal?.throwIfAborted()
+    const many = new Many<unknown>()
+    let gaveUp: ((taken: boolean) => unknown) | undefined
+    const release = limit(patience, (errorFor) => {
+      gaveUp = errorFor
+      for (const awaited of many.waiting) this.#giveUp(awaited, errorFor)
+    })
+    const enter = (message: unknown): void => {
+      const awaited = many.add((teller) => this.#awaited(mode, message, teller))
+      if (gaveUp === undefined) this.#enter(message, awaited)
+      else awaited.refused(gaveUp(false))
+    }
+    try {
+      if (Symbol.asyncIterator in messages) {
+        for await (const message of messages) {
+          enter(message)
+          if (!this.#sends.isEmpty) await this.#sends.served()
+        }
+      } else {
+        for (const message of messages) {
+          enter(message)
+          // A generator may have more of them than there is memory.
+          if (!this.#sends.isEmpty) await this.#sends.served()
+        }
+      }
+      return await many.statuses()
+    } finally {
+      release()
+    }
+  }
+
+  /** Whether there is room for one message more. */
+  hasRoom(): boolean {
+    const { handle, payloadBytesMax } = this.#parts
+    if (!this.#sends.serve() || !this.ingest.flush()) return false
+    if (this.#framesWait && addon().room(handle) < payloadBytesMax) return false
+    this.#framesWait = false
+    return !this.#tellsOfPushed || !this.#isFull
+  }
+
+  /** Sends what there is room for, and tells who can be told. */
+  advance(): void {
+    this.ingest.flush()
+    this.settle()
+  }
+
+  /** Tells who can be told, and lets in those that waited for that. */
+  settle(): void {
+    this.#replies.settle()
+    this.#sends.serve()
+  }
+
+  /** A batch that is being filled is acknowledged as it is. */
+  closeBatch(): void {
+    this.#batches.close()
+  }
+
+  /** Nothing is taken any more, and nothing told. */
+  fail(error: SemelError): void {
+    this.ingest.fail(error)
+    this.#sends.fail(error)
+    this.#batches.close()
+    this.#replies.fail(error)
+  }
+
+  waits(): void {
+    this.#waiting += 1
+    this.#parts.waitingChanged()
+  }
+
+  told(): void {
+    this.#waiting -= 1
+    this.#parts.waitingChanged()
+  }
+
+  look(): void {
+    this.#parts.asked()
+  }
+
+  #awaited(mode: Acknowledge, message: unknown, teller: Teller<unknown>): Awaited {
+    switch (mode) {
+      case 'stored':
+        return new StoredAwaited(this, teller)
+      case 'processed':
+        return new ProcessedAwaited(this, teller)
+      case 'batched':
+        return this.#batches.add(message, teller)
+      default:
+        return mode satisfies never
+    }
+  }
+
+  /** Messages that are pushed have a place in a batch too. */
+  get #tellsOfPushed(): boolean {
+    const { mode, onBatch } = this.#parts.settings.acknowledge
+    return mode === 'batched' && onBatch !== undefined
+  }
+
+  get #isFull(): boolean {
+    return this.#replies.count + this.ingest.awaited >= this.#parts.settings.awaitedMax
+  }
+
+  #enter(message: unknown, awaited: Awaited): void {
+    if (!this.#sends.serve() || !this.#attempt(message, awaited)) {
+      this.#sends.add(message, awaited)
+      this.#parts.waitingChanged()
+    }
+  }
+
+  /** Whether there was room; what can't be taken at all is told so. */
+  #attempt(message: unknown, awaited: Awaited): boolean {
+    if (this.#isFull) {
+      this.#replies.settle()
+      if (this.#isFull) return false
+    }
+    try {
+      return this.ingest.pushAwaited(message, awaited)
+    } catch (error) {
+      awaited.refused(error)
+      return true
+    }
+  }
+
+  #pushInBatch(message: unknown): boolean {
+    const awaited = this.#batches.add(message)
+    try {
+      return this.ingest.pushAwaited(message, awaited)
+    } catch (error) {
+      awaited.refused(error)
+      throw error
+    }
+  }
+
+  #giveUp(awaited: Awaited, errorFor: (taken: boolean) => unknown): void {
+    if (this.#sends.withdraw(awaited)) awaited.refused(errorFor(false))
+    else awaited.giveUp(errorFor(true))
+  }
+}
