@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly heartbeatMs: number | undefined
   readonly workerMemoryBytes: number | undefined
   readonly closeTimeoutMs: number
+  /** Only says what would be guaranteed. */
+  readonly explain: boolean
   readonly json: boolean
 }
 
@@ -86,6 +88,7 @@ export const runCommand: CommandSpec = {
       value: 'TIME',
       says: 'how long SIGINT and SIGTERM wait for what is in flight (default 10s)',
     },
+    { name: 'explain', says: 'what would be guaranteed, hop by hop and why; nothing is run' },
     { name: 'json', says: 'one JSON object on standard output, and nothing else there' },
     { name: 'help', short: 'h', says: 'this text' },
   ],
@@ -115,13 +118,9 @@ export function readRunOptions(words: readonly string[]): RunOptions | 'help' {
     heartbeatMs: amountOf(given, 'heartbeat', durationMs),
     workerMemoryBytes: amountOf(given, 'worker-memory', sizeBytes),
     closeTimeoutMs: amountOf(given, 'close-timeout', durationMs) ?? closeTimeoutMsDefault,
+    explain: given.flags.has('explain'),
     json: given.flags.has('json'),
   }
-}
-
-/** A durability as the command line writes it. */
-export function durabilityText(durability: Durability): string {
-  return typeof durability === 'object' ? `interval:${durability.interval}` : durability
 }
 
 function durabilityOf(given: Given): Durability | undefined {

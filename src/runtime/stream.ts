@@ -3,6 +3,7 @@ import type { Delivery, Durability } from '../core/delivery.js'
 import { ClosedError, SemelError } from '../core/errors.js'
 import type { Counters } from '../core/message.js'
 import type { Source } from '../core/source.js'
+import { guaranteeOf, type Guarantee } from '../delivery/guarantee.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import { consume, type Consumed, type ConsumeOptions } from './consume.js'
@@ -208,6 +209,11 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** What is guaranteed hop by hop, from the sender to the reader; `guaranteeText` makes a text of it. */
+  guarantee(): Guarantee {
+    return guaranteeOf(this.#parts.graph, this.#parts.settings)
   }
 
   /** All shards together. */
