@@ -20,6 +20,11 @@ export { exponential, fixed } from './reliability/backoff.js'
 export type { Backoff } from './reliability/backoff.js'
 export type { RetryOptions, RetryPolicy } from './reliability/retry.js'
 
+export { advise } from './delivery/advise.js'
+export type { Advice, Choice, Conflict } from './delivery/advise.js'
+export { figuresOf } from './delivery/figures.js'
+export type { Figure, Figures } from './delivery/figures.js'
+export type { Needs, Settled as SettledNeeds } from './delivery/needs.js'
 export { guaranteeText } from './delivery/guarantee-text.js'
 export type {
   Effect,

@@ -4,6 +4,7 @@ import { shown } from '../core/options.js'
 import { sizeBytes } from '../core/sizes.js'
 import { UsageError } from './failures.js'
 import {
+  amountOf,
   oneOf,
   readOptions,
   requireArgument,
@@ -132,19 +133,4 @@ function durabilityOf(given: Given): Durability | undefined {
   throw new UsageError(
     `--durability: ${shown(value)} is unknown; choose memory, process, disk or interval:MS, such as interval:100`,
   )
-}
-
-/** A duration or a size; a number alone is one of milliseconds or bytes. */
-function amountOf(
-  given: Given,
-  option: string,
-  parse: (value: number | string, option: string) => number,
-): number | undefined {
-  const value = valueOf(given, option)
-  if (value === undefined) return undefined
-  try {
-    return parse(/^\d+$/.test(value) ? Number(value) : value, `--${option}`)
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
 }

@@ -1,6 +1,7 @@
 import type { Acknowledgment } from '../core/acknowledge.js'
 import { durabilityText, type Delivery, type Durability } from '../core/delivery.js'
 import { durationText } from '../core/durations.js'
+import { deepFrozen } from '../core/frozen.js'
 import type { SinkKind } from '../core/sink.js'
 import type { Graph } from '../pipeline/graph.js'
 import { processedHop } from './hops/processed.js'
@@ -203,12 +204,4 @@ function isWeaker(a: readonly number[], b: readonly number[]): boolean {
 
 function breaks({ encounters }: Hop, fault: Fault): boolean {
   return encounters.some((one) => one.fault === fault && !one.holds)
-}
-
-function deepFrozen<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    for (const part of Object.values(value)) deepFrozen(part)
-    Object.freeze(value)
-  }
-  return value
 }
