@@ -26,6 +26,22 @@ export { exponential, fixed } from './reliability/backoff.js'
 export type { Backoff } from './reliability/backoff.js'
 export type { RetryOptions, RetryPolicy } from './reliability/retry.js'
 
+export { advise } from './delivery/advise.js'
+export type { Advice, Choice, Conflict } from './delivery/advise.js'
+export { figuresOf } from './delivery/figures.js'
+export type { Figure, Figures } from './delivery/figures.js'
+export type { Needs, Settled as SettledNeeds } from './delivery/needs.js'
+export { guaranteeText } from './delivery/guarantee-text.js'
+export type {
+  Effect,
+  Encounter,
+  Fault,
+  Guarantee,
+  Hop,
+  HopName,
+  Rest,
+} from './delivery/guarantee.js'
+
 export { file, fileSinkPath } from './connectors/file/sink.js'
 export type { FileOptions } from './connectors/file/sink.js'
 export { fileSource } from './connectors/file/source.js'
@@ -43,6 +59,7 @@ export type { ShardCounters } from './runtime/counters.js'
 export type { Consumed, ConsumeOptions, ConsumeProgress } from './runtime/consume.js'
 export type { DeadLetter, DeadLetters } from './runtime/dead-letters.js'
 export type { FailedAttempt } from './runtime/failures.js'
+export { guarantee } from './runtime/guarantee.js'
 export { inspectDirectory } from './runtime/inspect.js'
 export type { DirectoryReport, ShardReport } from './runtime/inspect.js'
 export { open } from './runtime/open.js'

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { shown } from '../core/options.js'
+import { adviseCommand, readAdviseOptions } from './advise-options.js'
 import { exitCodeOf, exitCodes, failureText, UsageError } from './failures.js'
 import { commandHelp, programHelp } from './help.js'
 import { inspectCommand, readInspectOptions } from './inspect-options.js'
@@ -14,6 +15,10 @@ const help = programHelp([
   { name: 'inspect', says: "shows what a stream's directory holds" },
   { name: 'verify', says: "tells what is damaged in a stream's directory, and what that costs" },
   { name: 'repair', says: 'cuts damage out of it, after saying what is lost' },
+  {
+    name: 'advise',
+    says: 'tells which delivery, acknowledgment and durability meet what you need',
+  },
 ])
 
 ignoreClosedPipes()
@@ -43,6 +48,11 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
       if (options === 'help') return told(commandHelp(repairCommand))
       return (await import('./repair.js')).repair(options)
     }
+    case 'advise': {
+      const options = readAdviseOptions(words)
+      if (options === 'help') return told(commandHelp(adviseCommand))
+      return (await import('./advise.js')).advise(options)
+    }
     case '-h':
     case '--help':
       return told(help)
@@ -51,12 +61,12 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
       return told(`${version()}\n`)
     case undefined:
       throw new UsageError(
-        'a command is missing; give run, inspect, verify or repair, or see semel --help',
+        'a command is missing; give run, inspect, verify, repair or advise, or see semel --help',
       )
     default: {
       const what = command.startsWith('-') ? `option ${command}` : `command ${shown(command)}`
       throw new UsageError(
-        `there is no ${what}; give run, inspect, verify or repair, or see semel --help`,
+        `there is no ${what}; give run, inspect, verify, repair or advise, or see semel --help`,
       )
     }
   }

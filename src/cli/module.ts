@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { SemelError, toError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import type { Source } from '../core/source.js'
-import { requireGraph, type Graph } from '../pipeline/graph.js'
+import { requireGraph, type Definition, type Graph } from '../pipeline/graph.js'
 import { oneLine, UsageError } from './failures.js'
 
 /** A module with a pipeline, loaded. */
@@ -12,6 +12,7 @@ export interface PipelineModule {
   /** As it was given. */
   readonly path: string
   readonly url: URL
+  readonly definition: Definition<never>
   readonly graph: Graph
   /** What it exports as `source`. */
   readonly source: unknown
@@ -31,7 +32,9 @@ export async function loadModule(path: string): Promise<PipelineModule> {
     )
   }
   const loaded = await importModule(path, url)
-  return { path, url, graph: requireGraph(loaded['default'], path), source: loaded['source'] }
+  const { default: exported, source } = loaded
+  const graph = requireGraph(exported, path)
+  return { path, url, definition: exported as Definition<never>, graph, source }
 }
 
 /**

@@ -116,6 +116,21 @@ export function wholeNumberOf(given: Given, name: string, min: number): number |
   )
 }
 
+/** A duration or a size; a number alone is one of milliseconds or bytes. @throws UsageError */
+export function amountOf(
+  given: Given,
+  option: string,
+  parse: (value: number | string, option: string) => number,
+): number | undefined {
+  const value = valueOf(given, option)
+  if (value === undefined) return undefined
+  try {
+    return parse(/^\d+$/.test(value) ? Number(value) : value, `--${option}`)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
 /** `a, b and c`. */
 export function listed(words: readonly string[], conjunction: 'and' | 'or'): string {
   const last = words.at(-1) ?? ''

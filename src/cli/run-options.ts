@@ -4,6 +4,7 @@ import { shown } from '../core/options.js'
 import { sizeBytes } from '../core/sizes.js'
 import { UsageError } from './failures.js'
 import {
+  amountOf,
   oneOf,
   readOptions,
   requireArgument,
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly heartbeatMs: number | undefined
   readonly workerMemoryBytes: number | undefined
   readonly closeTimeoutMs: number
+  /** Only says what would be guaranteed. */
+  readonly explain: boolean
   readonly json: boolean
 }
 
@@ -86,6 +89,7 @@ export const runCommand: CommandSpec = {
       value: 'TIME',
       says: 'how long SIGINT and SIGTERM wait for what is in flight (default 10s)',
     },
+    { name: 'explain', says: 'what would be guaranteed, hop by hop and why; nothing is run' },
     { name: 'json', says: 'one JSON object on standard output, and nothing else there' },
     { name: 'help', short: 'h', says: 'this text' },
   ],
@@ -115,13 +119,9 @@ export function readRunOptions(words: readonly string[]): RunOptions | 'help' {
     heartbeatMs: amountOf(given, 'heartbeat', durationMs),
     workerMemoryBytes: amountOf(given, 'worker-memory', sizeBytes),
     closeTimeoutMs: amountOf(given, 'close-timeout', durationMs) ?? closeTimeoutMsDefault,
+    explain: given.flags.has('explain'),
     json: given.flags.has('json'),
   }
-}
-
-/** A durability as the command line writes it. */
-export function durabilityText(durability: Durability): string {
-  return typeof durability === 'object' ? `interval:${durability.interval}` : durability
 }
 
 function durabilityOf(given: Given): Durability | undefined {
@@ -133,19 +133,4 @@ function durabilityOf(given: Given): Durability | undefined {
   throw new UsageError(
     `--durability: ${shown(value)} is unknown; choose memory, process, disk or interval:MS, such as interval:100`,
   )
-}
-
-/** A duration or a size; a number alone is one of milliseconds or bytes. */
-function amountOf(
-  given: Given,
-  option: string,
-  parse: (value: number | string, option: string) => number,
-): number | undefined {
-  const value = valueOf(given, option)
-  if (value === undefined) return undefined
-  try {
-    return parse(/^\d+$/.test(value) ? Number(value) : value, `--${option}`)
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
 }

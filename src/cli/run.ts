@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import {
   fileSource,
+  guarantee,
+  guaranteeText,
   inspectDirectory,
   open,
   SemelError,
@@ -28,10 +30,12 @@ import { warnOf } from './warnings.js'
 export async function run(options: RunOptions): Promise<number> {
   if (options.json) reserveStdout()
   const module = await loadModule(options.module)
-  const source = await sourceOf(module, options.sources, (files) => fileSource(files))
   const dir = dirOf(module, options)
+  if (options.explain) return explain(module, options, dir)
+  const source = await sourceOf(module, options.sources, (files) => fileSource(files))
   const stop = new StopSignals((code) => process.exit(code))
   const stream: Stream<unknown> = await open(module.url, openOptions(options, dir))
+  process.stderr.write(`semel: ${stream.guarantee().summary}\n`)
   const before = stream.opened
   const startedMs = performance.now()
   let place = { offset: 0, size: 0 }
@@ -88,6 +92,17 @@ export async function run(options: RunOptions): Promise<number> {
   }
   await print(options.json ? summaryJson(summary) : summaryText(summary, paintFor(process.stdout)))
   return stop.by === undefined ? exitCodes.ok : signalExitCode(stop.by)
+}
+
+/** What the run would guarantee; nothing is opened, and no source is asked for. */
+async function explain(
+  { definition }: PipelineModule,
+  options: RunOptions,
+  dir: string | undefined,
+): Promise<number> {
+  const report = guarantee(definition, openOptions(options, dir))
+  await print(options.json ? `${JSON.stringify(report)}\n` : guaranteeText(report))
+  return exitCodes.ok
 }
 
 function lostError(inFlight: number, timeoutMs: number, by: string | undefined): SemelError {

@@ -11,3 +11,8 @@ export type Delivery = 'at-most-once' | 'at-least-once' | 'exactly-once'
 export type Durability = 'memory' | 'process' | 'disk' | { readonly interval: number }
 
 export const deliveries: readonly Delivery[] = ['at-most-once', 'at-least-once', 'exactly-once']
+
+/** A durability in a word, as the command line takes it: `interval:100`. */
+export function durabilityText(durability: Durability): string {
+  return typeof durability === 'object' ? `interval:${durability.interval}` : durability
+}

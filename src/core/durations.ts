@@ -30,3 +30,20 @@ export function durationMs(value: Duration, option: string): number {
   }
   return Number(parts[1]) * unit
 }
+
+const texts = [
+  ['d', 86_400_000, 2],
+  ['h', 3_600_000, 1],
+  ['min', 60_000, 1],
+  ['s', 1000, 1],
+  ['ms', 1, 1],
+] as const
+
+/** A duration for people, in the largest unit that it is a whole number of: `24 h`, `10 ms`, `7 d`. */
+export function durationText(ms: number): string {
+  for (const [unit, unitMs, least] of texts) {
+    const count = ms / unitMs
+    if (Number.isInteger(count) && count >= least) return `${count} ${unit}`
+  }
+  return ms < 1 ? `${Number((ms * 1000).toPrecision(3))} µs` : `${Number(ms.toPrecision(6))} ms`
+}

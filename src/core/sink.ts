@@ -34,6 +34,13 @@ export interface Sink<T, K extends SinkKind = SinkKind> {
   /** For messages and reports: `file(bars.ndjson)`. */
   readonly name: string
   readonly kind: K
+  /**
+   * The kind is what the pipeline's author says of code of their own, and nothing can check it:
+   * `forEach(fn, { idempotent: true })`. Reports say then that it rests on their word.
+   */
+  readonly declared?: true
+  /** What was written lives no longer than its process, as with `memory()`. */
+  readonly volatile?: true
   connect(context: SinkContext): SinkConnection<T> | Promise<SinkConnection<T>>
 }
 

@@ -1,11 +1,12 @@
 import type { SemelError } from '../core/errors.js'
 import { InvalidArgumentError } from '../core/errors.js'
 import { addon } from '../native/addon.js'
-import { requireGraph, type Definition } from '../pipeline/graph.js'
+import type { Definition } from '../pipeline/graph.js'
 import { Inline } from './inline.js'
-import { loadModule, moduleUrl, redelivered } from './load.js'
+import { loadModule, moduleUrl } from './load.js'
 import { nativeOptions } from './native-options.js'
-import { settle, type BatchedOptions, type OpenOptions } from './options.js'
+import type { BatchedOptions, OpenOptions } from './options.js'
+import { prepare } from './prepare.js'
 import type { Runner, RunnerEvent } from './runner.js'
 import { Stream } from './stream.js'
 import { Workers } from './workers.js'
@@ -38,18 +39,10 @@ export async function open<In, Out>(
 ): Promise<Stream<In, Out>> {
   const url = typeof pipeline === 'string' || pipeline instanceof URL ? moduleUrl(pipeline) : ''
   const definition = url === '' ? pipeline : (await loadModule(url))['default']
-  const found = requireGraph(definition, url === '' ? 'open' : url)
-  const settings = settle(options, found.deliver.delivery)
-  const graph = redelivered(found, settings.delivery)
+  const { graph, settings } = prepare(definition, url === '' ? 'open' : url, options)
   if (url === '' && settings.workers > 0) {
     throw new InvalidArgumentError(
       `open: a worker thread can't take over the definition of ${graph.name}; give the URL of the module that exports it as default, or workers: 0`,
-    )
-  }
-
-  if (graph.sink.kind === 'transactional' && settings.delivery === 'exactly-once') {
-    throw new InvalidArgumentError(
-      `open: the sink ${graph.sink.name} is transactional, and this version can't ask such a sink for its position after a crash yet; use a rewindable or an idempotent sink, or at-least-once`,
     )
   }
 

@@ -5,6 +5,7 @@ import { durationMs, type Duration } from '../core/durations.js'
 import { InvalidArgumentError } from '../core/errors.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import { sizeBytes, type Size } from '../core/sizes.js'
+import { decisionsOf } from '../delivery/decisions.js'
 
 /**
  * What a worker does while there is nothing to do.
@@ -195,7 +196,8 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
 }
 
 function checkDurability(value: Durability | undefined, delivery: Delivery): Durability {
-  const durability = value ?? (delivery === 'at-most-once' ? 'memory' : 'disk')
+  const { durabilityDefault, refusesDurability } = decisionsOf(delivery)
+  const durability = value ?? durabilityDefault
   const named = durability === 'memory' || durability === 'process' || durability === 'disk'
   const timed =
     typeof durability === 'object' &&
@@ -208,15 +210,9 @@ function checkDurability(value: Durability | undefined, delivery: Delivery): Dur
       `durability: ${shown(durability)} is unknown; choose 'memory', 'process', 'disk' or { interval: milliseconds }`,
     )
   }
-  if (delivery === 'at-most-once' && durability !== 'memory') {
-    throw new InvalidArgumentError(
-      `durability: ${shown(durability)} does not go with at-most-once, whose messages are kept in memory only; leave it out, or choose at-least-once`,
-    )
-  }
-  if (delivery !== 'at-most-once' && durability === 'memory') {
-    throw new InvalidArgumentError(
-      `durability: 'memory' can't carry ${delivery}; choose 'process', 'disk' or { interval: milliseconds }, or at-most-once`,
-    )
+  const refusal = refusesDurability(durability)
+  if (refusal !== undefined) {
+    throw new InvalidArgumentError(`durability: ${shown(durability)} ${refusal}`)
   }
   return durability
 }

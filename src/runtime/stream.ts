@@ -10,6 +10,7 @@ import { ClosedError, SemelError } from '../core/errors.js'
 import type { Counters, Outcome } from '../core/message.js'
 import { wholeNumber } from '../core/options.js'
 import type { Source } from '../core/source.js'
+import { guaranteeOf, type Guarantee } from '../delivery/guarantee.js'
 import { addon, type NativeRecovery } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
@@ -284,6 +285,11 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** What is guaranteed hop by hop, from the sender to the reader; `guaranteeText` makes a text of it. */
+  guarantee(): Guarantee {
+    return guaranteeOf(this.#parts.graph, this.#parts.settings)
   }
 
   /** All shards together. */

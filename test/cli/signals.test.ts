@@ -58,7 +58,7 @@ describe('a signal', () => {
     const source = workspace.numbers('in.ndjson', 100)
     const words = ['run', 'm.mjs', '--source', source, '--close-timeout', '200ms']
     const running = workspace.start([...words, '--json'])
-    await running.says('stuck')
+    await running.says('stuck\n')
     running.child.kill('SIGINT')
     const { code, stdout } = await running.ended
     expect(code).toBe(130)
@@ -84,7 +84,7 @@ describe('a signal', () => {
       '200ms',
       '--json',
     ])
-    await running.says('stuck')
+    await running.says('stuck\n')
     running.child.kill('SIGTERM')
     const { code, stdout, stderr } = await running.ended
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
@@ -98,7 +98,7 @@ describe('a signal', () => {
     workspace.module('m.mjs', hanging('at-least-once'))
     const source = workspace.numbers('in.ndjson', 100)
     const running = workspace.start(['run', 'm.mjs', '--source', source, '--json'])
-    await running.says('stuck')
+    await running.says('stuck\n')
     running.child.kill('SIGINT')
     await new Promise((resolve) => {
       setTimeout(resolve, 300)

@@ -3,18 +3,18 @@ import { describe, expect, it } from 'vitest'
 import { passing, Workspace } from './verbs.js'
 
 const runOptions =
-  '--source, --dir, --shards, --workers, --durability, --delivery, --waiting, --heartbeat, --worker-memory, --close-timeout, --json and --help'
+  '--source, --dir, --shards, --workers, --durability, --delivery, --waiting, --heartbeat, --worker-memory, --close-timeout, --explain, --json and --help'
 
 describe('a command line that is wrong', () => {
   it.each<[string[], string]>([
-    [[], 'a command is missing; give run, inspect, verify or repair, or see semel --help'],
+    [[], 'a command is missing; give run, inspect, verify, repair or advise, or see semel --help'],
     [
       ['rnu'],
-      'there is no command "rnu"; give run, inspect, verify or repair, or see semel --help',
+      'there is no command "rnu"; give run, inspect, verify, repair or advise, or see semel --help',
     ],
     [
       ['--jsn'],
-      'there is no option --jsn; give run, inspect, verify or repair, or see semel --help',
+      'there is no option --jsn; give run, inspect, verify, repair or advise, or see semel --help',
     ],
     [
       ['run'],
@@ -86,6 +86,34 @@ describe('a command line that is wrong', () => {
       ['repair', 'a', '--json'],
       'semel repair: --json can not ask; give --yes or --dry-run with it',
     ],
+    [['advise'], 'semel advise: --loss is missing; give --loss none or --loss some'],
+    [
+      ['advise', '--loss', 'none'],
+      'semel advise: --duplicates is missing; give --duplicates none or --duplicates some',
+    ],
+    [['advise', '--loss', 'all'], '--loss: "all" is unknown; choose none or some'],
+    [
+      ['advise', '--rate', 'fast'],
+      '--rate: "fast" is no rate; give messages a second, such as 500/s or 100000/s',
+    ],
+    [
+      ['advise', '--rate', '0/s'],
+      '--rate: "0/s" is no rate; give messages a second, such as 500/s or 100000/s',
+    ],
+    [
+      ['advise', '--latency', '0'],
+      '--latency: "0" is no bound; give a time such as 200ms or 500us',
+    ],
+    [
+      ['advise', '--latency', 'soon'],
+      `--latency: "soon" is not a duration; give milliseconds or a text such as '50ms', '10s' or '24h'`,
+    ],
+    [['advise', '--power-loss', 'yes'], '--power-loss: "yes" is unknown; choose survive or no'],
+    [['advise', 'now'], 'semel advise: "now" is one argument too many; leave it away'],
+    [
+      ['advise', '--latencies', '1'],
+      'semel advise: there is no option --latencies; there are --loss, --duplicates, --rate, --latency, --idempotent, --power-loss, --figures, --json and --help',
+    ],
   ])('semel %j says what and the remedy, and exits with 2', async (words, message) => {
     const ended = await new Workspace().semel(...words)
     expect(ended).toEqual({ code: 2, stdout: '', stderr: `semel: SEMEL_USAGE: ${message}\n` })
@@ -122,6 +150,7 @@ describe('help and version', () => {
       ['inspect', '-h'],
       ['verify', '-h'],
       ['repair', '-h'],
+      ['advise', '-h'],
     ]) {
       const { code, stdout, stderr } = await workspace.semel(...words)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })

@@ -87,6 +87,14 @@ export class Workspace {
   }
 }
 
+const announcement = /^semel: [\w.-]+: (?:at-most|at-least|exactly)-once .*; weakest hop: .*\n/m
+
+/** What a run said on standard error besides its guarantee, which it says at its start. */
+export function besidesGuarantee(stderr: string): string {
+  if (!announcement.test(stderr)) throw new Error(`no guarantee in ${stderr}`)
+  return stderr.replace(announcement, '')
+}
+
 /** The counters of `--json`, and the rest without what depends on the clock. */
 export function report(stdout: string): Record<string, unknown> {
   expectOneLine(stdout)

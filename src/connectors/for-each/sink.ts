@@ -60,6 +60,7 @@ export function forEach<T>(
   return Object.freeze({
     name,
     kind: idempotent ? ('idempotent' as const) : ('repeatable' as const),
+    ...(idempotent ? { declared: true as const } : {}),
     connect: () => new ForEachConnection(name, each),
   })
 }

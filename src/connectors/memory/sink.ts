@@ -21,6 +21,7 @@ export function memory<T = unknown>(): MemorySink<T> {
   return Object.freeze({
     name: 'memory',
     kind: 'rewindable' as const,
+    volatile: true as const,
     connect({ shard }: SinkContext) {
       let outputs = shards.get(shard)
       if (outputs === undefined) {

@@ -1,0 +1,33 @@
+import type { Delivery, Durability } from '../core/delivery.js'
+import type { Sink } from '../core/sink.js'
+import { atLeastOnce } from './at-least-once.js'
+import { atMostOnce } from './at-most-once.js'
+import { exactlyOnce } from './exactly-once.js'
+
+/** What a delivery decides; everything else is the same under each of them. */
+export interface Decisions {
+  readonly delivery: Delivery
+  /** Where messages wait for a worker. */
+  readonly ring: 'memory' | 'journal'
+  readonly acknowledged:
+    | 'before processing'
+    | 'after processing'
+    | "together with the sink's commit"
+  /** What becomes of a message that fails. */
+  readonly failed: 'dropped' | 'parked'
+  readonly durabilityDefault: Durability
+  /** Why a durability does not go with it, and the remedy; undefined where it does. */
+  readonly refusesDurability: (durability: Durability) => string | undefined
+  /** Why a sink whose kind can carry it can't be opened with it; undefined where it can. */
+  readonly refusesSink: (sink: Sink<never>) => string | undefined
+}
+
+const all: { readonly [D in Delivery]: Decisions } = {
+  'at-most-once': atMostOnce,
+  'at-least-once': atLeastOnce,
+  'exactly-once': exactlyOnce,
+}
+
+export function decisionsOf(delivery: Delivery): Decisions {
+  return all[delivery]
+}

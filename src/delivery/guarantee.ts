@@ -1,0 +1,207 @@
+import type { Acknowledgment } from '../core/acknowledge.js'
+import { durabilityText, type Delivery, type Durability } from '../core/delivery.js'
+import { durationText } from '../core/durations.js'
+import { deepFrozen } from '../core/frozen.js'
+import type { SinkKind } from '../core/sink.js'
+import type { Graph } from '../pipeline/graph.js'
+import { processedHop } from './hops/processed.js'
+import { readerHop } from './hops/reader.js'
+import { senderHop } from './hops/sender.js'
+import { sinkHop } from './hops/sink.js'
+import { storedHop } from './hops/stored.js'
+
+/** From the sender's hands to the eyes of whoever reads what the sink holds. */
+export type HopName = 'sender' | 'stored' | 'processed' | 'sink' | 'reader'
+
+/**
+ * What may happen on the way.
+ * - `sent-again`: the sender sends a message that is stored already
+ * - `handler-failure`: an operator throws or rejects
+ * - `worker-death`: a worker ends, runs out of its heap or shows no sign of life
+ * - `kill`: the process is gone, by kill -9 or of itself
+ * - `power-loss`: the machine is
+ * - `sink-failure`: the sink fails as a whole, or refuses single outputs
+ * - `full-disk`, `failed-sync`: of the stream's directory
+ * - `clock-jump`: the wall clock is set
+ */
+export type Fault =
+  | 'sent-again'
+  | 'handler-failure'
+  | 'worker-death'
+  | 'kill'
+  | 'power-loss'
+  | 'sink-failure'
+  | 'full-disk'
+  | 'failed-sync'
+  | 'clock-jump'
+
+export const faults: readonly Fault[] = [
+  'sent-again',
+  'handler-failure',
+  'worker-death',
+  'kill',
+  'power-loss',
+  'sink-failure',
+  'full-disk',
+  'failed-sync',
+  'clock-jump',
+]
+
+/**
+ * What a fault does at a hop.
+ * - `lost`, `repeated`: to some messages
+ * - `unknown`: either, or both
+ * - `stops`: nothing to a message, but the way is closed until something is done
+ * - `limited`: nothing to what is promised; a limit that the report names is met
+ */
+export type Effect = 'lost' | 'repeated' | 'unknown' | 'stops' | 'limited'
+
+/** A fault that shows at a hop. */
+export interface Encounter {
+  readonly fault: Fault
+  readonly effect: Effect
+  /** Whether what the delivery promises holds through it at this hop. */
+  readonly holds: boolean
+  readonly says: string
+}
+
+/** What a hop's promise takes for granted, from the least to the most. */
+export type Rest = 'nothing' | 'window' | 'committed-reads' | 'your-word'
+
+export interface Hop {
+  readonly hop: HopName
+  /** What this hop does to a message on its own. */
+  readonly promise: Delivery
+  readonly what: string
+  readonly why: string
+  /** Until when, where a time bounds it. */
+  readonly until: string | null
+  readonly restsOn: Rest
+  /** In a few words what is weak about it; null where nothing is. */
+  readonly limit: string | null
+  /** Faults that show here; all others pass this hop by. */
+  readonly encounters: readonly Encounter[]
+}
+
+/** What a stream guarantees, hop by hop: plain data, the same in JSON. */
+export interface Guarantee {
+  readonly pipeline: string
+  readonly delivery: Delivery
+  readonly durability: Durability
+  readonly acknowledge: Acknowledgment
+  readonly shards: number
+  readonly workers: number
+  readonly sink: { readonly name: string; readonly kind: SinkKind; readonly declared: boolean }
+  /** How long copies are known; null where they are not. */
+  readonly windowMs: number | null
+  readonly hops: readonly Hop[]
+  /** The hop that gives the least, and so names the whole. */
+  readonly weakest: HopName
+  /** Faults through which the delivery's promise holds at every hop, and the others. */
+  readonly through: readonly Fault[]
+  readonly notThrough: readonly Fault[]
+  /** All of it in a line. */
+  readonly summary: string
+}
+
+/** How a pipeline is opened, as far as the report depends on it. */
+export interface Opening {
+  /** Empty: none is kept. */
+  readonly dir: string
+  readonly shards: number
+  readonly workers: number
+  readonly durability: Durability
+  readonly acknowledge: Acknowledgment
+  readonly inFlightMax: number
+  readonly heartbeatMs: number
+}
+
+/** What the hops are told. */
+export interface Subject {
+  readonly graph: Graph
+  readonly opening: Opening
+}
+
+/**
+ * The report on a pipeline as it is, or would be, opened.
+ *
+ * The weakest hop is the one with the most faults that break the delivery's promise; among equals, one
+ * that promises less than exactly-once by itself; then the one that takes the most for granted, then
+ * the one at which the most faults show, then the first.
+ */
+export function guaranteeOf(graph: Graph, opening: Opening): Guarantee {
+  const subject: Subject = { graph, opening }
+  const hops = [senderHop, storedHop, processedHop, sinkHop, readerHop].map((of) => of(subject))
+  const weakest = hops.reduce((a, b) => (isWeaker(weakness(b), weakness(a)) ? b : a))
+  const notThrough = faults.filter((fault) => hops.some((hop) => breaks(hop, fault)))
+  const { sink, deliver } = graph
+  const { durability, acknowledge, shards, workers } = opening
+  return deepFrozen({
+    pipeline: graph.name,
+    delivery: deliver.delivery,
+    durability: typeof durability === 'object' ? { ...durability } : durability,
+    acknowledge: { ...acknowledge },
+    shards,
+    workers,
+    sink: { name: sink.name, kind: sink.kind, declared: sink.declared === true },
+    windowMs: deliver.windowMs ?? null,
+    hops,
+    weakest: weakest.hop,
+    through: faults.filter((fault) => !notThrough.includes(fault)),
+    notThrough,
+    summary: summaryOf(subject, weakest, notThrough),
+  })
+}
+
+/** The faults as a report names them. */
+export const faultNames: { readonly [F in Fault]: string } = {
+  'sent-again': 'a message sent again',
+  'handler-failure': 'a handler that fails',
+  'worker-death': "a worker's death",
+  kill: 'kill -9',
+  'power-loss': 'power loss',
+  'sink-failure': 'a sink that fails',
+  'full-disk': 'a full disk',
+  'failed-sync': 'a failed sync',
+  'clock-jump': 'a clock that jumps',
+}
+
+export function faultsText(list: readonly Fault[]): string {
+  return list.map((fault) => faultNames[fault]).join(', ')
+}
+
+function summaryOf(
+  { graph, opening }: Subject,
+  weakest: Hop,
+  notThrough: readonly Fault[],
+): string {
+  const { delivery, windowMs } = graph.deliver
+  const { durability, acknowledge } = opening
+  const known = windowMs === undefined ? '' : `, copies known for ${durationText(windowMs)}`
+  const broken = faultsText(notThrough)
+  return [
+    `${graph.name}: ${delivery} (${durabilityText(durability)}, ${acknowledge.mode})${known}`,
+    ...(broken === '' ? [] : [`not through ${broken}`]),
+    `weakest hop: ${weakest.hop}${weakest.limit === null ? '' : `, ${weakest.limit}`}`,
+  ].join('; ')
+}
+
+const rests: readonly Rest[] = ['nothing', 'window', 'committed-reads', 'your-word']
+
+function weakness(hop: Hop): readonly number[] {
+  return [
+    hop.encounters.filter(({ holds }) => !holds).length,
+    hop.promise === 'exactly-once' ? 0 : 1,
+    rests.indexOf(hop.restsOn),
+    hop.encounters.length,
+  ]
+}
+
+function isWeaker(a: readonly number[], b: readonly number[]): boolean {
+  const at = a.findIndex((value, i) => value !== b[i])
+  return at >= 0 && (a[at] as number) > (b[at] as number)
+}
+
+function breaks({ encounters }: Hop, fault: Fault): boolean {
+  return encounters.some((one) => one.fault === fault && !one.holds)
+}

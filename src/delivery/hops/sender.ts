@@ -1,0 +1,136 @@
+import { durationText } from '../../core/durations.js'
+import { decisionsOf } from '../decisions.js'
+import type { Encounter, Hop, Subject } from '../guarantee.js'
+import { encounter } from './encounter.js'
+
+/** From the sender to the ring: what an answer says, and what becomes of a message sent twice. */
+export function senderHop(subject: Subject): Hop {
+  const { delivery, windowMs } = subject.graph.deliver
+  const isKept = decisionsOf(delivery).ring === 'journal'
+  const knows = windowMs !== undefined
+  const encounters = knows ? windowEncounters(subject, isKept) : copyEncounters(subject)
+  return {
+    hop: 'sender',
+    promise: !isKept ? 'at-most-once' : knows ? 'exactly-once' : 'at-least-once',
+    what: answer(subject),
+    why: `${isKept ? keptWhy(knows) : unkeptWhy(knows)} ${sourceWhy(subject, isKept)}`,
+    until: knows ? untilText(subject, windowMs) : null,
+    restsOn: knows ? 'window' : isKept ? 'nothing' : 'your-word',
+    limit: knows
+      ? `which knows copies for ${durationText(windowMs)}${isKept ? '' : ' and no longer than the process lives'}`
+      : 'which takes a message sent again for a new one',
+    encounters,
+  }
+}
+
+function answer({ opening }: Subject): string {
+  const { mode, size, withinMs } = opening.acknowledge
+  switch (mode) {
+    case 'stored':
+      return `send resolves with a receipt when the message is ${storedText(opening)}. push gives none.`
+    case 'processed':
+      return 'send resolves with the outcome when it is committed. push gives none.'
+    case 'batched':
+      return `send resolves with a status for its message when its batch is committed: ${size.toLocaleString('en-US')} messages, or ${durationText(withinMs)} after the first. push gives none.`
+    default:
+      return mode satisfies never
+  }
+}
+
+function storedText({ durability }: Subject['opening']): string {
+  if (typeof durability === 'object')
+    return `synced, at most ${durationText(durability.interval)} later`
+  switch (durability) {
+    case 'memory':
+      return "in its shard's ring, in memory"
+    case 'process':
+      return 'in the mapped journal, which the kernel keeps'
+    case 'disk':
+      return 'on disk, written and synced'
+    default:
+      return durability satisfies never
+  }
+}
+
+function keptWhy(knows: boolean): string {
+  return knows
+    ? 'Without an answer the message may be stored or not: send it again with the same id and key until there is one; copies are dropped.'
+    : 'Without an answer the message may be stored or not: send it again until there is one. There is no id to tell a copy by.'
+}
+
+function unkeptWhy(knows: boolean): string {
+  return knows
+    ? 'Without an answer the message may have been taken or not. Copies with the same id and key are dropped while the process lives.'
+    : 'Without an answer the message may have been taken or not, and nothing tells a copy from a new message: send each one once, whatever the answer.'
+}
+
+function sourceWhy({ opening }: Subject, isKept: boolean): string {
+  if (isKept)
+    return 'A source that can be resumed is read on behind what is stored, with or without ids.'
+  return opening.dir === ''
+    ? 'Without a directory a source is read from its start again by the next process.'
+    : 'A source that can be resumed is read on behind what was sent: a crash skips messages and repeats none.'
+}
+
+function untilText({ graph, opening }: Subject, windowMs: number): string {
+  const { maxIds, whenFull, time } = graph.deliver
+  const ids = maxIds.toLocaleString('en-US')
+  const full =
+    whenFull === 'shorten-window'
+      ? `a shard that knows ${ids} ids forgets the oldest early, and its counters tell the window that is left`
+      : `a shard that knows ${ids} ids takes no more until the oldest have left the window, and a copy that waits meanwhile for longer than the window is a new message`
+  const late =
+    time === undefined
+      ? 'A copy that is stored later is a new message'
+      : 'A message that is older than that by its own time is late, and has no effect'
+  const shards =
+    opening.shards > 1 ? ' Each shard knows its own ids, so copies must carry the same key.' : ''
+  return `${durationText(windowMs)} between two copies' being stored. ${late}; ${full}.${shards}`
+}
+
+function copyEncounters({ graph }: Subject): Encounter[] {
+  const { delivery } = graph.deliver
+  return [
+    encounter(delivery, 'sent-again', 'repeated', 'It is stored again, as a message of its own.'),
+  ]
+}
+
+function windowEncounters({ graph, opening }: Subject, isKept: boolean): Encounter[] {
+  const { delivery, whenFull, windowMs } = graph.deliver
+  const sentAgain = encounter(
+    delivery,
+    'sent-again',
+    'limited',
+    `It is a duplicate, and dropped, for ${durationText(windowMs ?? 0)}${whenFull === 'shorten-window' ? ', or less where the ids have used up their space' : ''}.`,
+  )
+  if (isKept) {
+    return [
+      sentAgain,
+      encounter(
+        delivery,
+        'clock-jump',
+        'limited',
+        'No effect while the stream is open. Set forward while it is closed, the clock is believed, and ids are forgotten earlier.',
+      ),
+    ]
+  }
+  const forgotten = (fault: 'kill' | 'power-loss') =>
+    encounter(
+      delivery,
+      fault,
+      'repeated',
+      'The ids are in memory: the next process takes a copy for a new message.',
+    )
+  const death =
+    opening.workers === 0
+      ? []
+      : [
+          encounter(
+            delivery,
+            'worker-death',
+            'repeated',
+            'What the worker had under way is dropped, and its ids with it: a copy that is sent again passes.',
+          ),
+        ]
+  return [sentAgain, ...death, forgotten('kill'), forgotten('power-loss')]
+}

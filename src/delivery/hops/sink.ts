@@ -1,0 +1,151 @@
+import type { Delivery } from '../../core/delivery.js'
+import type { SinkKind } from '../../core/sink.js'
+import type { Effect, Encounter, Hop, Subject } from '../guarantee.js'
+import { encounter } from './encounter.js'
+
+/** Outputs reach the sink: once, or again after a crash, as its kind can tell. */
+export function sinkHop(subject: Subject): Hop {
+  const { sink, deliver } = subject.graph
+  const { delivery } = deliver
+  const isDeclared = sink.declared === true
+  return {
+    hop: 'sink',
+    promise: promiseOf(delivery, sink.kind),
+    what: `${sink.name} is ${sink.kind}${isDeclared ? ', as it was declared' : ''}. ${whatText(delivery, sink.kind)}`,
+    why: whyText(subject),
+    until: null,
+    restsOn: isDeclared && delivery !== 'at-most-once' ? 'your-word' : 'nothing',
+    limit: limitText(subject),
+    encounters: [...crashes(subject), failure(subject)],
+  }
+}
+
+function promiseOf(delivery: Delivery, kind: SinkKind): Delivery {
+  if (delivery !== 'at-least-once') return delivery
+  return kind === 'rewindable' || kind === 'idempotent' ? 'exactly-once' : delivery
+}
+
+function whatText(delivery: Delivery, kind: SinkKind): string {
+  if (delivery === 'at-most-once') return 'Outputs are written once, and never again after a crash.'
+  switch (kind) {
+    case 'rewindable':
+      return 'Its place is committed with each batch; after a crash it is cut back to that place, and what came behind is written again.'
+    case 'idempotent':
+      return 'After a crash what was not committed is written again, which changes nothing.'
+    case 'transactional':
+      return 'After a crash what was not committed is written again: its position is not asked for, so a transaction that it had committed may come twice.'
+    case 'repeatable':
+      return 'After a crash what was not committed is written again.'
+    default:
+      return kind satisfies never
+  }
+}
+
+function whyText({ graph, opening }: Subject): string {
+  const { sink, deliver } = graph
+  if (sink.volatile === true)
+    return 'Its content lives in the process and goes with it: it is for tests.'
+  const word =
+    sink.declared === true && deliver.delivery !== 'at-most-once'
+      ? 'That it is idempotent is your word ({ idempotent: true }), and nothing can check it: put by id or name, do not append or add. '
+      : ''
+  if (sink.kind === 'idempotent' || sink.kind === 'repeatable') {
+    const ahead =
+      typeof opening.durability === 'object'
+        ? ' It may be given a message before the sync that covers it.'
+        : ''
+    return `${word}An output counts as written when its call has returned or its promise has resolved; how durable it is then is the sink's affair.${ahead}`
+  }
+  if (flushes(opening)) return 'It is flushed before its outputs are acknowledged.'
+  return deliver.delivery === 'at-most-once'
+    ? 'It is never flushed: what it has written survives the process, and not a power loss.'
+    : 'It is not flushed at process: what it has written survives what the journal survives.'
+}
+
+function limitText({ graph, opening }: Subject): string | null {
+  const { sink, deliver } = graph
+  if (sink.volatile === true) return 'which ends with the process'
+  if (deliver.delivery === 'at-most-once') return null
+  if (sink.declared === true) return 'which rests on your word that it is idempotent'
+  if (promiseOf(deliver.delivery, sink.kind) === 'at-least-once') {
+    return 'which may be given again what was not committed'
+  }
+  return sink.kind === 'rewindable' && !flushes(opening) ? 'which a power loss may cut short' : null
+}
+
+function flushes({ durability }: Subject['opening']): boolean {
+  return durability === 'disk' || typeof durability === 'object'
+}
+
+const crashFaults = ['worker-death', 'kill', 'power-loss'] as const
+
+function crashes(subject: Subject): Encounter[] {
+  const { sink, deliver } = subject.graph
+  const { delivery } = deliver
+  const isInline = subject.opening.workers === 0
+  return crashFaults.flatMap((fault) => {
+    if (isInline && fault === 'worker-death') return []
+    const found =
+      sink.volatile === true
+        ? volatileCrash(fault)
+        : delivery === 'at-most-once'
+          ? unkeptCrash(fault, sink.kind)
+          : keptCrash(fault, subject)
+    return found === undefined ? [] : [encounter(delivery, fault, ...found)]
+  })
+}
+
+type Crash = (typeof crashFaults)[number]
+
+/** A worker has a sink of its own. */
+function volatileCrash(fault: Crash): readonly [Effect, string] {
+  return fault === 'worker-death'
+    ? ['lost', "The content was the worker's own, and is gone."]
+    : ['lost', 'The content is gone.']
+}
+
+function unkeptCrash(fault: Crash, kind: SinkKind): readonly [Effect, string] | undefined {
+  return fault === 'power-loss' && (kind === 'rewindable' || kind === 'transactional')
+    ? ['lost', 'What it had written and the system had not may be lost.']
+    : undefined
+}
+
+function keptCrash(
+  fault: Crash,
+  { graph, opening }: Subject,
+): readonly [Effect, string] | undefined {
+  const { kind, declared } = graph.sink
+  if (kind === 'rewindable') {
+    return fault === 'power-loss' && !flushes(opening)
+      ? [
+          'unknown',
+          'It may have less than was committed to it: opening then refuses (SEMEL_SINK_BEHIND).',
+        ]
+      : undefined
+  }
+  // The journal itself promises nothing then.
+  if (fault === 'power-loss' && !flushes(opening)) return undefined
+  if (kind !== 'idempotent') return ['repeated', 'What was not committed is written again.']
+  const word = declared === true ? ', on your word' : ''
+  return ['limited', `What was not committed is written again, which changes nothing${word}.`]
+}
+
+function failure({ graph }: Subject): Encounter {
+  const { delivery } = graph.deliver
+  const whole =
+    'Where it fails as a whole it is tried again for as long as it takes, and holds its shard back'
+  const single = 'a message whose output it refuses is'
+  if (delivery === 'at-most-once') {
+    return encounter(delivery, 'sink-failure', 'lost', `${whole}; ${single} dropped and counted.`)
+  }
+  const again =
+    graph.sink.kind === 'repeatable'
+      ? ', and outputs of it that were written before come again'
+      : ''
+  return encounter(
+    delivery,
+    'sink-failure',
+    again === '' ? 'stops' : 'repeated',
+    `${whole}; ${single} tried again and then a dead letter${again}.`,
+  )
+}
