@@ -100,9 +100,9 @@ uint32_t Consumer::adopt() {
     tallies_[tally_of(Outcome::dropped)].fetch_add(lost, std::memory_order_relaxed);
     through_.store(polled_sequence_, std::memory_order_release);
     change_.end_change();
+    if (dedup_ != nullptr && lost > 0) see_in_flight();
     committed_sequence_ = polled_sequence_;
     committed_position_ = polled_position_;
-    if (dedup_ != nullptr) dedup_->free_all();
     ring_.release(committed_position_);
     return lost;
   }
@@ -118,6 +118,21 @@ uint32_t Consumer::adopt() {
     }
   }
   return lost;
+}
+
+// At most once a copy of what was polled is a duplicate, whatever its worker made of it.
+void Consumer::see_in_flight() {
+  const uint8_t* newest = frame_of(polled_sequence_);
+  time_us_ = std::max(time_us_, meta_time_us(full_meta(newest)));
+  block_ids_.clear();
+  for (uint64_t sequence = committed_sequence_ + 1; sequence <= polled_sequence_; ++sequence) {
+    const Slot& slot = slots_[sequence & mask_];
+    const bool is_copy = slot.outcome == static_cast<int32_t>(Outcome::duplicate) ||
+                         (slot.kind & kInFlightBit) != 0;
+    if (!is_copy) block_ids_.push_back(ids_[sequence & mask_]);
+  }
+  dedup_->commit(block_ids_, time_us_);
+  show_index();
 }
 
 Status Consumer::fail(const Status& cause) {

@@ -191,6 +191,7 @@ class Consumer {
     return durable_position_ == nullptr ? ring_.tail()
                                         : durable_position_->load(std::memory_order_acquire);
   }
+  void see_in_flight();
   bool has_room_for_ids(uint64_t ids, uint64_t now_us);
   uint64_t oldest_us() const;
   Polled polled(uint32_t count) const;

@@ -8,6 +8,8 @@ import { fixture, opened, outputs, scratch, small } from './verbs.js'
 
 export interface Faulty {
   delivery: Delivery
+  /** At-most-once knows ids as well. */
+  known?: 'yes' | 'no'
   how?: 'sync' | 'async' | 'batch'
   shards?: number
   workers?: number
@@ -46,6 +48,7 @@ export class FaultySetting {
     const { shards: _, workers: __, ...parameters } = { ...this.#faulty, ...change }
     return fixture('faulty.pipeline', {
       how: 'sync',
+      known: 'no',
       poison: '',
       by: 'exit',
       to: this.to,

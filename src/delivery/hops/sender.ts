@@ -95,7 +95,7 @@ function copyEncounters({ graph }: Subject): Encounter[] {
   ]
 }
 
-function windowEncounters({ graph, opening }: Subject, isKept: boolean): Encounter[] {
+function windowEncounters({ graph }: Subject, isKept: boolean): Encounter[] {
   const { delivery, whenFull, windowMs } = graph.deliver
   const sentAgain = encounter(
     delivery,
@@ -121,16 +121,5 @@ function windowEncounters({ graph, opening }: Subject, isKept: boolean): Encount
       'repeated',
       'The ids are in memory: the next process takes a copy for a new message.',
     )
-  const death =
-    opening.workers === 0
-      ? []
-      : [
-          encounter(
-            delivery,
-            'worker-death',
-            'repeated',
-            'What the worker had under way is dropped, and its ids with it: a copy that is sent again passes.',
-          ),
-        ]
-  return [sentAgain, ...death, forgotten('kill'), forgotten('power-loss')]
+  return [sentAgain, forgotten('kill'), forgotten('power-loss')]
 }
