@@ -100,7 +100,7 @@ describe('open', () => {
     [
       'exactly-once without an id',
       { delivery: 'exactly-once', dir: '/tmp' },
-      /exactly-once needs an id: add/,
+      /open: exactly-once needs to know a message's copies: add/,
     ],
     ['an unknown waiting', { waiting: 'sleep' }, /waiting: "sleep" .*'park'/],
     ['a ring of no power of two', { ring: 100_000 }, /ring: 100000 .*power of two/],

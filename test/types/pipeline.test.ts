@@ -5,7 +5,7 @@ import type { Delivery } from '../../src/core/delivery.js'
 import { InvalidArgumentError } from '../../src/core/errors.js'
 import type { Frame } from '../../src/core/frame.js'
 import type { Sink, SinkKind } from '../../src/core/sink.js'
-import type { Carried } from '../../src/pipeline/deliver.js'
+import type { Carried } from '../../src/pipeline/carriers.js'
 import { at, frames } from '../../src/pipeline/frames.js'
 import type { Definition } from '../../src/pipeline/graph.js'
 import { pipeline, type Pipeline } from '../../src/pipeline/pipeline.js'
@@ -46,7 +46,7 @@ const refused = (make: () => unknown) => expect(make).toThrow(InvalidArgumentErr
 const notRun = (_make: () => unknown): void => {}
 
 type NeedsCarrier =
-  Refused<'exactly-once needs a sink that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })'>
+  Refused<'the sink is repeatable, and exactly-once needs one that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })'>
 type NeedsDelivery =
   Refused<"to needs a delivery before it: add deliver('at-most-once'), deliver('at-least-once') or deliver('exactly-once', { id, window })">
 
@@ -136,7 +136,7 @@ describe('a sink', () => {
 })
 
 describe('deliver', () => {
-  it('requires id and window for exactly-once', () => {
+  it('requires id and window, or a producer, for exactly-once', () => {
     // @ts-expect-error both are missing
     refused(() => trades.deliver('exactly-once'))
     // @ts-expect-error both are missing
