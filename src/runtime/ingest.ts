@@ -8,6 +8,7 @@ import type { Graph } from '../pipeline/graph.js'
 import { describeIssues } from '../pipeline/schema.js'
 import { BufferFrame } from './frame.js'
 import { shardOf } from './keys.js'
+import type { Producers } from './producers.js'
 import { invalidId, Staging, type Origin } from './staging.js'
 
 /** Told of each message that the core has taken. */
@@ -34,6 +35,8 @@ export class Ingest {
   readonly #frame: BufferFrame
   /** Called when a batch is in the rings; asks for a notice where there was no room for all of it. */
   readonly #flushed: () => void
+  /** Of a pipeline whose senders number their messages. */
+  readonly #producers: Producers | undefined
   #scheduled = false
   #round = 0
   #waiters: Waiter[] = []
@@ -45,6 +48,7 @@ export class Ingest {
     shards: number,
     payloadBytesMax: number,
     flushed: () => void,
+    producers?: Producers,
   ) {
     this.#handle = handle
     this.#graph = graph
@@ -53,6 +57,7 @@ export class Ingest {
     this.frameSize = graph.accepts.kind === 'frames' ? graph.accepts.size : 0
     this.#frame = new BufferFrame(this.frameSize)
     this.#flushed = flushed
+    this.#producers = producers
   }
 
   /** From now on every message is refused with this error, and so are those that wait. */
@@ -67,7 +72,8 @@ export class Ingest {
   }
 
   /**
-   * Takes a message, or answers false where there is no room.
+   * Takes a message, or answers false where there is no room. A producer's duplicate is taken too, and
+   * goes no further.
    * @throws SemelError where the message can't be taken whatever the room; it leaves no trace
    */
   push(message: unknown): boolean {
@@ -88,7 +94,8 @@ export class Ingest {
     if (!this.#hasRoom()) return false
     const row = this.#staging.nextRow
     const shard = this.#put(message)
-    this.#waiters.push({ row, shard, taken, refused })
+    if (this.#staging.nextRow === row) this.#noteDuplicate({ row: row - 1, shard, taken, refused })
+    else this.#waiters.push({ row, shard, taken, refused })
     return true
   }
 
@@ -113,6 +120,11 @@ export class Ingest {
         this.frameSize === 0
           ? 'pushFrames: the pipeline takes objects; use push, or accepts(frames({ size }))'
           : `pushFrames: ${bytes.length} bytes are no whole number of frames of ${this.frameSize}`,
+      )
+    }
+    if (deliver.producer !== undefined) {
+      throw new InvalidArgumentError(
+        'pushFrames: the pipeline knows copies by producer, which is a call for each frame; use push or send',
       )
     }
     const idAt = frameOffset(deliver.id, 'id')
@@ -181,9 +193,38 @@ export class Ingest {
 
   #put(sent: unknown): number {
     const message = this.check(sent)
+    if (this.#producers !== undefined) return this.#putProduced(message, this.#producers)
     const shard = this.route(message)
     this.#stage(shard, message)
     return shard
+  }
+
+  /** As `#put`; a duplicate is not staged. */
+  #putProduced(message: unknown, producers: Producers): number {
+    const { deliver, keyBy } = this.#graph
+    const mark = producers.check(this.#extract(deliver.producer as never, message))
+    const shard = keyBy === undefined ? shardOf(mark.id, this.#shards) : this.route(message)
+    const origin = producers.admit(mark, shard)
+    if (origin === undefined) return shard
+    this.#stage(shard, message, origin)
+    producers.staged(shard, origin)
+    return shard
+  }
+
+  /**
+   * A sender waits for what is a duplicate at the door: its first copy is stored, in the ring or among
+   * the rows that wait. Here the outcome `duplicate` can be told; until it is, `taken` gets the shard's
+   * newest number once every row has gone, and the receipt is not before the first copy's.
+   */
+  #noteDuplicate({ row, shard, taken, refused }: Waiter): void {
+    const told = (): void => taken(shard, (this.#producers as Producers).storedIn(shard))
+    if (!this.#staging.isEmpty) {
+      this.#waiters.push({ row, shard, taken: told, refused })
+      return
+    }
+    told()
+    // No flush comes of it that would settle the receipt.
+    this.#flushed()
   }
 
   #stage(shard: number, message: unknown, origin?: Origin): void {

@@ -1,9 +1,9 @@
 import type { SemelError } from '../core/errors.js'
 import { InvalidArgumentError } from '../core/errors.js'
 import { addon } from '../native/addon.js'
-import { requireGraph, type Definition } from '../pipeline/graph.js'
+import { requireGraph, withDelivery, type Definition } from '../pipeline/graph.js'
 import { Inline } from './inline.js'
-import { loadModule, moduleUrl, redelivered } from './load.js'
+import { loadModule, moduleUrl } from './load.js'
 import { nativeOptions } from './native-options.js'
 import { settle, type OpenOptions } from './options.js'
 import type { Runner, RunnerEvent } from './runner.js'
@@ -24,7 +24,8 @@ export async function open<In>(
   const definition = url === '' ? pipeline : (await loadModule(url))['default']
   const found = requireGraph(definition, url === '' ? 'open' : url)
   const settings = settle(options, found.deliver.delivery)
-  const graph = redelivered(found, settings.delivery)
+  // Checked again: a definition may come from another copy of the library.
+  const graph = withDelivery(found, settings.delivery)
   if (url === '' && settings.workers > 0) {
     throw new InvalidArgumentError(
       `open: a worker thread can't take over the definition of ${graph.name}; give the URL of the module that exports it as default, or workers: 0`,
@@ -38,10 +39,11 @@ export async function open<In>(
   }
 
   const stream: { opened?: Stream<In> } = {}
-  const { handle, payloadBytesMax, shards } = addon().open(nativeOptions(graph, settings), () =>
+  const { shards, ...native } = addon().open(nativeOptions(graph, settings), () =>
     stream.opened?.noticed(),
   )
-  const opened = new Stream<In>({ handle, graph, settings, payloadBytesMax, recovered: shards })
+  const { handle } = native
+  const opened = new Stream<In>({ ...native, graph, settings, recovered: shards })
   const listener = {
     event: (event: RunnerEvent) => opened.ran(event),
     failed: (error: SemelError) => opened.failed(error),

@@ -9,6 +9,7 @@ import { consume, type Consumed, type ConsumeOptions } from './consume.js'
 import { DeadLetters } from './dead-letters.js'
 import { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
+import { Producers, type DoorCounters } from './producers.js'
 import { ReceiptDesk, type Receipt } from './receipts.js'
 import type { Runner, RunnerEvent } from './runner.js'
 import { SendQueue } from './send-queue.js'
@@ -43,6 +44,7 @@ export interface StreamParts {
   readonly graph: Graph
   readonly settings: Settings
   readonly payloadBytesMax: number
+  readonly segmentBytes: number
   readonly recovered: readonly NativeRecovery[]
 }
 
@@ -62,6 +64,7 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
   readonly deadLetters: DeadLetters
   readonly #parts: StreamParts
   readonly #ingest: Ingest
+  readonly #producers: Producers | undefined
   readonly #receipts: ReceiptDesk
   readonly #sends = new SendQueue(() => this.ready())
   #runner: Runner | undefined
@@ -86,11 +89,21 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
     this.opened = this.counters()
     this.deadLetters = new DeadLetters(handle, settings.shards, graph, () => this.ready())
     this.#receipts = new ReceiptDesk(handle, settings)
-    this.#ingest = new Ingest(handle, graph, settings.shards, parts.payloadBytesMax, () => {
+    this.#producers = graph.deliver.producer === undefined ? undefined : new Producers(parts)
+    const flushed = (): void => {
       this.#runner?.notify()
       this.#receipts.settle()
       this.#askForNotice()
-    })
+    }
+    const { payloadBytesMax } = parts
+    this.#ingest = new Ingest(
+      handle,
+      graph,
+      settings.shards,
+      payloadBytesMax,
+      flushed,
+      this.#producers,
+    )
   }
 
   /** @internal */
@@ -161,12 +174,8 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   /** Sends all of a source, from where the directory's earlier runs have stored it. */
   consume(source: Source<In>, options: ConsumeOptions = {}): Promise<Consumed> {
-    const { handle, graph, settings, recovered } = this.#parts
     return consume({
-      handle,
-      graph,
-      settings,
-      recovered,
+      ...this.#parts,
       source: source as Source<unknown>,
       options,
       ingest: this.#ingest,
@@ -208,6 +217,11 @@ export class Stream<In> extends EventEmitter<StreamEvents> implements AsyncDispo
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** What was turned away since the stream was opened, of producers that number their messages. */
+  doorCounters(): DoorCounters {
+    return this.#producers?.counters ?? { duplicate: 0, fenced: 0 }
   }
 
   /** All shards together. */
