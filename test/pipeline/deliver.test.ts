@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { graph, identified, rawUntyped, refused, sink, trades, untyped } from './verbs.js'
+import { graph, identified, produced, rawUntyped, refused, sink, trades, untyped } from './verbs.js'
 
 describe('deliver', () => {
   it('takes id and window with every delivery, and exactly-once the rest too', () => {

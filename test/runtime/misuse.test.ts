@@ -188,6 +188,18 @@ describe('open', () => {
     )
   })
 
+  test('exactly-once refuses a repeatable sink of a definition that another library has made', async () => {
+    const key = Symbol.for('semel.pipeline')
+    const { [key]: graph } = exactly() as unknown as Record<symbol, object>
+    const made = { ...graph, sink: forEach(() => {}, { name: 'store' }) }
+    const foreign = { name: 'misused', [key]: made } as unknown as Definition<Order>
+    expectError(
+      await refusal(open(foreign, kept(scratch()))),
+      'SEMEL_INVALID_ARGUMENT',
+      'open: the sink store is repeatable, and exactly-once needs one that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })',
+    )
+  })
+
   test('refuses a definition for worker threads', async () => {
     expectError(
       await refusal(open(definition(), { workers: 1 })),

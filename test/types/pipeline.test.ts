@@ -37,9 +37,7 @@ const atMostOnce = trades.deliver('at-most-once')
 const atLeastOnce = trades.deliver('at-least-once')
 const exactlyOnce = trades.deliver('exactly-once', identified)
 
-const transactional = sink<Trade, 'transactional'>('transactional')
 const rewindable = sink<unknown, 'rewindable'>('rewindable')
-const idempotent = sink<Trade, 'idempotent'>('idempotent')
 const repeatable = sink<Trade, 'repeatable'>('repeatable')
 
 const refused = (make: () => unknown) => expect(make).toThrow(InvalidArgumentError)
@@ -66,43 +64,6 @@ describe('delivery × sink', () => {
       }
       none: All<NeedsDelivery>
     }>()
-  })
-
-  it('compiles where it is accepted', () => {
-    const accepted = [
-      atMostOnce.to(transactional),
-      atMostOnce.to(rewindable),
-      atMostOnce.to(idempotent),
-      atMostOnce.to(repeatable),
-      atLeastOnce.to(transactional),
-      atLeastOnce.to(rewindable),
-      atLeastOnce.to(idempotent),
-      atLeastOnce.to(repeatable),
-      exactlyOnce.to(transactional),
-      exactlyOnce.to(rewindable),
-      exactlyOnce.to(idempotent),
-    ]
-    expectTypeOf(accepted).toEqualTypeOf<Definition<Trade>[]>()
-  })
-
-  it('does not compile where it is refused', () => {
-    // @ts-expect-error repeatable cannot carry exactly-once
-    refused(() => exactlyOnce.to(repeatable))
-    // @ts-expect-error there is no delivery yet
-    refused(() => trades.to(transactional))
-    // @ts-expect-error there is no delivery yet
-    refused(() => trades.to(rewindable))
-    // @ts-expect-error there is no delivery yet
-    refused(() => trades.to(idempotent))
-    // @ts-expect-error there is no delivery yet
-    refused(() => trades.to(repeatable))
-  })
-
-  it('is refused for a sink of unknown kind, which may be repeatable', () => {
-    const unknownKind: Sink<Trade> = repeatable
-    atLeastOnce.to(unknownKind)
-    // @ts-expect-error it may be repeatable
-    refused(() => exactlyOnce.to(unknownKind))
   })
 
   it('takes for a delivery that is not known yet what fits every one', () => {
@@ -136,24 +97,9 @@ describe('a sink', () => {
 })
 
 describe('deliver', () => {
-  it('requires id and window, or a producer, for exactly-once', () => {
-    // @ts-expect-error both are missing
-    refused(() => trades.deliver('exactly-once'))
-    // @ts-expect-error both are missing
-    refused(() => trades.deliver('exactly-once', {}))
-    // @ts-expect-error the window is missing
-    refused(() => trades.deliver('exactly-once', { id: (trade) => trade.id }))
-    // @ts-expect-error the id is missing
-    refused(() => trades.deliver('exactly-once', { window: '24h' }))
-  })
-
-  it('takes id and window together or not at all for the others', () => {
+  it('takes maxIds with ids only, and whenFull with exactly-once only', () => {
     trades.deliver('at-most-once', {})
     trades.deliver('at-least-once', { id: (trade) => trade.id, window: '24h', maxIds: 10 })
-    // @ts-expect-error the window is missing
-    refused(() => trades.deliver('at-least-once', { id: (trade) => trade.id }))
-    // @ts-expect-error the id is missing
-    refused(() => trades.deliver('at-most-once', { window: '24h' }))
     // @ts-expect-error it counts nothing
     refused(() => trades.deliver('at-most-once', { maxIds: 10 }))
     // @ts-expect-error of exactly-once only
