@@ -1,9 +1,23 @@
 export type { Acknowledge } from './core/acknowledge.js'
 export type { Delivery, Durability } from './core/delivery.js'
 export type { Duration } from './core/durations.js'
-export { AckTimeoutError, ClosedError, InvalidArgumentError, SemelError } from './core/errors.js'
+export {
+  AckTimeoutError,
+  ClosedError,
+  FencedError,
+  InvalidArgumentError,
+  SemelError,
+} from './core/errors.js'
 export type { Frame } from './core/frame.js'
-export type { Counters, Id, Key, MalformedRow, MessageContext, Outcome } from './core/message.js'
+export type {
+  Counters,
+  Id,
+  Key,
+  MalformedRow,
+  MessageContext,
+  Outcome,
+  Produced,
+} from './core/message.js'
 export type { Position, Sink, SinkConnection, SinkContext, SinkKind } from './core/sink.js'
 export { RejectedOutputs } from './core/sink.js'
 export type { Size } from './core/sizes.js'
@@ -18,7 +32,13 @@ export { at, frames } from './pipeline/frames.js'
 export type { At, FrameFormat } from './pipeline/frames.js'
 export { isDefinition } from './pipeline/graph.js'
 export type { Definition } from './pipeline/graph.js'
-export type { DedupOptions, ExactlyOnceOptions, OptionalDedupOptions } from './pipeline/deliver.js'
+export type {
+  DedupOptions,
+  ExactlyOnceOptions,
+  ExactlyOnceProducerOptions,
+  OptionalDedupOptions,
+  ProducerOptions,
+} from './pipeline/deliver.js'
 export { pipeline } from './pipeline/pipeline.js'
 export type { NamedPipeline, Pipeline } from './pipeline/pipeline.js'
 export type { StandardSchema } from './pipeline/schema.js'
@@ -57,6 +77,7 @@ export type { MemorySourceOptions } from './connectors/memory/source.js'
 
 export type { ShardCounters } from './runtime/counters.js'
 export type { Consumed, ConsumeOptions, ConsumeProgress } from './runtime/consume.js'
+export type { DoorCounters } from './runtime/producers.js'
 export type { DeadLetter, DeadLetters } from './runtime/dead-letters.js'
 export type { FailedAttempt } from './runtime/failures.js'
 export { guarantee } from './runtime/guarantee.js'

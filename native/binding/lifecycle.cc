@@ -128,6 +128,8 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   result.Set("handle", handle);
   result.Set("payloadBytesMax", static_cast<double>(semel::Intake::payload_bytes_max(
                                     stream.options().ring_bytes)));
+  // The directory's, whatever the options said.
+  result.Set("segmentBytes", static_cast<double>(stream.options().segment_bytes));
   Napi::Array shards = Napi::Array::New(env, stream.shard_count());
   for (uint32_t i = 0; i < stream.shard_count(); ++i) {
     Shard& shard = stream.shard(i);

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/faults.h"
-#include "shard/source_offsets.h"
 #include "shard/tallies.h"
 
 namespace semel {
@@ -271,8 +270,8 @@ Status Consumer::apply_control(const uint8_t* frame, uint64_t meta) {
   control_pending_ = true;
   if (meta_type(meta) == FrameType::offset) {
     const FrameSource source = full_source(frame, meta);
-    raise(sources_, {source.partition, source.offset});
-    block_sources_.push_back({source.partition, source.offset});
+    sources_.raise({source.partition, source.offset});
+    block_sources_.raise({source.partition, source.offset});
     return Status::ok();
   }
   const uint64_t number = load<uint64_t>(frame + meta_header_bytes(meta));

@@ -33,6 +33,7 @@
 #include "shard/outcome.h"
 #include "shard/parked.h"
 #include "shard/replies.h"
+#include "shard/source_offsets.h"
 #include "shard/suspicion.h"
 #include "shard/tallies.h"
 
@@ -103,7 +104,9 @@ class Consumer {
 
   // ---- state that recovery brings ----
   void restore_parked(Parked entry);
-  void restore_sources(std::vector<SourceOffset> offsets) { sources_ = std::move(offsets); }
+  void restore_sources(std::vector<SourceOffset> offsets) {
+    sources_ = SourceOffsets(std::move(offsets));
+  }
 
   // ---- the worker ----
 
@@ -152,7 +155,7 @@ class Consumer {
   Suspicion& suspicion() { return suspicion_; }
   const Suspicion& suspicion() const { return suspicion_; }
   const ParkedSet& parked() const { return parked_; }
-  const std::vector<SourceOffset>& sources() const { return sources_; }
+  const std::vector<SourceOffset>& sources() const { return sources_.list(); }
   // Whether the last commit ended a message that somebody waits for.
   bool has_answered() const { return replies_.has_answered(); }
   int64_t sink_place() const { return sink_place_; }
@@ -244,9 +247,9 @@ class Consumer {
   int64_t sink_place_;
   ParkedSet parked_;
   Suspicion suspicion_;
-  std::vector<SourceOffset> sources_;        // by partition, as committed
-  std::vector<SourceOffset> block_sources_;  // of the block being made
-  bool control_pending_ = false;             // a control frame waits for its ack block
+  SourceOffsets sources_;         // as committed
+  SourceOffsets block_sources_;   // of the block being made
+  bool control_pending_ = false;  // a control frame waits for its ack block
   Status cause_;  // dead letters were written, perhaps, and not acked: no block may claim them
 
   // Scratch of a commit, kept for its memory.

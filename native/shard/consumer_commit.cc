@@ -3,7 +3,6 @@
 
 #include "core/faults.h"
 #include "shard/consumer.h"
-#include "shard/source_offsets.h"
 #include "shard/tallies.h"
 
 namespace semel {
@@ -279,11 +278,7 @@ void Consumer::read_frames(const Draft& draft) {
     const uint64_t meta = full_meta(frame);
     if (meta_has_source(meta)) {
       const FrameSource source = full_source(frame, meta);
-      if (!block_sources_.empty() && block_sources_.back().partition == source.partition) {
-        block_sources_.back().offset = source.offset;
-      } else {
-        block_sources_.push_back({source.partition, source.offset});
-      }
+      block_sources_.raise({source.partition, source.offset});
     }
     const Slot& slot = slots_[sequence & mask_];
     if (meta_type(meta) == FrameType::retry && dead_letters_ != nullptr &&
@@ -338,7 +333,7 @@ AckBlock Consumer::to_ack_block(const Block& block) const {
   if (!planted(Bug::ids_not_logged)) entry.ids = block.ids;
   entry.parked = block_parked_;
   if (!planted(Bug::settled_not_logged)) entry.resolved = block_resolved_;
-  entry.sources = block_sources_;
+  entry.sources = block_sources_.list();
   entry.clean_close = block.clean_close;
   return entry;
 }
@@ -348,7 +343,7 @@ Result<Committed> Consumer::append_block(const Block& block) {
     auto appended = ack_log_->append(to_ack_block(block));
     if (!appended.is_ok()) return appended.status();
     if (appended.value() == AckLog::Appended::full) return Committed::full;
-    for (const SourceOffset& source : block_sources_) raise(sources_, source);
+    for (const SourceOffset& source : block_sources_.list()) sources_.raise(source);
   }
   block_sources_.clear();
   return Committed::done;

@@ -29,7 +29,8 @@ std::vector<std::string> steps_of(const DirectorySurvey& survey) {
     } else {
       steps.push_back("write " + box.name +
                       " anew; where its old content can't be told from the checksum, sources are read "
-                      "from their start again");
+                      "from their start again" +
+                      (box.name == "sources" ? ", and what a producer sends again is taken again" : ""));
     }
   }
   for (const ShardSurvey& shard : survey.shards) {

@@ -6,7 +6,6 @@
 
 #include "core/faults.h"
 #include "ring/journal_survey.h"
-#include "shard/source_offsets.h"
 
 namespace semel {
 Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions& options,
@@ -116,12 +115,12 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
 Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& options,
                               JournalScan* scan) {
   const AckHeader& header = acked.header;
-  stored_sources_ = acked.sources;
+  stored_sources_ = SourceOffsets(acked.sources);
   *scan = scan_journal(ring_memory_, seed_, header.journal_position, header.through,
                        [this](const uint8_t* frame, uint64_t meta) {
                          if (!meta_has_source(meta)) return;
                          const FrameSource source = full_source(frame, meta);
-                         raise(stored_sources_, {source.partition, source.offset});
+                         stored_sources_.raise({source.partition, source.offset});
                        });
   if (scan->sequence < header.journal_durable) {
     return {Code::damaged,

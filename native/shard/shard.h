@@ -24,6 +24,7 @@
 #include "shard/manifest.h"
 #include "shard/options.h"
 #include "shard/replies.h"
+#include "shard/source_offsets.h"
 
 namespace semel {
 
@@ -60,7 +61,7 @@ class Shard {
   const ShardRecovery& recovery() const { return recovery_; }
   uint32_t epoch() const { return epoch_; }
   // Offsets of the source up to which this shard has stored: committed ones and those in the journal.
-  const std::vector<SourceOffset>& stored_sources() const { return stored_sources_; }
+  const std::vector<SourceOffset>& stored_sources() const { return stored_sources_.list(); }
 
   // The highest sequence that has reached the stream's level.
   uint64_t durable_sequence() const {
@@ -124,7 +125,7 @@ class Shard {
   std::unique_ptr<Replies> replies_;
   std::unique_ptr<Consumer> consumer_;
   ShardRecovery recovery_;
-  std::vector<SourceOffset> stored_sources_;
+  SourceOffsets stored_sources_;
 
   // Written by the sync thread.
   alignas(kCacheLinePair) std::atomic<uint64_t> durable_position_{0};

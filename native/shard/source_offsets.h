@@ -1,4 +1,8 @@
-// How far each partition of the sources has been stored. They are few, so a list is enough.
+// How far each partition has been stored: of a source, of which there are few, or of producers, of
+// which there may be 65,535.
+//
+// Thread: its owner's alone.
+// Invariant: each partition is in the list once, so an ack block or a snapshot takes 24 bytes for it.
 #pragma once
 
 #include <algorithm>
@@ -8,15 +12,54 @@
 
 namespace semel {
 
-// An offset only grows: an earlier one changes nothing.
-inline void raise(std::vector<SourceOffset>& offsets, SourceOffset to) {
-  for (SourceOffset& known : offsets) {
-    if (known.partition == to.partition) {
-      known.offset = std::max(known.offset, to.offset);
+class SourceOffsets {
+ public:
+  SourceOffsets() = default;
+  explicit SourceOffsets(std::vector<SourceOffset> offsets) {
+    for (const SourceOffset& one : offsets) raise(one);
+  }
+
+  // An offset only grows: an earlier one changes nothing.
+  void raise(SourceOffset to) {
+    if (SourceOffset* known = find(to.partition); known != nullptr) {
+      known->offset = std::max(known->offset, to.offset);
       return;
     }
+    list_.push_back(to);
+    if (to.partition >= kPlacesMax) return;
+    if (to.partition >= places_.size()) places_.resize(to.partition + 1);
+    places_[to.partition] = static_cast<uint32_t>(list_.size());
   }
-  offsets.push_back(to);
-}
+
+  const std::vector<SourceOffset>& list() const { return list_; }
+  bool empty() const { return list_.empty(); }
+
+  // Keeps its memory.
+  void clear() {
+    for (const SourceOffset& one : list_) {
+      if (one.partition < kPlacesMax) places_[one.partition] = 0;
+    }
+    list_.clear();
+  }
+
+ private:
+  // A frame's partition has 16 bits. One of an ack log that is larger is none of ours, and is looked for
+  // instead of making the table as large.
+  static constexpr uint32_t kPlacesMax = 1u << 16;
+
+  SourceOffset* find(uint32_t partition) {
+    if (partition < kPlacesMax) {
+      const uint32_t place = partition < places_.size() ? places_[partition] : 0;
+      return place == 0 ? nullptr : &list_[place - 1];
+    }
+    const auto known = std::find_if(list_.begin(), list_.end(), [&](const SourceOffset& one) {
+      return one.partition == partition;
+    });
+    return known == list_.end() ? nullptr : &*known;
+  }
+
+  std::vector<SourceOffset> list_;
+  std::vector<uint32_t> places_;  // by partition: its place in the list, from 1; 0: none
+};
 
 }  // namespace semel

@@ -22,6 +22,8 @@ export abstract class Awaited implements Stored {
   /** 0 until the core has taken it. */
   sequence = 0
   durability: Durability = 'memory'
+  /** A duplicate that was not stored again: `sequence` is the newest that its shard had then. */
+  isCopy = false
   /** Its sender has stopped waiting: what comes now is late. */
   gaveUp = false
   /** Ends what may end the wait early: a timer, a signal's listener. */

@@ -58,6 +58,24 @@ export class AckTimeoutError extends SemelError {
   }
 }
 
+/** A sender of a newer epoch has taken this one's place; what it sends is refused. */
+export class FencedError extends SemelError {
+  readonly producer: string
+  readonly epoch: number
+  readonly newestEpoch: number
+
+  constructor(producer: string, epoch: number, newestEpoch: number) {
+    super(
+      'SEMEL_FENCED',
+      `the producer ${JSON.stringify(producer)} has epoch ${epoch}, and epoch ${newestEpoch} has taken its place; stop this sender, or start it again with an epoch above ${newestEpoch}`,
+    )
+    this.name = 'FencedError'
+    this.producer = producer
+    this.epoch = epoch
+    this.newestEpoch = newestEpoch
+  }
+}
+
 /** Wraps whatever was thrown, so that `error.message` can be relied on. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))

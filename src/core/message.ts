@@ -1,6 +1,19 @@
 /** What makes two messages the same message. */
 export type Id = string | number | bigint
 
+/** How a sender that numbers its messages itself marks each of them. */
+export interface Produced {
+  /** The sender's name, 1 to 256 characters: the same after its restart. */
+  readonly id: string
+  /** Grows with each start of the sender; whoever comes with an older one is refused. 0…2^53 − 1. */
+  readonly epoch: number
+  /**
+   * The message's number among those of this sender, 0…2^48 − 1. It only grows, through all epochs;
+   * gaps do not matter.
+   */
+  readonly sequence: number
+}
+
 /** What must stay in order; decides the shard. */
 export type Key = string | number | bigint
 

@@ -180,7 +180,13 @@ export interface Addon {
   open(
     options: NativeOptions,
     notice: () => void,
-  ): { handle: number; payloadBytesMax: number; shards: NativeRecovery[] }
+  ): {
+    handle: number
+    payloadBytesMax: number
+    /** Of the directory's ack logs, whatever the options said. */
+    segmentBytes: number
+    shards: NativeRecovery[]
+  }
   close(handle: number): void
   /** A worker lets go of a stream that it has attached to. */
   detach(handle: number): void

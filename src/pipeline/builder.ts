@@ -4,7 +4,8 @@ import { durationMs, type Duration } from '../core/durations.js'
 import type { Operator } from '../core/operator.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import { retryPolicy, type RetryPolicy } from '../reliability/retry.js'
-import { checkDeliver, checkSink, type Deliver } from './deliver.js'
+import { checkSink } from './carriers.js'
+import { checkDeliver, type Deliver } from './deliver.js'
 import { checkExtractor, isFrameFormat, type At } from './frames.js'
 import { define, unfinishedKey, type Accepts, type Definition } from './graph.js'
 import { refusals } from './refusals.js'
@@ -107,7 +108,9 @@ export class Builder {
   to(sink: unknown): Definition<never> {
     const { deliver, ...draft } = this.#draft
     if (deliver === undefined) return this.#refuse(refusals.undelivered)
-    return define(Object.freeze({ ...draft, deliver, sink: checkSink(sink, deliver.delivery) }))
+    return define(
+      Object.freeze({ ...draft, deliver, sink: checkSink(sink, deliver.delivery, 'to') }),
+    )
   }
 
   get #frameSize(): number | undefined {

@@ -3,8 +3,8 @@ import { durationMs, type Duration } from '../core/durations.js'
 import { InvalidArgumentError } from '../core/errors.js'
 import type { Id } from '../core/message.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
-import type { Sink, SinkKind } from '../core/sink.js'
 import { checkExtractor, type At, type Extractor } from './frames.js'
+import type { Produced } from '../core/message.js'
 import { refusals, type Refusals, type Refused } from './refusals.js'
 
 /**
@@ -27,6 +27,32 @@ export interface DedupOptions<M> {
    * @default 16_777_216
    */
   maxIds?: number
+  producer?: Refused<Refusals['produced']>
+}
+
+/**
+ * How copies of a message are known where its sender numbers them itself: without a window, and
+ * whatever the time between them.
+ * @typeParam M the message as it was sent
+ */
+export interface ProducerOptions<M> {
+  /**
+   * The sender's name, its epoch and the message's number. A number that is not above the newest one
+   * is a duplicate, in each shard by itself; an epoch below the newest one is refused
+   * (`FencedError`). So a producer sends in order, its numbers never go back, not in a new epoch
+   * either, and after an unknown outcome it sends again from the oldest unknown message on. Without
+   * `keyBy` its name decides the shard; with it, copies of a message must carry the same key.
+   */
+  producer: (message: M) => Produced
+  id?: Refused<Refusals['produced']>
+  window?: Refused<Refusals['produced']>
+  maxIds?: Refused<Refusals['produced']>
+}
+
+/** What `deliver('exactly-once', …)` takes where senders number their messages. */
+export interface ExactlyOnceProducerOptions<M> extends ProducerOptions<M> {
+  whenFull?: Refused<Refusals['produced']>
+  time?: Refused<Refusals['produced']>
 }
 
 /** What `deliver('exactly-once', …)` takes. */
@@ -46,52 +72,56 @@ export interface ExactlyOnceOptions<M> extends DedupOptions<M> {
   time?: (message: M) => number
 }
 
-/** What `deliver('at-most-once')` and `deliver('at-least-once')` take: with both, duplicates go. */
+/** What `deliver('at-most-once')` and `deliver('at-least-once')` take: with them, duplicates go. */
 export type OptionalDedupOptions<M> =
   | DedupOptions<M>
-  | { id?: undefined; window?: undefined; maxIds?: undefined }
+  | ProducerOptions<M>
+  | { id?: undefined; window?: undefined; maxIds?: undefined; producer?: undefined }
 
-/** The rest of `deliver`'s arguments; for a delivery that is not known yet, what fits every one. */
+/**
+ * The rest of `deliver`'s arguments; for a delivery that is not known yet, what fits every one. The
+ * last member fits nothing: where the others don't come near either, the compiler shows its text.
+ */
 export type DeliverArguments<D extends Delivery, M> = [D] extends ['exactly-once']
-  ? [options: ExactlyOnceOptions<M>]
+  ? [
+      options:
+        | ExactlyOnceOptions<M>
+        | ExactlyOnceProducerOptions<M>
+        | (Refused<Refusals['identified']> & Partial<Pick<DedupOptions<M>, 'id' | 'window'>>),
+    ]
   : 'exactly-once' extends D
-    ? [options: DedupOptions<M>]
+    ? [
+        options:
+          | DedupOptions<M>
+          | ProducerOptions<M>
+          | (Refused<Refusals['identified']> & Partial<Pick<DedupOptions<M>, 'id' | 'window'>>),
+      ]
     : [options?: OptionalDedupOptions<M>]
 
-/** The kinds of sinks with which each delivery can be kept. */
-export interface Carriers {
-  'at-most-once': SinkKind
-  'at-least-once': SinkKind
-  'exactly-once': 'transactional' | 'rewindable' | 'idempotent'
-}
+/** Why `deliver` with nothing but C is refused, where the one with options is not chosen. */
+export type Undeliverable<C, D extends Delivery | undefined> = [D] extends [undefined]
+  ? [C] extends [Delivery]
+    ? Refused<Refusals['identified']>
+    : Refused<`there is no such delivery: ${Refusals['delivery']}`>
+  : Refused<Refusals['delivered']>
 
-/** `unknown` where a sink of kind K can carry D, and otherwise what to write instead. */
-export type Carried<D extends Delivery | undefined, K extends SinkKind> = [D] extends [Delivery]
-  ? 'exactly-once' extends D
-    ? [K] extends [Carriers['exactly-once']]
-      ? unknown
-      : Refused<Refusals['sink']>
-    : unknown
-  : Refused<Refusals['undelivered']>
-
-const sinkKinds: readonly SinkKind[] = ['transactional', 'rewindable', 'idempotent', 'repeatable']
-
-const carriers: { readonly [D in Delivery]: readonly Carriers[D][] } = {
-  'at-most-once': sinkKinds,
-  'at-least-once': sinkKinds,
-  'exactly-once': ['transactional', 'rewindable', 'idempotent'],
-}
-
-/** What `deliver` chose, frozen. `id` and `windowMs` come together; without them, no dedup. */
+/**
+ * What `deliver` chose, frozen. `id` and `windowMs` come together, `producer` alone; without any, no
+ * dedup.
+ */
 export interface Deliver {
   readonly delivery: Delivery
   readonly id?: ((message: never) => Id) | At
   readonly windowMs?: number
+  readonly producer?: (message: never) => Produced
   /** For each shard. */
   readonly maxIds: number
   readonly whenFull: 'wait' | 'shorten-window'
   readonly time?: (message: never) => number
 }
+
+/** All that there is, as JavaScript may give it. */
+type Given = Omit<ExactlyOnceOptions<never>, 'producer'> & Pick<ProducerOptions<never>, 'producer'>
 
 export const maxIdsDefault = 16_777_216
 
@@ -109,16 +139,17 @@ export function checkDeliver(
 ): Deliver {
   if (!isDelivery(delivery)) {
     throw new InvalidArgumentError(
-      `deliver: ${shown(delivery)} is not a delivery; choose 'at-most-once', 'at-least-once' or 'exactly-once'`,
+      `deliver: ${shown(delivery)} is not a delivery; ${refusals.delivery}`,
     )
   }
-  const given = checkOptions<ExactlyOnceOptions<never>>(
+  const given = checkOptions<Given>(
     options,
     'deliver',
     delivery === 'exactly-once'
-      ? ['id', 'window', 'maxIds', 'whenFull', 'time']
-      : ['id', 'window', 'maxIds'],
+      ? ['id', 'window', 'producer', 'maxIds', 'whenFull', 'time']
+      : ['id', 'window', 'producer', 'maxIds'],
   )
+  if (given.producer !== undefined) return checkProducer(delivery, given)
   if (given.id === undefined && given.window === undefined) {
     checkIdentified(delivery, given)
     if (given.maxIds !== undefined) {
@@ -149,28 +180,14 @@ export function checkDeliver(
 }
 
 /**
- * Another delivery with the same id, window and bounds.
- * @throws InvalidArgumentError where the delivery needs an id and a window that are not there
+ * Another delivery with the same id, window and bounds, or the same producer.
+ * @throws InvalidArgumentError where the delivery needs one of them and there is none
  */
-export function redeliver(deliver: Deliver, delivery: Delivery): Deliver {
-  checkIdentified(delivery, { id: deliver.id, window: deliver.windowMs })
+export function redeliver(deliver: Deliver, delivery: Delivery, where: string): Deliver {
+  if (delivery === 'exactly-once' && deliver.id === undefined && deliver.producer === undefined) {
+    throw new InvalidArgumentError(`${where}: ${refusals.identified}`)
+  }
   return Object.freeze({ ...deliver, delivery })
-}
-
-/**
- * Checks that a sink is one, and that it can carry the delivery.
- * @throws InvalidArgumentError
- */
-export function checkSink(sink: unknown, delivery: Delivery): Sink<never> {
-  if (!isSink(sink)) {
-    throw new InvalidArgumentError(
-      `to: ${shown(sink)} is not a sink; give one such as file('out.ndjson') or forEach(handler)`,
-    )
-  }
-  if (!(carriers[delivery] as readonly SinkKind[]).includes(sink.kind)) {
-    throw new InvalidArgumentError(`to: the sink ${sink.name} is ${sink.kind}; ${refusals.sink}`)
-  }
-  return sink
 }
 
 export function isDelivery(value: unknown): value is Delivery {
@@ -178,6 +195,10 @@ export function isDelivery(value: unknown): value is Delivery {
 }
 
 function checkIdentified(delivery: Delivery, given: { id?: unknown; window?: unknown }): void {
+  if (given.id === undefined && given.window === undefined) {
+    if (delivery !== 'exactly-once') return
+    throw new InvalidArgumentError(`deliver: ${refusals.identified}`)
+  }
   for (const [name, other, article] of [
     ['id', 'window', 'an'],
     ['window', 'id', 'a'],
@@ -196,20 +217,27 @@ function checkIdentified(delivery: Delivery, given: { id?: unknown; window?: unk
   }
 }
 
+function checkProducer(
+  delivery: Delivery,
+  given: { readonly [N in keyof Given]?: unknown },
+): Deliver {
+  for (const name of ['id', 'window', 'maxIds', 'whenFull', 'time'] as const) {
+    if (given[name] === undefined) continue
+    throw new InvalidArgumentError(`deliver.${name}: ${refusals.produced}`)
+  }
+  if (typeof given.producer !== 'function') {
+    throw new InvalidArgumentError(
+      `deliver.producer: ${shown(given.producer)} does not tell it; give a function of the message that returns { id, epoch, sequence }`,
+    )
+  }
+  const producer = given.producer as (message: never) => Produced
+  return Object.freeze({ delivery, producer, maxIds: maxIdsDefault, whenFull: 'wait' })
+}
+
 function checkWindow(window: Duration): number {
   const windowMs = durationMs(window, 'deliver.window')
   if (windowMs >= 1 && windowMs <= windowMsMax) return windowMs
   throw new InvalidArgumentError(
     `deliver.window: ${shown(window)} is out of bounds; give a duration from '1ms' to '3650d'`,
-  )
-}
-
-function isSink(value: unknown): value is Sink<never> {
-  if (typeof value !== 'object' || value === null) return false
-  const { name, kind, connect } = value as Partial<Sink<never>>
-  return (
-    typeof name === 'string' &&
-    (sinkKinds as readonly unknown[]).includes(kind) &&
-    typeof connect === 'function'
   )
 }

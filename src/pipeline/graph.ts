@@ -5,8 +5,10 @@ import type { Operator } from '../core/operator.js'
 import { shown } from '../core/options.js'
 import type { Sink } from '../core/sink.js'
 import type { RetryPolicy } from '../reliability/retry.js'
-import { checkSink, isDelivery, redeliver, type Deliver } from './deliver.js'
+import { checkSink } from './carriers.js'
+import { isDelivery, redeliver, type Deliver } from './deliver.js'
 import type { At, FrameFormat } from './frames.js'
+import { refusals } from './refusals.js'
 import type { Validated } from './schema.js'
 
 /** What a pipeline takes: objects, perhaps checked at the door, or raw frames of one size. */
@@ -19,7 +21,7 @@ export interface Graph {
   readonly name: string
   readonly accepts: Accepts
   readonly deliver: Deliver
-  /** Of the message as it was sent, after its check. Without it, `deliver.id` decides the shard. */
+  /** Of the message as it was sent, after its check. Without it, id or producer decide the shard. */
   readonly keyBy?: ((message: never) => Key) | At
   readonly operators: readonly Operator[]
   readonly retry: RetryPolicy
@@ -86,15 +88,13 @@ export function requireGraph(value: unknown, where: string): Graph {
 /**
  * The same pipeline under another delivery, to compare them. Id, window and bounds stay as they are:
  * a pipeline that drops duplicates goes on to do so.
- * @throws InvalidArgumentError where the delivery is unknown, needs an id and a window that the
- * pipeline does not have, or a sink of another kind
+ * @throws InvalidArgumentError where the delivery is unknown, needs an id and a window or a producer
+ * that the pipeline does not have, or a sink of another kind
  */
 export function withDelivery(graph: Graph, delivery: Delivery): Graph {
   if (!isDelivery(delivery)) {
-    throw new InvalidArgumentError(
-      `delivery: ${shown(delivery)} is unknown; choose 'at-most-once', 'at-least-once' or 'exactly-once'`,
-    )
+    throw new InvalidArgumentError(`delivery: ${shown(delivery)} is unknown; ${refusals.delivery}`)
   }
-  const deliver = redeliver(graph.deliver, delivery)
-  return Object.freeze({ ...graph, deliver, sink: checkSink(graph.sink, delivery) })
+  const deliver = redeliver(graph.deliver, delivery, 'open')
+  return Object.freeze({ ...graph, deliver, sink: checkSink(graph.sink, delivery, 'open') })
 }

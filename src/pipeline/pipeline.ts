@@ -5,7 +5,8 @@ import type { Key, MessageContext } from '../core/message.js'
 import type { Sink, SinkKind } from '../core/sink.js'
 import type { RetryOptions } from '../reliability/retry.js'
 import { Builder, checkName } from './builder.js'
-import type { Carried, DeliverArguments } from './deliver.js'
+import type { Carried } from './carriers.js'
+import type { DeliverArguments, Undeliverable } from './deliver.js'
 import type { Extractor, FrameFormat, IsFrame } from './frames.js'
 import { unfinishedKey, type Definition } from './graph.js'
 import type { Refusals, Refused } from './refusals.js'
@@ -58,18 +59,20 @@ export interface Pipeline<
 
   /**
    * Chooses what a crash may do to a message: `at-most-once` repeats none, `at-least-once` loses
-   * none, `exactly-once` both, and takes `{ id, window }` and a sink that can carry it. Said once,
-   * anywhere before `to`.
+   * none, `exactly-once` both, and takes `{ id, window }` or `{ producer }`, and a sink that can carry
+   * it. Said once, anywhere before `to`.
    * @throws InvalidArgumentError where an option is missing, unknown or out of its bounds
    */
   deliver<const C extends Delivery>(
     delivery: [D] extends [undefined] ? C : Refused<Refusals['delivered']>,
     ...options: DeliverArguments<C, M>
   ): Pipeline<In, Out, C, M, S>
+  /** What the compiler says where that is refused for want of options. */
+  deliver<const C>(delivery: C & Undeliverable<C, D>): never
 
   /**
    * What must stay in order; it decides the shard. Of raw frames also `at(offset)`. Without it, the
-   * id decides, and without an id messages go round the shards.
+   * id or the producer decides, and without either messages go round the shards.
    * @throws InvalidArgumentError behind an operator, or the second time
    */
   keyBy(

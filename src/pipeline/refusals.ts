@@ -3,10 +3,18 @@
  * in place of the parameter's type, and the run-time check for JavaScript.
  */
 export const refusals = {
-  sink: 'exactly-once needs a sink that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })',
+  carrier:
+    'needs one that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })',
+  carrierKind:
+    "needs one that is transactional, rewindable or idempotent: give its type the kind that it has, such as Sink<T, 'idempotent'>, or use at-least-once",
+  identified:
+    "exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), or deliver('exactly-once', { producer }) where senders number their messages",
+  produced:
+    'it means nothing with a producer, whose own numbers tell copies: give either producer or id and window',
   undelivered:
     "to needs a delivery before it: add deliver('at-most-once'), deliver('at-least-once') or deliver('exactly-once', { id, window })",
   delivered: 'the delivery is chosen already: keep one deliver',
+  delivery: "choose 'at-most-once', 'at-least-once' or 'exactly-once'",
   keyed: 'the key is chosen already: keep one keyBy',
   operated:
     'keyBy comes before the operators: the key is of the message as it was sent, and decides its shard',

@@ -35,6 +35,7 @@ export interface ConsumeParts {
   readonly handle: number
   readonly graph: Graph
   readonly settings: Settings
+  readonly segmentBytes: number
   readonly recovered: readonly NativeRecovery[]
   readonly source: Source<unknown>
   readonly options: ConsumeOptions
@@ -54,6 +55,11 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   const { options, ingest, ready } = parts
   const source = checkSource(parts.source)
   checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress'])
+  if (parts.graph.deliver.producer !== undefined) {
+    throw new InvalidArgumentError(
+      `consume: the pipeline ${parts.graph.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
+    )
+  }
   const offsets = new SourceOffsets(parts, source)
   const signal = options.signal ?? new AbortController().signal
   const ends = new Map<string, { offset: number; size: number }>()

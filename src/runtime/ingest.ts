@@ -10,6 +10,7 @@ import type { Graph } from '../pipeline/graph.js'
 import { describeIssues } from '../pipeline/schema.js'
 import { BufferFrame } from './frame.js'
 import { shardOf } from './keys.js'
+import type { Producers } from './producers.js'
 import { invalidId, Staging, type Origin } from './staging.js'
 
 /** A message in the staging buffer whose sender waits. */
@@ -25,6 +26,8 @@ export interface IngestParts {
   readonly shards: number
   readonly durability: Durability
   readonly payloadBytesMax: number
+  /** Of a pipeline whose senders number their messages. */
+  readonly producers: Producers | undefined
   /** Called when a batch is in the rings, and when there was no room for all of it. */
   readonly flushed: () => void
   /** The core has it; of a shard they come in the order of sequences. */
@@ -46,6 +49,7 @@ export class Ingest {
   readonly #durability: Durability
   readonly #flushed: () => void
   readonly #taken: (awaited: Awaited) => void
+  readonly #producers: Producers | undefined
   #scheduled = false
   #round = 0
   #waiters: Waiter[] = []
@@ -62,6 +66,7 @@ export class Ingest {
     this.#frame = new BufferFrame(this.frameSize)
     this.#flushed = parts.flushed
     this.#taken = parts.taken
+    this.#producers = parts.producers
   }
 
   /** From now on every message is refused with this error, and so are those that wait. */
@@ -81,7 +86,8 @@ export class Ingest {
   }
 
   /**
-   * Takes a message, or answers false where there is no room.
+   * Takes a message, or answers false where there is no room. A producer's duplicate is taken too, and
+   * goes no further.
    * @throws SemelError where the message can't be taken whatever the room; it leaves no trace
    */
   push(message: unknown): boolean {
@@ -102,7 +108,19 @@ export class Ingest {
     if (!this.hasRoom()) return false
     const row = this.#staging.nextRow
     const shard = this.#put(message, awaited.wants)
-    this.#waiters.push({ row, shard, awaited })
+    if (this.#staging.nextRow > row) {
+      this.#waiters.push({ row, shard, awaited })
+      return true
+    }
+    // A producer's duplicate: its first copy is stored, in the ring or among the rows that wait.
+    awaited.isCopy = true
+    if (!this.#staging.isEmpty) {
+      this.#waiters.push({ row: row - 1, shard, awaited })
+      return true
+    }
+    this.#tell({ row, shard, awaited })
+    // No flush comes of it that would settle the receipt.
+    this.#flushed()
     return true
   }
 
@@ -127,6 +145,11 @@ export class Ingest {
         this.frameSize === 0
           ? 'pushFrames: the pipeline takes objects; use push, or accepts(frames({ size }))'
           : `pushFrames: ${bytes.length} bytes are no whole number of frames of ${this.frameSize}`,
+      )
+    }
+    if (deliver.producer !== undefined) {
+      throw new InvalidArgumentError(
+        'pushFrames: the pipeline knows copies by producer, which is a call for each frame; use push or send',
       )
     }
     const idAt = frameOffset(deliver.id, 'id')
@@ -199,8 +222,21 @@ export class Ingest {
 
   #put(sent: unknown, wants: number): number {
     const message = this.check(sent)
+    if (this.#producers !== undefined) return this.#putProduced(message, wants, this.#producers)
     const shard = this.route(message)
     this.#stage(shard, message, wants)
+    return shard
+  }
+
+  /** As `#put`; a duplicate is not staged. */
+  #putProduced(message: unknown, wants: number, producers: Producers): number {
+    const { deliver, keyBy } = this.#graph
+    const mark = producers.check(this.#extract(deliver.producer as never, message))
+    const shard = keyBy === undefined ? shardOf(mark.id, this.#shards) : this.route(message)
+    const origin = producers.admit(mark, shard)
+    if (origin === undefined) return shard
+    this.#stage(shard, message, wants, origin)
+    producers.staged(shard, origin)
     return shard
   }
 
@@ -238,12 +274,19 @@ export class Ingest {
     let done = 0
     for (const waiter of this.#waiters) {
       if (waiter.row >= pending) break
-      const { awaited, shard, row } = waiter
-      awaited.taken(shard, this.#staging.sequenceOf(row), this.#durability)
-      this.#taken(awaited)
+      this.#tell(waiter)
       done += 1
     }
     this.#waiters = done === this.#waiters.length ? [] : this.#waiters.slice(done)
+  }
+
+  /** The core has it. A copy is as safe as all that its shard has now. */
+  #tell({ awaited, shard, row }: Waiter): void {
+    const sequence = awaited.isCopy
+      ? (this.#producers as Producers).storedIn(shard)
+      : this.#staging.sequenceOf(row)
+    awaited.taken(shard, sequence, this.#durability)
+    this.#taken(awaited)
   }
 
   close(): void {

@@ -36,9 +36,5 @@ export async function loadModule(url: string): Promise<Record<string, unknown>> 
 /** The graph that a module exports as default, under a delivery that may differ from its own. */
 export async function loadGraph(url: string, delivery: string): Promise<Graph> {
   const { default: definition } = await loadModule(url)
-  return redelivered(requireGraph(definition, url), delivery)
-}
-
-export function redelivered(graph: Graph, delivery: string): Graph {
-  return graph.deliver.delivery === delivery ? graph : withDelivery(graph, delivery as Delivery)
+  return withDelivery(requireGraph(definition, url), delivery as Delivery)
 }

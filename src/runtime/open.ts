@@ -47,16 +47,11 @@ export async function open<In, Out>(
   }
 
   const stream: { opened?: Stream<In, Out> } = {}
-  const { handle, payloadBytesMax, shards } = addon().open(nativeOptions(graph, settings), () =>
+  const { shards, ...native } = addon().open(nativeOptions(graph, settings), () =>
     stream.opened?.noticed(),
   )
-  const opened = new Stream<In, Out>({
-    handle,
-    graph,
-    settings,
-    payloadBytesMax,
-    recovered: shards,
-  })
+  const { handle } = native
+  const opened = new Stream<In, Out>({ ...native, graph, settings, recovered: shards })
   const listener = {
     event: (event: RunnerEvent) => opened.ran(event),
     failed: (error: SemelError) => opened.failed(error),

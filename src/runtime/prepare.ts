@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from '../core/errors.js'
 import { decisionsOf } from '../delivery/decisions.js'
-import { requireGraph, type Graph } from '../pipeline/graph.js'
-import { redelivered } from './load.js'
+import { requireGraph, withDelivery, type Graph } from '../pipeline/graph.js'
 import { settle, type OpenOptions, type Settings } from './options.js'
 
 /**
@@ -16,7 +15,8 @@ export function prepare(
 ): { graph: Graph; settings: Settings } {
   const found = requireGraph(definition, where)
   const settings = settle(options, found.deliver.delivery)
-  const graph = redelivered(found, settings.delivery)
+  // Checked again: a definition may come from another copy of the library.
+  const graph = withDelivery(found, settings.delivery)
   const refusal = decisionsOf(settings.delivery).refusesSink(graph.sink)
   if (refusal !== undefined) throw new InvalidArgumentError(`open: ${refusal}`)
   return { graph, settings }

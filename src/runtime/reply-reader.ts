@@ -155,6 +155,7 @@ class ShardReplies {
       if (awaited.sequence > stored) break
       this.#stored += 1
       if (!awaited.gaveUp) awaited.stored()
+      if (awaited.isCopy) this.#end(awaited, outcomes.duplicate, nothing)
     }
     // What has been stored since is told with the next look.
     const through = Math.min(ended, stored)
@@ -162,7 +163,7 @@ class ShardReplies {
       const awaited = queue[this.#ended] as Awaited
       if (awaited.sequence > through) break
       this.#ended += 1
-      this.#readMark(awaited)
+      if (!awaited.isCopy) this.#readMark(awaited)
     }
     if (this.#ended > toldMax && this.#ended * 2 > queue.length) {
       this.#queue = queue.slice(this.#ended)

@@ -12,6 +12,7 @@ import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
+import type { Producers } from './producers.js'
 import { ReplyReader } from './reply-reader.js'
 import { SendQueue } from './send-queue.js'
 
@@ -20,6 +21,8 @@ export interface SenderParts {
   readonly graph: Graph
   readonly settings: Settings
   readonly payloadBytesMax: number
+  /** Of a pipeline whose senders number their messages. */
+  readonly producers: Producers | undefined
   /** Messages are in the rings. */
   readonly published: () => void
   /** Who waits has changed. */
@@ -53,6 +56,7 @@ export class Sender implements Desk {
       shards: settings.shards,
       durability: settings.durability,
       payloadBytesMax,
+      producers: parts.producers,
       flushed: parts.published,
       taken: (awaited) => this.#replies.expect(awaited),
     })

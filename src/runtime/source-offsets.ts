@@ -2,13 +2,13 @@ import { SemelError } from '../core/errors.js'
 import type { Source } from '../core/source.js'
 import { addon, type NativeRecovery } from '../native/addon.js'
 import type { Settings } from './options.js'
+import { Partitions } from './partitions.js'
 import type { Origin } from './staging.js'
-
-const partitionsMax = 65_535
 
 interface Parts {
   readonly handle: number
   readonly settings: Settings
+  readonly segmentBytes: number
   readonly recovered: readonly NativeRecovery[]
 }
 
@@ -23,7 +23,7 @@ export class SourceOffsets {
   readonly #handle: number
   readonly #isJournaled: boolean
   readonly #keeps: boolean
-  readonly #names: string[]
+  readonly #isResumable: boolean
   readonly #numbers = new Map<string, number>()
   /** By shard: partition → the offset up to which it has everything. */
   readonly #stored: Map<number, number>[]
@@ -31,21 +31,21 @@ export class SourceOffsets {
   readonly #passed = new Map<number, number>()
   #marked = new Map<number, number>()
 
-  constructor({ handle, settings, recovered }: Parts, source: Source<unknown>) {
+  constructor(parts: Parts, source: Source<unknown>) {
+    const { handle, settings, recovered } = parts
     this.#handle = handle
     this.#isJournaled = settings.delivery !== 'at-most-once'
     this.#keeps = settings.dir !== '' && source.resumable
-    this.#names = source.resumable ? read(handle, 'sources', [] as string[]) : []
-    for (const [number, name] of this.#names.entries()) this.#numbers.set(name, number)
+    this.#isResumable = source.resumable
+    const partitions = new Partitions(parts)
+    this.#number(partitions)
     this.#stored = recovered.map(
       ({ sources }) =>
         new Map(Object.entries(sources).map(([partition, offset]) => [Number(partition), offset])),
     )
-    const before = this.#names.length
-    for (const name of source.partitions) this.#number(name)
-    if (this.#names.length > before && this.#keeps) {
-      addon().putFile(handle, 'sources', Buffer.from(JSON.stringify(this.#names)))
-    }
+    const named = new Set(source.partitions.map((name) => this.#kept(name)))
+    partitions.add([...named].filter((name) => !this.#numbers.has(name)))
+    this.#number(partitions)
     if (source.resumable) this.#findStart(source.partitions)
   }
 
@@ -55,7 +55,7 @@ export class SourceOffsets {
   }
 
   partition(name: string): number {
-    const number = this.#numbers.get(name)
+    const number = this.#numbers.get(this.#kept(name))
     if (number !== undefined) return number
     throw new SemelError(
       'SEMEL_SOURCE',
@@ -108,16 +108,15 @@ export class SourceOffsets {
     }
   }
 
-  #number(name: string): void {
-    if (this.#numbers.has(name)) return
-    if (this.#names.length === partitionsMax) {
-      throw new SemelError(
-        'SEMEL_SOURCE',
-        `the directory knows ${partitionsMax} partitions of sources, and takes no more; open another directory`,
-      )
+  /** Offsets of a source that can't be resumed mean nothing to one of the same name that can. */
+  #kept(name: string): string {
+    return this.#isResumable ? name : `not resumable: ${name}`
+  }
+
+  #number({ all }: Partitions): void {
+    for (const [number, name] of all.entries()) {
+      if (typeof name === 'string') this.#numbers.set(name, number)
     }
-    this.#numbers.set(name, this.#names.length)
-    this.#names.push(name)
   }
 }
 

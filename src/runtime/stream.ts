@@ -17,6 +17,7 @@ import { shardCounters, sum, type ShardCounters } from './counters.js'
 import { consume, type Consumed, type ConsumeOptions } from './consume.js'
 import { DeadLetters } from './dead-letters.js'
 import type { Settings } from './options.js'
+import { Producers, type DoorCounters } from './producers.js'
 import type { Runner, RunnerEvent } from './runner.js'
 import { checkIterable, checkSend, type SendOptions } from './send-options.js'
 import { Sender } from './sender.js'
@@ -44,6 +45,7 @@ export interface StreamParts {
   readonly graph: Graph
   readonly settings: Settings
   readonly payloadBytesMax: number
+  readonly segmentBytes: number
   readonly recovered: readonly NativeRecovery[]
 }
 
@@ -69,6 +71,7 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
   readonly deadLetters: DeadLetters
   readonly #parts: StreamParts
   readonly #sender: Sender
+  readonly #producers: Producers | undefined
   #runner: Runner | undefined
   #ready: (() => void)[] = []
   #failure: SemelError | undefined
@@ -82,6 +85,7 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
   constructor(parts: StreamParts) {
     super()
     const { graph, settings, handle, payloadBytesMax } = parts
+    this.#producers = graph.deliver.producer === undefined ? undefined : new Producers(parts)
     this.#parts = parts
     this.name = graph.name
     this.delivery = settings.delivery
@@ -96,6 +100,7 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
       graph,
       settings,
       payloadBytesMax,
+      producers: this.#producers,
       published: () => {
         this.#runner?.notify()
         this.#sender.settle()
@@ -237,12 +242,8 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
 
   /** Sends all of a source, from where the directory's earlier runs have stored it. */
   consume(source: Source<In>, options: ConsumeOptions = {}): Promise<Consumed> {
-    const { handle, graph, settings, recovered } = this.#parts
     return consume({
-      handle,
-      graph,
-      settings,
-      recovered,
+      ...this.#parts,
       source: source as Source<unknown>,
       options,
       ingest: this.#sender.ingest,
@@ -290,6 +291,11 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
   /** What is guaranteed hop by hop, from the sender to the reader; `guaranteeText` makes a text of it. */
   guarantee(): Guarantee {
     return guaranteeOf(this.#parts.graph, this.#parts.settings)
+  }
+
+  /** What was turned away since the stream was opened, of producers that number their messages. */
+  doorCounters(): DoorCounters {
+    return this.#producers?.counters ?? { duplicate: 0, fenced: 0 }
   }
 
   /** All shards together. */

@@ -61,7 +61,9 @@ describe('a module', () => {
     workspace.module('m.mjs', `pipeline('x').accepts().deliver('exactly-once').to(file('o'))`)
     const { code, stderr } = await workspace.semel('run', 'm.mjs', '--source', 'a')
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^semel: SEMEL_INVALID_ARGUMENT: deliver: exactly-once needs an id.*\n$/)
+    expect(stderr).toMatch(
+      /^semel: SEMEL_INVALID_ARGUMENT: deliver: exactly-once needs to know a message's copies.*\n$/,
+    )
   })
 
   it('shows the stack with SEMEL_DEBUG=1 only', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { graph, identified, rawUntyped, refused, sink, trades, untyped } from './verbs.js'
+import { graph, identified, produced, rawUntyped, refused, sink, trades, untyped } from './verbs.js'
 
 describe('deliver', () => {
   it('takes id and window with every delivery, and exactly-once the rest too', () => {
@@ -15,6 +15,13 @@ describe('deliver', () => {
     }
   })
 
+  it('takes a producer instead with every delivery', () => {
+    for (const delivery of ['at-most-once', 'at-least-once', 'exactly-once'] as const) {
+      const { deliver } = graph(trades().deliver(delivery, produced).to(sink('idempotent')))
+      expect(deliver).toEqual({ delivery, ...produced, maxIds: 16_777_216, whenFull: 'wait' })
+    }
+  })
+
   it.each<[() => unknown, string]>([
     [
       () => untyped().deliver('exactly'),
@@ -22,7 +29,7 @@ describe('deliver', () => {
     ],
     [
       () => untyped().deliver('exactly-once'),
-      `deliver: exactly-once needs an id: add deliver('exactly-once', { id, window })`,
+      `deliver: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), or deliver('exactly-once', { producer }) where senders number their messages`,
     ],
     [
       () => untyped().deliver('exactly-once', { id: () => 1 }),
@@ -46,15 +53,15 @@ describe('deliver', () => {
     ],
     [
       () => untyped().deliver('at-least-once', { ...identified, whenFull: 'wait' }),
-      'deliver: there is no option "whenFull"; there are id, window, maxIds',
+      'deliver: there is no option "whenFull"; there are id, window, producer, maxIds',
     ],
     [
       () => untyped().deliver('exactly-once', { ...identified, windw: 1 }),
-      'deliver: there is no option "windw"; there are id, window, maxIds, whenFull, time',
+      'deliver: there is no option "windw"; there are id, window, producer, maxIds, whenFull, time',
     ],
     [
       () => untyped().deliver('exactly-once', '24h'),
-      'deliver: "24h" is not an options object; give { id, window, maxIds, whenFull, time }',
+      'deliver: "24h" is not an options object; give { id, window, producer, maxIds, whenFull, time }',
     ],
     [
       () => untyped().deliver('exactly-once', { id: 'id', window: 1 }),
@@ -87,6 +94,16 @@ describe('deliver', () => {
     [
       () => untyped().deliver('exactly-once', { ...identified, time: 'at' }),
       'deliver.time: "at" does not tell it; give a function of the message',
+    ],
+    ...(['id', 'window', 'maxIds', 'whenFull', 'time'] as const).map(
+      (name): [() => unknown, string] => [
+        () => untyped().deliver('exactly-once', { producer: () => ({}), [name]: 1 }),
+        `deliver.${name}: it means nothing with a producer, whose own numbers tell copies: give either producer or id and window`,
+      ],
+    ),
+    [
+      () => untyped().deliver('at-least-once', { producer: 'till-1' }),
+      'deliver.producer: "till-1" does not tell it; give a function of the message that returns { id, epoch, sequence }',
     ],
     [
       () => untyped().deliver('at-least-once').deliver('at-most-once'),

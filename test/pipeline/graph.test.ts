@@ -132,14 +132,14 @@ describe('withDelivery', () => {
   it('refuses exactly-once without an id', () => {
     const original = graph(trades().deliver('at-least-once').to(sink('rewindable')))
     expect(refused(() => withDelivery(original, 'exactly-once'))).toBe(
-      "deliver: exactly-once needs an id: add deliver('exactly-once', { id, window })",
+      "open: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), or deliver('exactly-once', { producer }) where senders number their messages",
     )
   })
 
   it('refuses exactly-once with a sink that cannot carry it', () => {
     const original = graph(trades().deliver('at-least-once', identified).to(sink('repeatable')))
     expect(refused(() => withDelivery(original, 'exactly-once'))).toBe(
-      'to: the sink repeatable is repeatable; exactly-once needs a sink that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })',
+      'open: the sink repeatable is repeatable, and exactly-once needs one that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })',
     )
   })
 

@@ -155,7 +155,7 @@ describe('to', () => {
     ],
     [
       () => untyped().deliver('exactly-once', identified).to(sink('repeatable', 'forEach(charge)')),
-      'to: the sink forEach(charge) is repeatable; exactly-once needs a sink that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })',
+      'to: the sink forEach(charge) is repeatable, and exactly-once needs one that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })',
     ],
     [
       () => untyped().deliver('at-most-once').to(console.log),

@@ -28,6 +28,9 @@ export type Untyped = Record<
 >
 
 export const identified = { id: (trade: Trade) => trade.id, window: '24h' }
+export const produced = {
+  producer: (trade: Trade) => ({ id: trade.symbol, epoch: 1, sequence: trade.size }),
+}
 export const trades = () => pipeline('trades').accepts<Trade>()
 export const untyped = () => trades() as unknown as Untyped
 export const rawUntyped = (size = 64) =>

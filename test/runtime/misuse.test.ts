@@ -100,7 +100,7 @@ describe('open', () => {
     [
       'exactly-once without an id',
       { delivery: 'exactly-once', dir: '/tmp' },
-      /exactly-once needs an id: add/,
+      /open: exactly-once needs to know a message's copies: add/,
     ],
     ['an unknown waiting', { waiting: 'sleep' }, /waiting: "sleep" .*'park'/],
     ['a ring of no power of two', { ring: 100_000 }, /ring: 100000 .*power of two/],
@@ -185,6 +185,18 @@ describe('open', () => {
       await refusal(open(ledger, kept(scratch()))),
       'SEMEL_INVALID_ARGUMENT',
       /the sink ledger is transactional.*use a rewindable or an idempotent sink/,
+    )
+  })
+
+  test('exactly-once refuses a repeatable sink of a definition that another library has made', async () => {
+    const key = Symbol.for('semel.pipeline')
+    const { [key]: graph } = exactly() as unknown as Record<symbol, object>
+    const made = { ...graph, sink: forEach(() => {}, { name: 'store' }) }
+    const foreign = { name: 'misused', [key]: made } as unknown as Definition<Order>
+    expectError(
+      await refusal(open(foreign, kept(scratch()))),
+      'SEMEL_INVALID_ARGUMENT',
+      'open: the sink store is repeatable, and exactly-once needs one that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })',
     )
   })
 

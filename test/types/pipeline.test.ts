@@ -5,7 +5,7 @@ import type { Delivery } from '../../src/core/delivery.js'
 import { InvalidArgumentError } from '../../src/core/errors.js'
 import type { Frame } from '../../src/core/frame.js'
 import type { Sink, SinkKind } from '../../src/core/sink.js'
-import type { Carried } from '../../src/pipeline/deliver.js'
+import type { Carried } from '../../src/pipeline/carriers.js'
 import { at, frames } from '../../src/pipeline/frames.js'
 import type { Definition } from '../../src/pipeline/graph.js'
 import { pipeline, type Pipeline } from '../../src/pipeline/pipeline.js'
@@ -37,16 +37,14 @@ const atMostOnce = trades.deliver('at-most-once')
 const atLeastOnce = trades.deliver('at-least-once')
 const exactlyOnce = trades.deliver('exactly-once', identified)
 
-const transactional = sink<Trade, 'transactional'>('transactional')
 const rewindable = sink<unknown, 'rewindable'>('rewindable')
-const idempotent = sink<Trade, 'idempotent'>('idempotent')
 const repeatable = sink<Trade, 'repeatable'>('repeatable')
 
 const refused = (make: () => unknown) => expect(make).toThrow(InvalidArgumentError)
 const notRun = (_make: () => unknown): void => {}
 
 type NeedsCarrier =
-  Refused<'exactly-once needs a sink that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })'>
+  Refused<'the sink is repeatable, and exactly-once needs one that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })'>
 type NeedsDelivery =
   Refused<"to needs a delivery before it: add deliver('at-most-once'), deliver('at-least-once') or deliver('exactly-once', { id, window })">
 
@@ -66,43 +64,6 @@ describe('delivery × sink', () => {
       }
       none: All<NeedsDelivery>
     }>()
-  })
-
-  it('compiles where it is accepted', () => {
-    const accepted = [
-      atMostOnce.to(transactional),
-      atMostOnce.to(rewindable),
-      atMostOnce.to(idempotent),
-      atMostOnce.to(repeatable),
-      atLeastOnce.to(transactional),
-      atLeastOnce.to(rewindable),
-      atLeastOnce.to(idempotent),
-      atLeastOnce.to(repeatable),
-      exactlyOnce.to(transactional),
-      exactlyOnce.to(rewindable),
-      exactlyOnce.to(idempotent),
-    ]
-    expectTypeOf(accepted).toEqualTypeOf<Definition<Trade, Trade>[]>()
-  })
-
-  it('does not compile where it is refused', () => {
-    // @ts-expect-error repeatable cannot carry exactly-once
-    refused(() => exactlyOnce.to(repeatable))
-    // @ts-expect-error there is no delivery yet
-    refused(() => trades.to(transactional))
-    // @ts-expect-error there is no delivery yet
-    refused(() => trades.to(rewindable))
-    // @ts-expect-error there is no delivery yet
-    refused(() => trades.to(idempotent))
-    // @ts-expect-error there is no delivery yet
-    refused(() => trades.to(repeatable))
-  })
-
-  it('is refused for a sink of unknown kind, which may be repeatable', () => {
-    const unknownKind: Sink<Trade> = repeatable
-    atLeastOnce.to(unknownKind)
-    // @ts-expect-error it may be repeatable
-    refused(() => exactlyOnce.to(unknownKind))
   })
 
   it('takes for a delivery that is not known yet what fits every one', () => {
@@ -136,24 +97,9 @@ describe('a sink', () => {
 })
 
 describe('deliver', () => {
-  it('requires id and window for exactly-once', () => {
-    // @ts-expect-error both are missing
-    refused(() => trades.deliver('exactly-once'))
-    // @ts-expect-error both are missing
-    refused(() => trades.deliver('exactly-once', {}))
-    // @ts-expect-error the window is missing
-    refused(() => trades.deliver('exactly-once', { id: (trade) => trade.id }))
-    // @ts-expect-error the id is missing
-    refused(() => trades.deliver('exactly-once', { window: '24h' }))
-  })
-
-  it('takes id and window together or not at all for the others', () => {
+  it('takes maxIds with ids only, and whenFull with exactly-once only', () => {
     trades.deliver('at-most-once', {})
     trades.deliver('at-least-once', { id: (trade) => trade.id, window: '24h', maxIds: 10 })
-    // @ts-expect-error the window is missing
-    refused(() => trades.deliver('at-least-once', { id: (trade) => trade.id }))
-    // @ts-expect-error the id is missing
-    refused(() => trades.deliver('at-most-once', { window: '24h' }))
     // @ts-expect-error it counts nothing
     refused(() => trades.deliver('at-most-once', { maxIds: 10 }))
     // @ts-expect-error of exactly-once only
@@ -286,7 +232,7 @@ describe('accepts', () => {
     }
     const checked = pipeline('checked').accepts(schema).deliver('exactly-once', identified)
     expectTypeOf(checked).toEqualTypeOf<Pipeline<string, Trade, 'exactly-once', Trade>>()
-    expectTypeOf(checked.to(rewindable)).toEqualTypeOf<Definition<string, Trade>>()
+    expectTypeOf(checked.to(rewindable)).toEqualTypeOf<Definition<string>>()
     // @ts-expect-error not a schema
     refused(() => pipeline('checked').accepts({}))
   })

@@ -5,8 +5,9 @@ import { encounter } from './encounter.js'
 
 /** From the sender to the ring: what an answer says, and what becomes of a message sent twice. */
 export function senderHop(subject: Subject): Hop {
-  const { delivery, windowMs } = subject.graph.deliver
+  const { delivery, windowMs, producer } = subject.graph.deliver
   const isKept = decisionsOf(delivery).ring === 'journal'
+  if (producer !== undefined) return producerHop(subject, isKept)
   const knows = windowMs !== undefined
   const encounters = knows ? windowEncounters(subject, isKept) : copyEncounters(subject)
   return {
@@ -20,6 +21,34 @@ export function senderHop(subject: Subject): Hop {
       ? `which knows copies for ${durationText(windowMs)}${isKept ? '' : ' and no longer than the process lives'}`
       : 'which takes a message sent again for a new one',
     encounters,
+  }
+}
+
+/** Senders number their messages themselves: no window bounds how long copies are known. */
+function producerHop(subject: Subject, isKept: boolean): Hop {
+  const { delivery } = subject.graph.deliver
+  const sentAgain = encounter(
+    delivery,
+    'sent-again',
+    'limited',
+    'It is a duplicate and dropped, as long as its producer sends in order; a sender of an older epoch is refused.',
+  )
+  const forgotten = (fault: 'kill' | 'power-loss') =>
+    encounter(
+      delivery,
+      fault,
+      'repeated',
+      'The numbers are in memory: the next process takes a copy for a new message.',
+    )
+  return {
+    hop: 'sender',
+    promise: isKept ? 'exactly-once' : 'at-most-once',
+    what: answer(subject),
+    why: 'Each producer numbers its messages, and a shard drops what is not above the newest number it has of that producer. Without an answer, a producer sends again from its oldest unknown number on.',
+    until: null,
+    restsOn: 'your-word',
+    limit: "which rests on the producers' numbers never going back",
+    encounters: isKept ? [sentAgain] : [sentAgain, forgotten('kill'), forgotten('power-loss')],
   }
 }
 
