@@ -10,6 +10,8 @@ export interface CampaignOptions {
   readonly only: string | undefined
   /** Only the case of this number. */
   readonly caseId: number | undefined
+  /** The file that keeps the results of kills, and from which a campaign goes on. */
+  readonly kept: string | undefined
 }
 
 /** A line of the table. */

@@ -24,10 +24,13 @@ export function wholeLines(lines: readonly string[]): Output[] {
   return lines.slice(0, -1).map((line) => JSON.parse(line) as Output)
 }
 
-/** Of a file that is only appended to: what a kill has left of a line is no output. */
-function appendedLines(lines: readonly string[]): Output[] {
+/**
+ * Of a file that is only appended to: what a kill has left of a line is no output. Another worker of the
+ * killed process may have written a whole one behind it.
+ */
+export function appendedLines(lines: readonly string[]): Output[] {
   return lines.flatMap((line) => {
     if (!line.endsWith('}')) return []
-    return [JSON.parse(line) as Output]
+    return [JSON.parse(line.slice(line.lastIndexOf('{'))) as Output]
   })
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './campaign.js'
 import { runCase, type CaseResult } from './case.js'
 import { allPoints, type Point } from './points.js'
+import { KeptCases } from './kept-cases.js'
 import { planCase, type Plan } from './plan.js'
 import { inLanes } from './lanes.js'
 import { levelOf, nameOf } from './setting.js'
@@ -16,13 +17,18 @@ export const killCampaign: Campaign = { option: 'kills', run: runKills }
 async function runKills(kills: number, options: CampaignOptions): Promise<CampaignResult> {
   const points = allPoints()
   const plans = options.caseId === undefined ? untilKills(kills) : [planOf(options.caseId)]
-  const results: CaseResult[] = []
+  const kept = new KeptCases(options.kept, options.seed)
+  const results = kept.load()
+  const done = new Set(results.map(({ plan }) => plan.id))
   const progress = new Progress(kills)
   await inLanes(options.lanes, plans, async (plan) => {
+    if (done.has(plan.id)) return
     const dir = join(options.dir, `case-${plan.id}`)
     const result = await runCase(plan, dir, { seed: options.seed })
     results.push(result)
+    kept.add(result)
     progress.show(results)
+    for (const failure of describeFailure(result, options.seed)) console.error(failure)
   })
   progress.end()
   const traffic = trafficOf(results)

@@ -12,6 +12,7 @@
 //   --lanes N       cases side by side; 2 unless given
 //   --dir DIR       where the cases are run; the system's temporary folder unless given
 //   --json FILE     writes the results there as well
+//   --keep FILE     keeps the results of kills there; the same command goes on from them
 //   --only TEXT     only cases whose setting's name holds the text
 //   --case N        only the case of this number
 import { randomBytes } from 'node:crypto'
@@ -59,6 +60,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
     only: { type: 'string' },
     case: { type: 'string' },
+    keep: { type: 'string' },
   },
 })
 
@@ -70,6 +72,7 @@ const options: CampaignOptions = {
   dir,
   only: values.only,
   caseId: values.case === undefined ? undefined : wholeNumber('case', values.case),
+  kept: values.keep,
 }
 console.log(`seed ${options.seed}`)
 

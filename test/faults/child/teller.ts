@@ -15,7 +15,8 @@ export class Teller {
   #receipts: string[] = []
 
   tell(word: Word, text = ''): void {
-    writeSync(1, `${word} ${text}\n`)
+    const line = Buffer.from(`${word} ${text}\n`)
+    for (let at = 0; at < line.length;) at += writeSome(line, at)
   }
 
   counters(word: 'opened' | 'counters' | 'closed', shards: readonly Counters[]): void {
@@ -47,3 +48,16 @@ export class Teller {
     this.#receipts = []
   }
 }
+
+/** How many bytes the pipe has taken. It does not block, and its reader may be busy with another case. */
+function writeSome(line: Buffer, from: number): number {
+  try {
+    return writeSync(1, line, from)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    Atomics.wait(idle, 0, 0, 1)
+    return 0
+  }
+}
+
+const idle = new Int32Array(new SharedArrayBuffer(4))
