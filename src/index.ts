@@ -18,6 +18,7 @@ export type {
   Outcome,
   Produced,
 } from './core/message.js'
+export type { Overflow } from './core/overflow.js'
 export type { Position, Sink, SinkConnection, SinkContext, SinkKind } from './core/sink.js'
 export { RejectedOutputs } from './core/sink.js'
 export type { Size } from './core/sizes.js'
@@ -37,6 +38,7 @@ export type {
   ExactlyOnceOptions,
   ExactlyOnceProducerOptions,
   OptionalDedupOptions,
+  OverflowOptions,
   ProducerOptions,
 } from './pipeline/deliver.js'
 export { pipeline } from './pipeline/pipeline.js'
@@ -77,6 +79,7 @@ export type { MemorySourceOptions } from './connectors/memory/source.js'
 
 export type { ShardCounters } from './runtime/counters.js'
 export type { Consumed, ConsumeOptions, ConsumeProgress } from './runtime/consume.js'
+export type { OverflowCounters } from './runtime/overflow.js'
 export type { DoorCounters } from './runtime/producers.js'
 export type { DeadLetter, DeadLetters } from './runtime/dead-letters.js'
 export type { FailedAttempt } from './runtime/failures.js'

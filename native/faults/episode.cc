@@ -39,7 +39,7 @@ Episode::Episode(uint64_t seed, Crash crash, uint64_t images_max)
       random_(seed),
       setting_(draw_setting(random_, crash)),
       restless_(chance(4)),
-      ledger_(seed, setting_.keys),
+      known_{Ledger(seed, setting_.keys)},
       disk_(std::make_unique<SimulatedStorage>()) {
   on_point([this](const char*) {
     observe(Place::step);
@@ -72,7 +72,7 @@ bool Episode::rest() {
 }
 
 Witness Episode::witness() const {
-  return {setting_, ledger_, external_, now_us_, epoch_, durable_sequence_, sequence_};
+  return {setting_, known_, now_us_, known_.epoch};
 }
 
 void Episode::fail(Failure failure) {
@@ -94,7 +94,7 @@ void Episode::open() {
     interleave();
   };
   working_ = syncing_ = sending_ = true;
-  auto opened = Stand::open(*disk_, setting_, ledger_, external_);
+  auto opened = Stand::open(*disk_, setting_, known_.ledger, known_.external);
   Status status = opened.status();
   if (opened.is_ok()) {
     stand_ = std::move(opened.value());
@@ -108,12 +108,12 @@ void Episode::open() {
   }
   expect(status, "opens");
   if (!status.is_ok()) return;
-  epoch_ = stand_->shard().epoch();
-  sequence_ = stand_->shard().intake().sequence();
+  known_.epoch = stand_->shard().epoch();
+  known_.sequence = stand_->shard().intake().sequence();
   if (setting_.source) {
     uint64_t resumed = 0;
     for (const SourceOffset& source : stand_->shard().stored_sources()) resumed = source.offset;
-    ledger_.resume_source(resumed);
+    known_.ledger.resume_source(resumed);
   }
 }
 
@@ -121,11 +121,11 @@ void Episode::end_of_life() {
   disk_->before = nullptr;
   stand_.reset();
   fate_.reset();
-  ledger_.crashed();
+  known_.ledger.crashed();
   unknown_.clear();
   if (setting_.source) return;
-  for (uint64_t id = 1; id <= ledger_.last_id(); ++id) {
-    if (!ledger_.entry(id).receipted) unknown_.push_back(id);
+  for (uint64_t id = 1; id <= known_.ledger.last_id(); ++id) {
+    if (!known_.ledger.entry(id).receipted) unknown_.push_back(id);
   }
 }
 
@@ -137,11 +137,7 @@ void Episode::crash_and_open() {
   Image left = fate_ ? std::move(fate_->image) : crash();
   if (fate_) {
     stand_.reset();
-    ledger_ = std::move(fate_->ledger);
-    external_ = std::move(fate_->external);
-    epoch_ = fate_->epoch;
-    durable_sequence_ = fate_->durable_sequence;
-    sequence_ = fate_->sequence;
+    known_ = std::move(fate_->known);
   }
   end_of_life();
   disk_ = std::make_unique<SimulatedStorage>(left);
@@ -214,13 +210,13 @@ void Episode::observe(Place place) {
   if (auto failure = judge(image, crash_, witness(), random_, &tally_)) fail(std::move(*failure));
   judging_ = false;
   if (restless_ && !fate_ && chance(16)) {
-    fate_ = {std::move(image), ledger_, external_, epoch_, durable_sequence_, sequence_};
+    fate_ = {std::move(image), known_};
   }
 }
 
 void Episode::give_receipts() {
-  durable_sequence_ = std::max(durable_sequence_, stand_->shard().durable_sequence());
-  ledger_.receipted(stand_->shard().durable_sequence());
+  known_.durable_sequence = std::max(known_.durable_sequence, stand_->shard().durable_sequence());
+  known_.ledger.receipted(stand_->shard().durable_sequence());
 }
 
 // ---- the threads ----
@@ -232,7 +228,7 @@ void Episode::send() {
   const uint64_t burst = restless_ && chance(2) ? 1 : 1 + random_() % 12;
   for (uint64_t i = 0; i < burst; ++i) {
     const bool again = !unknown_.empty();
-    const uint64_t id = again ? unknown_.front() : ledger_.next_id();
+    const uint64_t id = again ? unknown_.front() : known_.ledger.next_id();
     if (!send_one(id)) break;
     if (again) unknown_.erase(unknown_.begin());
     // A sender that is not sure sends once more.
@@ -243,7 +239,7 @@ void Episode::send() {
 }
 
 bool Episode::send_one(uint64_t id) {
-  const Message message = ledger_.message(id);
+  const Message message = known_.ledger.message(id);
   FrameHeader header;
   if (setting_.dedup) {
     header.id = id % 2 == 0 ? integer_id(id) : Id{id, id * 0x9E3779B97F4A7C15ull};
@@ -261,23 +257,23 @@ bool Episode::send_one(uint64_t id) {
   Intake& intake = stand_->shard().intake();
   intake.begin(now_us_);
   // Before it is taken: what is in the middle of being taken may come out of a crash.
-  sequence_ = intake.sequence() + 1;
-  ledger_.sent(id, sequence_, now_us_);
+  known_.sequence = intake.sequence() + 1;
+  known_.ledger.sent(id, known_.sequence, now_us_);
   if (intake.append_full(header, message.payload.data(),
                          static_cast<uint32_t>(message.payload.size()))) {
     return true;
   }
-  ledger_.not_taken(id);
+  known_.ledger.not_taken(id);
   return false;
 }
 
 // A copy as late as the window allows.
 void Episode::send_old_copy() {
-  if (!setting_.dedup || setting_.source || !unknown_.empty() || ledger_.last_id() == 0) return;
+  if (!setting_.dedup || setting_.source || !unknown_.empty() || known_.ledger.last_id() == 0) return;
   // Of two, the older: most of those that are young enough are very young.
-  const auto draw = [this] { return 1 + random_() % ledger_.last_id(); };
+  const auto draw = [this] { return 1 + random_() % known_.ledger.last_id(); };
   const uint64_t id = std::min(draw(), draw());
-  const Entry& entry = ledger_.entry(id);
+  const Entry& entry = known_.ledger.entry(id);
   if (entry.copies != 1 || now_us_ > entry.first_us + kWindowUs * 7 / 8) return;
   sending_ = true;
   if (send_one(id)) stand_->shard().intake().publish();
@@ -292,7 +288,7 @@ void Episode::end_letter() {
     return true;
   }), "letters are read");
   if (!chosen) return;
-  const uint64_t id = ledger_.id_of(chosen->payload);
+  const uint64_t id = known_.ledger.id_of(chosen->payload);
   if (id == 0) return fail({"payload", "a dead letter holds what nobody has sent"});
   sending_ = true;
   FrameHeader header;
@@ -300,14 +296,14 @@ void Episode::end_letter() {
   intake.begin(now_us_);
   if (chance(2) || chosen->type == static_cast<uint8_t>(FrameType::malformed)) {
     header.type = FrameType::drop;
-    ledger_.entry(id).letter_dropped = true;
+    known_.ledger.entry(id).letter_dropped = true;
     static_cast<void>(intake.append_full(header, &chosen->number, sizeof chosen->number));
   } else {
     header.type = FrameType::retry;
     header.id = {chosen->number, kInternalHigh};
     header.id_kind = IdKind::wide;
-    ledger_.entry(id).letter_retried = true;
-    sequence_ = intake.sequence() + 1;
+    known_.ledger.entry(id).letter_retried = true;
+    known_.sequence = intake.sequence() + 1;
     static_cast<void>(intake.append_full(header, chosen->payload.data(),
                                          static_cast<uint32_t>(chosen->payload.size())));
   }

@@ -41,11 +41,7 @@ class Episode {
   // A crash in the middle of a step: the bytes, and what the outside knew then.
   struct Fate {
     Image image;
-    Ledger ledger;
-    std::vector<uint64_t> external;
-    uint32_t epoch;
-    uint64_t durable_sequence;
-    uint64_t sequence;
+    Known known;
   };
 
   void open();
@@ -75,14 +71,10 @@ class Episode {
   Random random_;
   Setting setting_;
   const bool restless_;  // crashes come in series: what one has left behind may show at the next
-  Ledger ledger_;
-  std::vector<uint64_t> external_;
+  Known known_;
   std::unique_ptr<SimulatedStorage> disk_;
   std::unique_ptr<Stand> stand_;
   uint64_t now_us_ = 1'000'000'000'000;
-  uint32_t epoch_ = 0;
-  uint64_t durable_sequence_ = 0;
-  uint64_t sequence_ = 0;
   uint64_t rows_ = 0;
   std::vector<uint64_t> unknown_;  // to be sent again
   std::optional<Fate> fate_;       // how this life ends, as soon as the step is over

@@ -13,7 +13,7 @@ constexpr auto kWaitMax = std::chrono::seconds(5);
 class FailedSync {
  public:
   FailedSync(uint64_t seed, Tally* tally)
-      : seed_(seed), random_(seed), ledger_(seed, 4), tally_(*tally) {
+      : seed_(seed), random_(seed), known_{Ledger(seed, 4)}, tally_(*tally) {
     setting_.durability = random_() % 3 == 0 ? Durability::interval : Durability::disk;
   }
 
@@ -21,7 +21,7 @@ class FailedSync {
     std::optional<Failure> failure = live();
     stream_.reset();
     if (!failure) {
-      const Witness witness{setting_, ledger_, external_, now_us_, 0, durable_, sequence_};
+      const Witness witness{setting_, known_, now_us_, 0};
       failure = judge(disk_.crash(random_), Crash::power_loss, witness, random_, &tally_);
     }
     if (!failure) return std::nullopt;
@@ -38,7 +38,7 @@ class FailedSync {
     stream_ = std::move(opened.value());
     fail_one_sync();
     const auto until = std::chrono::steady_clock::now() + kWaitMax;
-    while (stream_->health().is_ok() && ledger_.last_id() < kMessages) {
+    while (stream_->health().is_ok() && known_.ledger.last_id() < kMessages) {
       send(1 + random_() % 20);
       if (random_() % 4 == 0) std::this_thread::yield();
       note_receipts();
@@ -68,42 +68,39 @@ class FailedSync {
     Intake& intake = stream_->shard(0).intake();
     now_us_ = stream_->clock().now_us();
     for (uint64_t i = 0; i < count; ++i) {
-      const uint64_t id = ledger_.next_id();
-      const Message message = ledger_.message(id);
+      const uint64_t id = known_.ledger.next_id();
+      const Message message = known_.ledger.message(id);
       FrameHeader header;
       header.id = integer_id(id);
       header.id_kind = IdKind::integer;
       if (message.kind == Kind::row) header.type = FrameType::malformed;
       intake.begin(now_us_);
-      sequence_ = intake.sequence() + 1;
-      ledger_.sent(id, sequence_, now_us_);
+      known_.sequence = intake.sequence() + 1;
+      known_.ledger.sent(id, known_.sequence, now_us_);
       if (intake.append_full(header, message.payload.data(),
                              static_cast<uint32_t>(message.payload.size()))) {
         continue;
       }
-      ledger_.not_taken(id);
+      known_.ledger.not_taken(id);
       break;
     }
     stream_->publish(0);
   }
 
   void note_receipts() {
-    durable_ = stream_->shard(0).durable_sequence();
-    ledger_.receipted(durable_);
+    known_.durable_sequence = stream_->shard(0).durable_sequence();
+    known_.ledger.receipted(known_.durable_sequence);
   }
 
   const uint64_t seed_;
   Random random_;
   Setting setting_;
-  Ledger ledger_;
+  Known known_;
   Tally& tally_;
-  std::vector<uint64_t> external_;
   SimulatedStorage disk_;
   std::unique_ptr<Stream> stream_;
   std::atomic<uint64_t> syncs_{0};
   uint64_t now_us_ = 0;
-  uint64_t durable_ = 0;
-  uint64_t sequence_ = 0;
 };
 
 }  // namespace

@@ -16,7 +16,7 @@ struct Shown {
 class Judge {
  public:
   Judge(Crash crash, const Witness& witness, Random& random, Tally* tally)
-      : crash_(crash), witness_(witness), setting_(witness.setting), ledger_(witness.ledger),
+      : crash_(crash), witness_(witness), setting_(witness.setting), ledger_(witness.known.ledger),
         random_(random), tally_(*tally) {}
 
   std::optional<Failure> judge(const Image& image);
@@ -45,7 +45,7 @@ class Judge {
 std::optional<Failure> Judge::judge(const Image& image) {
   tally_.images += 1;
   tally_.acknowledged += ledger_.receipts();
-  external_ = witness_.external;
+  external_ = witness_.known.external;
   SimulatedStorage disk(image);
   Image amid;  // a second crash, while the first is being recovered from
   const uint64_t second_at = random_() % 8 == 0 ? 1 + random_() % 24 : 0;
@@ -124,17 +124,17 @@ std::optional<Failure> Judge::check_recovered(Stand& stand) const {
 std::optional<Failure> Judge::check_claims(Stand& stand) {
   if (!survives()) return std::nullopt;
   const uint64_t through = stand.shard().consumer().counters().through;
-  if (setting_.durability == Durability::disk && through > witness_.durable_sequence) {
+  if (setting_.durability == Durability::disk && through > witness_.known.durable_sequence) {
     return Failure{"ack before journal", "message " + std::to_string(through) +
                                              " is acknowledged, and only " +
-                                             std::to_string(witness_.durable_sequence) +
+                                             std::to_string(witness_.known.durable_sequence) +
                                              " were durable"};
   }
   // What a recovery has cut never comes back.
   const uint64_t stored = stand.shard().intake().sequence();
-  if (stored > witness_.sequence) {
+  if (stored > witness_.known.sequence) {
     return Failure{"ghost", "message " + std::to_string(stored) + " is there, and only " +
-                                std::to_string(witness_.sequence) + " were taken"};
+                                std::to_string(witness_.known.sequence) + " were taken"};
   }
   if (!setting_.source) return std::nullopt;
   for (const SourceOffset& source : stand.shard().stored_sources()) resumed_ = source.offset;

@@ -35,14 +35,19 @@ struct Tally {
 };
 
 // What the outside knows at the moment of the crash.
+struct Known {
+  Ledger ledger;
+  std::vector<uint64_t> external;
+  uint32_t epoch = 0;             // of the stream that crashed, 0 before the first opening ended
+  uint64_t durable_sequence = 0;  // that it had claimed
+  uint64_t sequence = 0;          // of the newest message that it had taken, or begun to take
+};
+
 struct Witness {
   const Setting& setting;
-  const Ledger& ledger;
-  const std::vector<uint64_t>& external;
+  const Known& known;
   uint64_t now_us;
-  uint32_t epoch;             // of the stream that crashed, 0 before the first opening ended
-  uint64_t durable_sequence;  // that it had claimed
-  uint64_t sequence;          // of the newest message that it had taken, or begun to take
+  uint32_t epoch;  // as is known, or 0 where the image may be of an older one
 };
 
 std::optional<Failure> judge(const Image& image, Crash crash, const Witness& witness, Random& random,

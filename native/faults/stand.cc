@@ -126,7 +126,9 @@ Status Stand::drain(uint64_t* now_us) {
     SEMEL_TRY(worker_->finish(64, *now_us));
     SEMEL_TRY(sync(*now_us));
     const bool has_ended = shard_->consumer().counters().through == shard_->intake().sequence();
-    if (has_ended && worker_->parked() == 0 && !shard_->has_unsynced()) return Status::ok();
+    if (!has_ended || worker_->parked() > 0 || shard_->has_unsynced()) continue;
+    if (shard_->durable_sequence() == shard_->intake().sequence()) return Status::ok();
+    return {Code::io, "a message that was stored never gets its receipt"};
   }
   return {Code::io, "messages that were stored never come to an end"};
 }

@@ -53,9 +53,9 @@ class Intake {
   void publish() {
     fault_point("intake.written");
     ring_.publish();
+    fault_point("intake.published");
     // After the tail: who reads this and then the tail has at least these messages' frames.
     published_sequence_.store(sequence_, std::memory_order_release);
-    fault_point("intake.published");
   }
 
   uint64_t sequence() const { return sequence_; }

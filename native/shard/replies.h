@@ -51,7 +51,7 @@ struct Answer {
 
   // A result that the sink has refused since is none.
   bool fits(Outcome outcome) const {
-    return (kind == AnswerKind::error) == (outcome == Outcome::dropped);
+    return outcome == (kind == AnswerKind::error ? Outcome::dropped : Outcome::processed);
   }
 };
 

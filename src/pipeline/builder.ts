@@ -108,6 +108,8 @@ export class Builder {
   to(sink: unknown): Definition<never> {
     const { deliver, ...draft } = this.#draft
     if (deliver === undefined) return this.#refuse(refusals.undelivered)
+    const isKeyed = draft.keyBy !== undefined || deliver.id !== undefined
+    if (deliver.overflow === 'conflate' && !isKeyed) return this.#refuse(refusals.conflated)
     return define(
       Object.freeze({ ...draft, deliver, sink: checkSink(sink, deliver.delivery, 'to') }),
     )

@@ -1,10 +1,10 @@
 import { deliveries, type Delivery } from '../core/delivery.js'
 import { durationMs, type Duration } from '../core/durations.js'
 import { InvalidArgumentError } from '../core/errors.js'
-import type { Id } from '../core/message.js'
+import type { Id, Produced } from '../core/message.js'
+import { overflows, type Overflow } from '../core/overflow.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import { checkExtractor, type At, type Extractor } from './frames.js'
-import type { Produced } from '../core/message.js'
 import { refusals, type Refusals, type Refused } from './refusals.js'
 
 /**
@@ -78,6 +78,17 @@ export type OptionalDedupOptions<M> =
   | ProducerOptions<M>
   | { id?: undefined; window?: undefined; maxIds?: undefined; producer?: undefined }
 
+/** What only `deliver('at-most-once')` takes. */
+export interface OverflowOptions {
+  /**
+   * What becomes of a message that is pushed or sent while the ring is full: `wait`, `drop-newest`,
+   * `drop-oldest` or `conflate`, which keeps the newest of each key. All that is dropped is counted, by
+   * why. A source is read more slowly instead; what waits of it is dropped like any other.
+   * @default 'wait'
+   */
+  overflow?: Overflow
+}
+
 /**
  * The rest of `deliver`'s arguments; for a delivery that is not known yet, what fits every one. The
  * last member fits nothing: where the others don't come near either, the compiler shows its text.
@@ -96,7 +107,9 @@ export type DeliverArguments<D extends Delivery, M> = [D] extends ['exactly-once
           | ProducerOptions<M>
           | (Refused<Refusals['identified']> & Partial<Pick<DedupOptions<M>, 'id' | 'window'>>),
       ]
-    : [options?: OptionalDedupOptions<M>]
+    : [D] extends ['at-most-once']
+      ? [options?: OptionalDedupOptions<M> & OverflowOptions]
+      : [options?: OptionalDedupOptions<M>]
 
 /** Why `deliver` with nothing but C is refused, where the one with options is not chosen. */
 export type Undeliverable<C, D extends Delivery | undefined> = [D] extends [undefined]
@@ -118,10 +131,19 @@ export interface Deliver {
   readonly maxIds: number
   readonly whenFull: 'wait' | 'shorten-window'
   readonly time?: (message: never) => number
+  readonly overflow: Overflow
 }
 
 /** All that there is, as JavaScript may give it. */
-type Given = Omit<ExactlyOnceOptions<never>, 'producer'> & Pick<ProducerOptions<never>, 'producer'>
+type Given = Omit<ExactlyOnceOptions<never>, 'producer'> &
+  Pick<ProducerOptions<never>, 'producer'> &
+  OverflowOptions
+
+const optionsOf: Readonly<Record<Delivery, readonly (keyof Given)[]>> = {
+  'at-most-once': ['id', 'window', 'producer', 'maxIds', 'overflow'],
+  'at-least-once': ['id', 'window', 'producer', 'maxIds'],
+  'exactly-once': ['id', 'window', 'producer', 'maxIds', 'whenFull', 'time'],
+}
 
 export const maxIdsDefault = 16_777_216
 
@@ -142,14 +164,9 @@ export function checkDeliver(
       `deliver: ${shown(delivery)} is not a delivery; ${refusals.delivery}`,
     )
   }
-  const given = checkOptions<Given>(
-    options,
-    'deliver',
-    delivery === 'exactly-once'
-      ? ['id', 'window', 'producer', 'maxIds', 'whenFull', 'time']
-      : ['id', 'window', 'producer', 'maxIds'],
-  )
-  if (given.producer !== undefined) return checkProducer(delivery, given)
+  const given = checkOptions<Given>(options, 'deliver', optionsOf[delivery])
+  const overflow = checkOverflow(given.overflow)
+  if (given.producer !== undefined) return checkProducer(delivery, given, overflow)
   if (given.id === undefined && given.window === undefined) {
     checkIdentified(delivery, given)
     if (given.maxIds !== undefined) {
@@ -157,7 +174,7 @@ export function checkDeliver(
         `deliver.maxIds: ${shown(given.maxIds)} counts nothing without ids; add id and window, or leave it out`,
       )
     }
-    return Object.freeze({ delivery, maxIds: maxIdsDefault, whenFull: 'wait' })
+    return Object.freeze({ delivery, maxIds: maxIdsDefault, whenFull: 'wait', overflow })
   }
   checkIdentified(delivery, given)
   const id = checkExtractor<Id>(given.id, frameSize, 'deliver.id')
@@ -169,14 +186,15 @@ export function checkDeliver(
       `deliver.whenFull: ${shown(whenFull)} is unknown; choose 'wait' or 'shorten-window'`,
     )
   }
-  if (given.time === undefined) return Object.freeze({ delivery, id, windowMs, maxIds, whenFull })
+  const checked = { delivery, id, windowMs, maxIds, whenFull, overflow } as const
+  if (given.time === undefined) return Object.freeze(checked)
   if (typeof given.time !== 'function') {
     throw new InvalidArgumentError(
       `deliver.time: ${shown(given.time)} does not tell it; give a function of the message`,
     )
   }
   const time = given.time as (message: never) => number
-  return Object.freeze({ delivery, id, windowMs, maxIds, whenFull, time })
+  return Object.freeze({ ...checked, time })
 }
 
 /**
@@ -187,7 +205,9 @@ export function redeliver(deliver: Deliver, delivery: Delivery, where: string): 
   if (delivery === 'exactly-once' && deliver.id === undefined && deliver.producer === undefined) {
     throw new InvalidArgumentError(`${where}: ${refusals.identified}`)
   }
-  return Object.freeze({ ...deliver, delivery })
+  // The others lose nothing: where there is no room, they wait.
+  const overflow = delivery === 'at-most-once' ? deliver.overflow : 'wait'
+  return Object.freeze({ ...deliver, delivery, overflow })
 }
 
 export function isDelivery(value: unknown): value is Delivery {
@@ -220,6 +240,7 @@ function checkIdentified(delivery: Delivery, given: { id?: unknown; window?: unk
 function checkProducer(
   delivery: Delivery,
   given: { readonly [N in keyof Given]?: unknown },
+  overflow: Overflow,
 ): Deliver {
   for (const name of ['id', 'window', 'maxIds', 'whenFull', 'time'] as const) {
     if (given[name] === undefined) continue
@@ -231,7 +252,20 @@ function checkProducer(
     )
   }
   const producer = given.producer as (message: never) => Produced
-  return Object.freeze({ delivery, producer, maxIds: maxIdsDefault, whenFull: 'wait' })
+  return Object.freeze({
+    delivery,
+    producer,
+    maxIds: maxIdsDefault,
+    whenFull: 'wait',
+    overflow,
+  })
+}
+
+function checkOverflow(overflow: unknown = 'wait'): Overflow {
+  if (overflows.includes(overflow as Overflow)) return overflow as Overflow
+  throw new InvalidArgumentError(
+    `deliver.overflow: ${shown(overflow)} is unknown; choose 'wait', 'drop-newest', 'drop-oldest' or 'conflate'`,
+  )
 }
 
 function checkWindow(window: Duration): number {

@@ -18,6 +18,7 @@ export const refusals = {
   keyed: 'the key is chosen already: keep one keyBy',
   operated:
     'keyBy comes before the operators: the key is of the message as it was sent, and decides its shard',
+  conflated: 'conflate keeps the newest message of each key: add keyBy, or id and window',
   framesBatched:
     'a frame is valid only during the call: put .map((frame) => frame.copy()) before batch',
 } as const

@@ -1,7 +1,7 @@
 import type { Awaited } from '../acknowledge/awaited.js'
 import type { Durability } from '../core/delivery.js'
 import { ClosedError, InvalidArgumentError, type SemelError } from '../core/errors.js'
-import type { Id, MalformedRow } from '../core/message.js'
+import type { Id, Key, MalformedRow } from '../core/message.js'
 import { shown } from '../core/options.js'
 import { addon } from '../native/addon.js'
 import { frameTypes } from '../native/slots.js'
@@ -10,8 +10,9 @@ import type { Graph } from '../pipeline/graph.js'
 import { describeIssues } from '../pipeline/schema.js'
 import { BufferFrame } from './frame.js'
 import { shardOf } from './keys.js'
+import { conflatedKeysMax, dropped, OverflowPolicy, type OverflowCounters } from './overflow.js'
 import type { Producers } from './producers.js'
-import { invalidId, Staging, type Origin } from './staging.js'
+import { invalidId, rowsDefault, Staging, type Origin } from './staging.js'
 
 /** A message in the staging buffer whose sender waits. */
 interface Waiter {
@@ -50,6 +51,13 @@ export class Ingest {
   readonly #flushed: () => void
   readonly #taken: (awaited: Awaited) => void
   readonly #producers: Producers | undefined
+  /** Unset where messages wait for room. */
+  readonly #overflow: OverflowPolicy | undefined
+  /** The ring was full, and messages wait. */
+  #isBlocked = false
+  /** Where the last message was put: its row (-1: it is a copy, and nowhere) and its shard. */
+  #putRow = -1
+  #putShard = 0
   #scheduled = false
   #round = 0
   #waiters: Waiter[] = []
@@ -61,7 +69,16 @@ export class Ingest {
     this.#graph = graph
     this.#shards = parts.shards
     this.#durability = parts.durability
-    this.#staging = new Staging(handle, parts.payloadBytesMax)
+    const { overflow } = graph.deliver
+    this.#staging = new Staging(
+      handle,
+      parts.payloadBytesMax,
+      ...(overflow === 'conflate' ? [conflatedKeysMax, 1] : []),
+    )
+    this.#overflow =
+      overflow === 'wait'
+        ? undefined
+        : new OverflowPolicy(overflow, this.#staging, (row, error) => this.#refuseRow(row, error))
     this.frameSize = graph.accepts.kind === 'frames' ? graph.accepts.size : 0
     this.#frame = new BufferFrame(this.frameSize)
     this.#flushed = parts.flushed
@@ -85,15 +102,20 @@ export class Ingest {
     return this.#staging.isEmpty
   }
 
+  /** Dropped for want of room, under at-most-once, since the stream was opened. */
+  get dropped(): OverflowCounters {
+    return this.#overflow?.counters ?? nothingDropped
+  }
+
   /**
-   * Takes a message, or answers false where there is no room. A producer's duplicate is taken too, and
-   * goes no further.
+   * Takes a message, or answers false where there is no room. What the overflow policy drops is taken
+   * too, as is a producer's duplicate; neither goes further.
    * @throws SemelError where the message can't be taken whatever the room; it leaves no trace
    */
   push(message: unknown): boolean {
-    if (!this.hasRoom()) return false
-    this.#put(message, 0)
-    return true
+    const verdict = this.#admit(message)
+    if (verdict === 'room') this.#put(message, 0)
+    return verdict !== 'none'
   }
 
   /** As `push`, for a message that `check` and `route` have been through. */
@@ -105,17 +127,20 @@ export class Ingest {
 
   /** As `push`; the sender is told what becomes of the message. */
   pushAwaited(message: unknown, awaited: Awaited): boolean {
-    if (!this.hasRoom()) return false
-    const row = this.#staging.nextRow
-    const shard = this.#put(message, awaited.wants)
-    if (this.#staging.nextRow > row) {
-      this.#waiters.push({ row, shard, awaited })
+    const verdict = this.#admit(message)
+    if (verdict === 'dropped') awaited.refused(dropped('there was no room for it'))
+    if (verdict !== 'room') return verdict === 'dropped'
+    this.#put(message, awaited.wants)
+    const row = this.#putRow
+    const shard = this.#putShard
+    if (row >= 0) {
+      this.#await({ row, shard, awaited })
       return true
     }
     // A producer's duplicate: its first copy is stored, in the ring or among the rows that wait.
     awaited.isCopy = true
     if (!this.#staging.isEmpty) {
-      this.#waiters.push({ row: row - 1, shard, awaited })
+      this.#await({ row: this.#staging.nextRow - 1, shard, awaited })
       return true
     }
     this.#tell({ row, shard, awaited })
@@ -150,6 +175,11 @@ export class Ingest {
     if (deliver.producer !== undefined) {
       throw new InvalidArgumentError(
         'pushFrames: the pipeline knows copies by producer, which is a call for each frame; use push or send',
+      )
+    }
+    if (deliver.overflow !== 'wait') {
+      throw new InvalidArgumentError(
+        `pushFrames: the pipeline's overflow is ${deliver.overflow}, which looks at each message; use push, or overflow: 'wait'`,
       )
     }
     const idAt = frameOffset(deliver.id, 'id')
@@ -205,9 +235,15 @@ export class Ingest {
       }
       if (taken > 0) this.#noteTaken()
       // Room that comes before the asking gives no notice: so it is tried again behind it.
-      if (taken === 0 && hasAsked) return false
+      if (taken === 0 && hasAsked) {
+        this.#isBlocked = true
+        return false
+      }
       this.#flushed()
-      if (staging.isEmpty) return true
+      if (!staging.isEmpty) continue
+      this.#isBlocked = false
+      this.#overflow?.ended()
+      return true
     }
   }
 
@@ -220,24 +256,47 @@ export class Ingest {
     return !this.#staging.isFull || this.flush()
   }
 
-  #put(sent: unknown, wants: number): number {
+  #admit(message: unknown): 'room' | 'dropped' | 'none' {
+    if (this.#overflow === undefined) return this.hasRoom() ? 'room' : 'none'
+    const staging = this.#staging
+    if (staging.isFull && this.#overflow.dropsUnasked()) return 'dropped'
+    // A waiting room that holds many is no reason to let them wait.
+    if (!this.#isBlocked && staging.nextRow - staging.firstWaiting >= rowsDefault) this.flush()
+    if (this.hasRoom()) return 'room'
+    return this.#overflow.makeRoom(() => this.#conflationKey(this.check(message)))
+  }
+
+  #conflationKey(message: unknown): Key {
+    const { keyBy, deliver } = this.#graph
+    return this.#extract((keyBy ?? deliver.id) as never, message)
+  }
+
+  #put(sent: unknown, wants: number): void {
     const message = this.check(sent)
-    if (this.#producers !== undefined) return this.#putProduced(message, wants, this.#producers)
-    const shard = this.route(message)
-    this.#stage(shard, message, wants)
-    return shard
+    if (this.#producers !== undefined) {
+      this.#putProduced(message, wants, this.#producers)
+      return
+    }
+    this.#putShard = this.route(message)
+    this.#stage(this.#putShard, message, wants)
+    this.#putRow = this.#staging.nextRow - 1
+    if (this.#isBlocked && this.#overflow?.conflates === true) {
+      this.#putRow = this.#overflow.written(this.#conflationKey(message))
+    }
   }
 
   /** As `#put`; a duplicate is not staged. */
-  #putProduced(message: unknown, wants: number, producers: Producers): number {
+  #putProduced(message: unknown, wants: number, producers: Producers): void {
     const { deliver, keyBy } = this.#graph
     const mark = producers.check(this.#extract(deliver.producer as never, message))
     const shard = keyBy === undefined ? shardOf(mark.id, this.#shards) : this.route(message)
     const origin = producers.admit(mark, shard)
-    if (origin === undefined) return shard
+    this.#putShard = shard
+    this.#putRow = -1
+    if (origin === undefined) return
     this.#stage(shard, message, wants, origin)
+    this.#putRow = this.#staging.nextRow - 1
     producers.staged(shard, origin)
-    return shard
   }
 
   #stage(shard: number, message: unknown, wants: number, origin?: Origin): void {
@@ -270,7 +329,7 @@ export class Ingest {
 
   #noteTaken(): void {
     if (this.#waiters.length === 0) return
-    const pending = this.#staging.isEmpty ? Infinity : this.#staging.nextRow - this.#staging.waiting
+    const pending = this.#staging.isEmpty ? Infinity : this.#staging.firstWaiting
     let done = 0
     for (const waiter of this.#waiters) {
       if (waiter.row >= pending) break
@@ -278,6 +337,33 @@ export class Ingest {
       done += 1
     }
     this.#waiters = done === this.#waiters.length ? [] : this.#waiters.slice(done)
+  }
+
+  /** Waiters are in the order of rows: where messages take each other's place, a late one has an early row. */
+  #await(waiter: Waiter): void {
+    const last = this.#waiters.at(-1)
+    if (last === undefined || last.row <= waiter.row) this.#waiters.push(waiter)
+    else this.#waiters.splice(this.#waiterAt(waiter.row), 0, waiter)
+  }
+
+  /** The row will not be sent. */
+  #refuseRow(row: number, error: SemelError): void {
+    const at = this.#waiterAt(row)
+    if (this.#waiters[at]?.row !== row) return
+    const [waiter] = this.#waiters.splice(at, 1)
+    waiter?.awaited.refused(error)
+  }
+
+  /** Where the first waiter is whose row is not below this one. */
+  #waiterAt(row: number): number {
+    let from = 0
+    let to = this.#waiters.length
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if ((this.#waiters[middle] as Waiter).row < row) from = middle + 1
+      else to = middle
+    }
+    return from
   }
 
   /** The core has it. A copy is as safe as all that its shard has now. */
@@ -293,6 +379,8 @@ export class Ingest {
     this.fail(new ClosedError())
   }
 }
+
+const nothingDropped: OverflowCounters = Object.freeze({ newest: 0, oldest: 0, conflated: 0 })
 
 /** An offset that no frame reaches stands for none. */
 function frameOffset(by: unknown, option: string): number {

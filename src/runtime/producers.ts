@@ -2,11 +2,12 @@ import { FencedError, InvalidArgumentError } from '../core/errors.js'
 import type { Produced } from '../core/message.js'
 import { shown, wholeNumber } from '../core/options.js'
 import { addon } from '../native/addon.js'
+import type { OverflowCounters } from './overflow.js'
 import { Partitions, type PartitionsParts, type ProducerPartition } from './partitions.js'
 import type { Origin } from './staging.js'
 
 /** What the door has turned away; none of it was stored, so it is not among a stream's counters. */
-export interface DoorCounters {
+export interface DoorCounters extends OverflowCounters {
   /** A producer's number that is not above its newest. */
   readonly duplicate: number
   /** A producer's epoch below its newest: `FencedError`. */
@@ -60,7 +61,7 @@ export class Producers {
     })
   }
 
-  get counters(): DoorCounters {
+  get counters(): Pick<DoorCounters, 'duplicate' | 'fenced'> {
     return { duplicate: this.#duplicate, fenced: this.#fenced }
   }
 

@@ -8,10 +8,11 @@ import { sharedStructuresMax, structuresOf } from './structures.js'
 /** msgpackr's mode that returns the buffer it wrote into, with `start` and `end`. */
 const reuseBuffer = 512
 const rowWords = 8
-const rowsMax = 1024
+/** So many messages go to the core together at most. */
+export const rowsDefault = 1024
 const stagingBytes = 1024 * 1024
 /** A flush is due before less than this is free, so that an ordinary message never spills. */
-const flushAtBytes = stagingBytes - 64 * 1024
+const spareBytes = 64 * 1024
 
 const idForms = { none: 0, positive: 1, negative: 2, text: 3, internal: 4 } as const
 
@@ -35,17 +36,27 @@ export class Staging {
   #at = 0
   readonly #words: Uint32Array
   readonly #numbers: Float64Array
-  /** Rows written, and of those how many the core has taken. */
+  readonly #rowsMax: number
+  readonly #spareRows: number
+  /** Rows or payloads lie here that will not be sent. */
+  #hasGarbage = false
+  /** Rows written, and of those how many the core has taken or that were dropped. */
   #rows = 0
   #taken = 0
+  /** Rows are numbered on and on; the first one here has this number. */
+  #first = 0
+  #next = 0
 
   readonly #payloadBytesMax: number
 
-  constructor(handle: number, payloadBytesMax: number) {
+  /** @param spareRows may be written although it is full, where `moveLastTo` follows */
+  constructor(handle: number, payloadBytesMax: number, rowsMax = rowsDefault, spareRows = 0) {
+    this.#rowsMax = rowsMax + spareRows
+    this.#spareRows = spareRows
     this.#handle = handle
     this.#payloadBytesMax = payloadBytesMax
     this.#buffer = Buffer.allocUnsafeSlow(stagingBytes)
-    const rows = new ArrayBuffer(rowsMax * rowWords * 4)
+    const rows = new ArrayBuffer(this.#rowsMax * rowWords * 4)
     this.#words = new Uint32Array(rows)
     this.#numbers = new Float64Array(rows)
     this.#packr = new Packr({
@@ -61,12 +72,26 @@ export class Staging {
 
   /** Whether the next message should wait for a flush. */
   get isFull(): boolean {
-    return this.#rows === rowsMax || this.#at >= flushAtBytes
+    return this.hasNoRows || this.#hasNoBytes
   }
 
-  /** The number of rows that wait. */
-  get waiting(): number {
-    return this.#rows - this.#taken
+  /** Whether there is no row for another message, but for the spare ones. */
+  get hasNoRows(): boolean {
+    return this.#rows >= this.#rowsMax - this.#spareRows
+  }
+
+  get #hasNoBytes(): boolean {
+    return this.#at >= this.#buffer.length - spareBytes
+  }
+
+  /** Whether a compaction would give rows back. */
+  get hasTakenRows(): boolean {
+    return this.#taken > 0
+  }
+
+  /** The number of the first row that waits. */
+  get firstWaiting(): number {
+    return this.#first + this.#taken
   }
 
   /** Encodes a message. Throws without a trace where it or its id can't be encoded. */
@@ -132,13 +157,58 @@ export class Staging {
     return taken
   }
 
-  /** The index that the next row will have; with it, `sequenceOf` finds the row after a flush. */
+  /** The number that the next row will have; with it, `sequenceOf` finds the row after a flush. */
   get nextRow(): number {
-    return this.#rows
+    return this.#next
   }
 
   sequenceOf(row: number): number {
-    return this.#numbers[(row * rowWords) / 2] as number
+    return this.#numbers[((row - this.#first) * rowWords) / 2] as number
+  }
+
+  /** The oldest row that waits is not sent. */
+  dropFirst(): void {
+    this.#taken += 1
+    this.#hasGarbage = true
+  }
+
+  /** The row that was written last takes an earlier one's place. */
+  moveLastTo(row: number): void {
+    const last = (this.#rows - 1) * rowWords
+    this.#words.copyWithin((row - this.#first) * rowWords, last, last + rowWords)
+    this.#rows -= 1
+    this.#next -= 1
+    this.#hasGarbage = true
+  }
+
+  /** Makes room for payloads: what is garbage goes, and where that is not much, there is more memory. */
+  makeBytes(): void {
+    if (!this.#hasNoBytes) return
+    this.compact()
+    if (this.#at > this.#buffer.length / 2) this.#makeRoom(this.#buffer.length, 1)
+  }
+
+  /** Moves what waits to the front: where rows were dropped or replaced, there is room behind it. */
+  compact(): void {
+    if (!this.#hasGarbage && this.#taken === 0) return
+    this.#hasGarbage = false
+    const words = this.#words
+    words.copyWithin(0, this.#taken * rowWords, this.#rows * rowWords)
+    this.#rows -= this.#taken
+    this.#first += this.#taken
+    this.#taken = 0
+    const payloads = Buffer.from(this.#buffer.subarray(0, this.#at))
+    this.#at = 0
+    for (let at = 0; at < this.#rows * rowWords; at += rowWords) {
+      const start = words[at] as number
+      const isText = (((words[at + 3] as number) >>> 8) & 0xff) === idForms.text
+      const length = (words[at + 1] as number) + (isText ? (words[at + 5] as number) : 0)
+      const to = (this.#at + 7) & ~7
+      payloads.copy(this.#buffer, to, start, start + length)
+      words[at] = to
+      if (isText) words[at + 4] = to + (words[at + 1] as number)
+      this.#at = to + length
+    }
   }
 
   #register(): void {
@@ -208,7 +278,9 @@ export class Staging {
     words[at + 2] = shard
     words[at + 3] = type | (form << 8) | (origin === undefined ? 0 : (origin.partition + 1) << 16)
     if (origin !== undefined) this.#numbers[(at + 6) / 2] = origin.offset
+    if (this.#rows === 0) this.#first = this.#next
     this.#rows += 1
+    this.#next += 1
     this.#at = end
   }
 }

@@ -293,9 +293,13 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
     return guaranteeOf(this.#parts.graph, this.#parts.settings)
   }
 
-  /** What was turned away since the stream was opened, of producers that number their messages. */
+  /**
+   * What was turned away since the stream was opened: messages of producers that number them, and what
+   * the overflow policy has dropped.
+   */
   doorCounters(): DoorCounters {
-    return this.#producers?.counters ?? { duplicate: 0, fenced: 0 }
+    const { duplicate, fenced } = this.#producers?.counters ?? { duplicate: 0, fenced: 0 }
+    return { duplicate, fenced, ...this.#sender.ingest.dropped }
   }
 
   /** All shards together. */
