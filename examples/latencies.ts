@@ -25,5 +25,18 @@ export function latencyText(histogram: Histogram): string {
 /** What was wanted, and whether it was had. */
 export function targetText(histogram: Histogram, percent: number, atMostMs: number): string {
   const isReached = percentile(histogram, percent) <= atMostMs
-  return `p${percent} ≤ ${atMostMs} ms: ${isReached ? 'reached' : 'MISSED'}`
+  const within = shareWithin(histogram, atMostMs).toFixed(1)
+  return `p${percent} ≤ ${atMostMs} ms: ${isReached ? 'reached' : 'MISSED'}, ${within} % within`
+}
+
+/** In percent, to a tenth. */
+function shareWithin(histogram: Histogram, ms: number): number {
+  if (percentile(histogram, 100) <= ms) return 100
+  let [within, beyond] = [0, 1000]
+  while (beyond - within > 1) {
+    const middle = Math.floor((within + beyond) / 2)
+    if (percentile(histogram, middle / 10) <= ms) within = middle
+    else beyond = middle
+  }
+  return within / 10
 }

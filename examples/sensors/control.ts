@@ -2,7 +2,7 @@ import type { Histogram } from 'node:perf_hooks'
 import { BroadcastChannel } from 'node:worker_threads'
 import type { Frame, Sink } from 'semel'
 import { Latencies } from '../latencies.js'
-import { reading, sensors } from './reading.js'
+import { reading, sensors, uncounted } from './reading.js'
 
 /** From 25 °C on it is too warm. */
 const limit = 25_000
@@ -39,7 +39,8 @@ class Control {
 
   /** Takes a reading; whether something has to be done about it. */
   take(frame: Frame): boolean {
-    this.#latencies.since(frame.f64(reading.dueAt))
+    const dueMs = frame.f64(reading.dueAt)
+    if (dueMs !== uncounted) this.#latencies.since(dueMs)
     const sensor = frame.u32(reading.sensorAt)
     const number = frame.u32(reading.numberAt)
     this.#readings += 1

@@ -1,6 +1,9 @@
 /** A frame: sensor u64, its reading's number u32, thousandths of a degree i32, due in ms f64. */
 export const reading = { bytes: 24, sensorAt: 0, numberAt: 8, valueAt: 12, dueAt: 16 } as const
 
+/** Due at no time: a reading of the warm-up, whose latency tells of the compiler and not of the stream. */
+export const uncounted = 0
+
 /** Readings that a gateway collects before it hands them on: those of a millisecond. */
 export const readingsPerTick = 100
 export const ticksPerSecond = 1000

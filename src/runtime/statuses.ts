@@ -19,6 +19,8 @@ export async function* statusesOf<In>(
   let isLeft = false
   let failure: { readonly error: unknown } | undefined
 
+  const mayGoOn = (): boolean => isLeft || waiting.length < inFlight
+
   async function feed(): Promise<void> {
     try {
       for await (const message of messages) {
@@ -29,7 +31,7 @@ export async function* statusesOf<In>(
           }),
         )
         changed.give()
-        while (waiting.length >= inFlight && !isLeft) await changed.wait()
+        while (!mayGoOn()) await changed.wait()
       }
     } catch (error) {
       failure = { error }

@@ -48,8 +48,12 @@ test('latencies are counted from the time at which a message was due', () => {
   latencies.since(nowMs() - 250)
   expect(latencies.histogram.percentile(50) / 1e6).toBeGreaterThanOrEqual(249)
   expect(latencyText(latencies.histogram)).toMatch(/^p50 \d+\.\d\d ms, p99 \d+\.\d\d ms, max /)
-  expect(targetText(latencies.histogram, 99, 1)).toBe('p99 ≤ 1 ms: MISSED')
-  expect(targetText(latencies.histogram, 50, 100_000)).toBe('p50 ≤ 100000 ms: reached')
+  expect(targetText(latencies.histogram, 99, 1)).toBe('p99 ≤ 1 ms: MISSED, 0.0 % within')
+  expect(targetText(latencies.histogram, 50, 100_000)).toBe(
+    'p50 ≤ 100000 ms: reached, 100.0 % within',
+  )
+  for (let i = 0; i < 300; i++) latencies.since(nowMs() - (i < 200 ? 1 : 250))
+  expect(targetText(latencies.histogram, 50, 200)).toMatch(/: reached, 66\.\d % within$/)
 })
 
 test('a number that is missing and one that is repeated do not make up for each other', () => {
