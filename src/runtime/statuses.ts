@@ -19,8 +19,6 @@ export async function* statusesOf<In>(
   let isLeft = false
   let failure: { readonly error: unknown } | undefined
 
-  const mayGoOn = (): boolean => isLeft || waiting.length < inFlight
-
   async function feed(): Promise<void> {
     try {
       for await (const message of messages) {
@@ -31,7 +29,7 @@ export async function* statusesOf<In>(
           }),
         )
         changed.give()
-        while (!mayGoOn()) await changed.wait()
+        while (waiting.length >= inFlight && !isLeft) await changed.wait()
       }
     } catch (error) {
       failure = { error }
