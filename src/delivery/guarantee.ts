@@ -88,7 +88,7 @@ export interface Guarantee {
   readonly pipeline: string
   readonly delivery: Delivery
   readonly durability: Durability
-  readonly acknowledge: Acknowledgment
+  readonly acknowledge: Omit<Acknowledgment, 'onBatch'>
   readonly shards: number
   readonly workers: number
   readonly sink: { readonly name: string; readonly kind: SinkKind; readonly declared: boolean }
@@ -135,12 +135,13 @@ export function guaranteeOf(graph: Graph, opening: Opening): Guarantee {
   const weakest = hops.reduce((a, b) => (isWeaker(weakness(b), weakness(a)) ? b : a))
   const notThrough = faults.filter((fault) => hops.some((hop) => breaks(hop, fault)))
   const { sink, deliver } = graph
-  const { durability, acknowledge, shards, workers } = opening
+  const { durability, shards, workers } = opening
+  const { onBatch: _, ...acknowledge } = opening.acknowledge
   return deepFrozen({
     pipeline: graph.name,
     delivery: deliver.delivery,
     durability: typeof durability === 'object' ? { ...durability } : durability,
-    acknowledge: { ...acknowledge },
+    acknowledge,
     shards,
     workers,
     sink: { name: sink.name, kind: sink.kind, declared: sink.declared === true },

@@ -77,7 +77,15 @@ export class ReplyReader {
     this.#count = count
   }
 
-  #settle(): void {
+  /**
+   * Tells the core what has been read, and is free for others: a message that is awaited may wait for
+   * a mark, also where all those before it were awaited by nobody.
+   */
+  release(): void {
+    this.#progress()
+  }
+
+  #progress(): boolean {
     const numbers = this.#numbers
     for (const [shard, replies] of this.#shards.entries()) {
       numbers[shard * numbersPerShard + unreadAt] = replies.firstUnread
@@ -86,8 +94,14 @@ export class ReplyReader {
     try {
       addon().progress(this.#handle, this.#bytes)
     } catch {
-      return // the stream has failed, and will be told so
+      return false // the stream has failed, and will be told so
     }
+    return true
+  }
+
+  #settle(): void {
+    if (!this.#progress()) return
+    const numbers = this.#numbers
     for (const [shard, replies] of this.#shards.entries()) {
       const at = shard * numbersPerShard
       replies.settle(

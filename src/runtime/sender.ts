@@ -161,6 +161,7 @@ export class Sender implements Desk {
   /** Tells who can be told, and lets in those that waited for that. */
   settle(): void {
     this.#replies.settle()
+    if (this.ingest.awaited > 0) this.#replies.release()
     this.#sends.serve()
   }
 

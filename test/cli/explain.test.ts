@@ -16,8 +16,8 @@ describe('semel run --explain', () => {
       '  that a crash takes back while the stream is open',
       '',
       'sender     exactly-once, within the window',
-      '           send resolves with a receipt when the message is on disk, written and synced. push gives',
-      '           none.',
+      '           send resolves with a receipt when the message is on disk, written and synced;',
+      '           receipt.outcome, when its outcome is committed. push gives none.',
       '           Without an answer the message may be stored or not: send it again with the same id and',
       '           key until there is one; copies are dropped. A source that can be resumed is read on',
     ])

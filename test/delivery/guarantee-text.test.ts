@@ -14,8 +14,8 @@ describe('the whole report, as a text, on', () => {
   that a crash takes back while the stream is open
 
 sender     exactly-once, within the window
-           send resolves with a receipt when the message is on disk, written and synced. push gives
-           none.
+           send resolves with a receipt when the message is on disk, written and synced;
+           receipt.outcome, when its outcome is committed. push gives none.
            Without an answer the message may be stored or not: send it again with the same id and
            key until there is one; copies are dropped. A source that can be resumed is read on
            behind what is stored, with or without ids.
@@ -94,7 +94,8 @@ whole      exactly-once through a message sent again, a handler that fails, a wo
   hop: stored, where a power loss may take what has a receipt
 
 sender     exactly-once, within the window
-           send resolves with the outcome when it is committed. push gives none.
+           send resolves with the outcome when it is committed, and with the result. push gives
+           none.
            Without an answer the message may be stored or not: send it again with the same id and
            key until there is one; copies are dropped. A source that can be resumed is read on
            behind what is stored, with or without ids.
@@ -167,8 +168,9 @@ whole      exactly-once through a message sent again, a handler that fails, a wo
   is processed again
 
 sender     at-least-once
-           send resolves with a status for its message when its batch is committed: 1,000 messages,
-           or 10 ms after the first. push gives none.
+           send resolves with the outcome when the batch of its message is committed:
+           1,000 messages, or 10 ms after the first. One that waits for its next attempt is parked
+           in it, and ends later. push gives none.
            Without an answer the message may be stored or not: send it again until there is one.
            There is no id to tell a copy by. A source that can be resumed is read on behind what is
            stored, with or without ids.
@@ -231,8 +233,8 @@ whole      at-least-once through a message sent again, a handler that fails, a w
   takes a message sent again for a new one
 
 sender     at-most-once, on your word; the weakest hop
-           send resolves with a receipt when the message is in its shard's ring, in memory. push
-           gives none.
+           send resolves with a receipt when the message is in its shard's ring, in memory;
+           receipt.outcome, when its outcome is committed. push gives none.
            Without an answer the message may have been taken or not, and nothing tells a copy from a
            new message: send each one once, whatever the answer. Without a directory a source is
            read from its start again by the next process.

@@ -6,6 +6,7 @@ import type { Delivery, Durability } from '../../src/core/delivery.js'
 import type { SinkKind } from '../../src/core/sink.js'
 import { faults, type HopName } from '../../src/delivery/guarantee.js'
 import { guarantee } from '../../src/runtime/guarantee.js'
+import type { OpenOptions } from '../../src/runtime/options.js'
 import { refused } from '../pipeline/verbs.js'
 import { hopOf, known, met, orders, reported } from './verbs.js'
 
@@ -19,8 +20,11 @@ const leastAt = (durability: Durability) => reported('at-least-once', 'repeatabl
 /** The report on exactly-once to a file at a durability. */
 const fileAt = (durability: Durability) => reported('exactly-once', file('o'), { durability })
 
-function answer(acknowledge: 'processed' | 'stored' | { batched: number; within: string }) {
-  return hopOf(reported('at-least-once', 'repeatable', { acknowledge }), 'sender').what
+function answer(
+  acknowledge: NonNullable<OpenOptions['acknowledge']>,
+  delivery: Delivery = 'at-least-once',
+) {
+  return hopOf(reported(delivery, 'repeatable', { acknowledge }), 'sender').what
 }
 
 function until(options: object, shards = 1) {
@@ -129,6 +133,10 @@ describe('a report', () => {
     expect(JSON.parse(JSON.stringify(report))).toEqual(report)
     expect(frozen(report)).toBe(true)
     expect(Object.isFrozen(durability)).toBe(false)
+    const told = reported('exactly-once', file('out.ndjson'), {
+      acknowledge: { batched: 10, onBatch: () => {} },
+    })
+    expect(JSON.parse(JSON.stringify(told))).toEqual(told)
   })
 
   it('holds at each hop what it says: a fault that breaks one is not survived by the whole', () => {
@@ -147,13 +155,25 @@ describe('a report', () => {
 describe('the sender', () => {
   it('hears back as the acknowledgment says', () => {
     expect(answer('stored')).toBe(
-      'send resolves with a receipt when the message is on disk, written and synced. push gives none.',
+      'send resolves with a receipt when the message is on disk, written and synced; receipt.outcome, when its outcome is committed. push gives none.',
     )
     expect(answer('processed')).toBe(
-      'send resolves with the outcome when it is committed. push gives none.',
+      'send resolves with the outcome when it is committed, and with the result. push gives none.',
     )
     expect(answer({ batched: 500, within: '2s' })).toBe(
-      'send resolves with a status for its message when its batch is committed: 500 messages, or 2 s after the first. push gives none.',
+      'send resolves with the outcome when the batch of its message is committed: 500 messages, or 2 s after the first. One that waits for its next attempt is parked in it, and ends later. push gives none.',
+    )
+  })
+
+  it('has a place in a batch for what is pushed, where somebody is told of batches', () => {
+    expect(answer({ batched: 500, within: '2s', onBatch: () => {} })).toBe(
+      'send resolves with the outcome when the batch of its message is committed: 500 messages, or 2 s after the first. One that waits for its next attempt is parked in it, and ends later. onBatch is told of each batch, in which what is pushed has its place too.',
+    )
+  })
+
+  it('is never told that a message is parked where none is tried again', () => {
+    expect(answer('batched', 'at-most-once')).toBe(
+      'send resolves with the outcome when the batch of its message is committed: 1,000 messages, or 10 ms after the first. push gives none.',
     )
   })
 

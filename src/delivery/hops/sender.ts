@@ -52,15 +52,26 @@ function producerHop(subject: Subject, isKept: boolean): Hop {
   }
 }
 
-function answer({ opening }: Subject): string {
-  const { mode, size, withinMs } = opening.acknowledge
+function answer({ graph, opening }: Subject): string {
+  const { mode, size, withinMs, onBatch } = opening.acknowledge
   switch (mode) {
     case 'stored':
-      return `send resolves with a receipt when the message is ${storedText(opening)}. push gives none.`
+      return `send resolves with a receipt when the message is ${storedText(opening)}; receipt.outcome, when its outcome is committed. push gives none.`
     case 'processed':
-      return 'send resolves with the outcome when it is committed. push gives none.'
-    case 'batched':
-      return `send resolves with a status for its message when its batch is committed: ${size.toLocaleString('en-US')} messages, or ${durationText(withinMs)} after the first. push gives none.`
+      return 'send resolves with the outcome when it is committed, and with the result. push gives none.'
+    case 'batched': {
+      const isTriedAgain =
+        decisionsOf(graph.deliver.delivery).failed !== 'dropped' && graph.retry.attempts > 1
+      return [
+        `send resolves with the outcome when the batch of its message is committed: ${size.toLocaleString('en-US')} messages, or ${durationText(withinMs)} after the first.`,
+        ...(isTriedAgain
+          ? ['One that waits for its next attempt is parked in it, and ends later.']
+          : []),
+        onBatch === undefined
+          ? 'push gives none.'
+          : 'onBatch is told of each batch, in which what is pushed has its place too.',
+      ].join(' ')
+    }
     default:
       return mode satisfies never
   }
