@@ -74,8 +74,8 @@ class Damage {
 
   std::optional<Failure> check(const Image& image) {
     SimulatedStorage disk(image);
-    std::vector<uint64_t> external = episode_.witness().external;
-    auto opened = Stand::open(disk, episode_.setting(), episode_.witness().ledger, external);
+    std::vector<uint64_t> external = episode_.witness().known.external;
+    auto opened = Stand::open(disk, episode_.setting(), episode_.witness().known.ledger, external);
     if (opened.is_ok()) {
       opened.value().reset();
       Witness witness = episode_.witness();
@@ -83,7 +83,7 @@ class Damage {
       return judge(image, Crash::process_death, witness, random_, &tally_);
     }
     tally_.images += 1;
-    tally_.acknowledged += episode_.witness().ledger.receipts();
+    tally_.acknowledged += episode_.witness().known.ledger.receipts();
     tally_.refused += 1;
     const std::string& message = opened.status().message();
     if (message.find("data") == std::string::npos) {

@@ -39,7 +39,7 @@ Episode::Episode(uint64_t seed, Crash crash, uint64_t images_max)
       random_(seed),
       setting_(draw_setting(random_, crash)),
       restless_(chance(4)),
-      known_{Ledger(seed, setting_.keys)},
+      known_(Ledger(seed, setting_.keys)),
       disk_(std::make_unique<SimulatedStorage>()) {
   on_point([this](const char*) {
     observe(Place::step);

@@ -13,7 +13,7 @@ constexpr auto kWaitMax = std::chrono::seconds(5);
 class FailedSync {
  public:
   FailedSync(uint64_t seed, Tally* tally)
-      : seed_(seed), random_(seed), known_{Ledger(seed, 4)}, tally_(*tally) {
+      : seed_(seed), random_(seed), known_(Ledger(seed, 4)), tally_(*tally) {
     setting_.durability = random_() % 3 == 0 ? Durability::interval : Durability::disk;
   }
 

@@ -36,6 +36,8 @@ struct Tally {
 
 // What the outside knows at the moment of the crash.
 struct Known {
+  explicit Known(Ledger start) : ledger(std::move(start)) {}
+
   Ledger ledger;
   std::vector<uint64_t> external;
   uint32_t epoch = 0;             // of the stream that crashed, 0 before the first opening ended
