@@ -52,3 +52,12 @@ export interface Told {
   readonly error?: SemelError
   readonly attempts?: number
 }
+
+/** An end as all but `processed` tell it: of a message that was parked, results come unasked. */
+export function endOf(
+  { shard, sequence, durability }: Stored,
+  outcome: Outcome,
+  { results: _, ...told }: Told,
+): End {
+  return { shard, sequence, durability, outcome, ...told }
+}

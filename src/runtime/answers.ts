@@ -4,11 +4,9 @@ import type { NativeSeat } from '../native/addon.js'
 import { answerKinds, type Answer } from '../native/replies.js'
 import { outcomes } from '../native/slots.js'
 import { Expectations } from './expectations.js'
+import { errorText } from './failures.js'
 import { ownersOf, type Finished } from './finished.js'
 import type { SlotReader } from './slot-reader.js'
-
-/** What a sender is told of a message that was dropped. */
-const errorLengthMax = 400
 
 const packr = new Packr({ useRecords: false })
 
@@ -30,8 +28,8 @@ export class Answers {
   /** A message that is not tried again has failed. */
   dropped(sequence: number, error: unknown, finished: Finished): void {
     if (!this.#expectations.from(sequence) || !this.#expectations.isAwaited(sequence)) return
-    const text = toError(error).message.slice(0, errorLengthMax)
-    finished.answers.set(sequence, { kind: answerKinds.error, payload: Buffer.from(text) })
+    const payload = Buffer.from(errorText(error))
+    finished.answers.set(sequence, { kind: answerKinds.error, payload })
   }
 
   /** The results of what is about to be written, `first` being the first message in flight. */
