@@ -148,10 +148,10 @@ class ShardReplies {
     this.#queue.push(awaited)
   }
 
+  /** Who is told may fail the stream from inside, which empties the queue. */
   settle(stored: number, ended: number, answers: number): void {
-    const queue = this.#queue
-    while (this.#stored < queue.length) {
-      const awaited = queue[this.#stored] as Awaited
+    while (this.#stored < this.#queue.length) {
+      const awaited = this.#queue[this.#stored] as Awaited
       if (awaited.sequence > stored) break
       this.#stored += 1
       if (!awaited.gaveUp) awaited.stored()
@@ -159,14 +159,14 @@ class ShardReplies {
     }
     // What has been stored since is told with the next look.
     const through = Math.min(ended, stored)
-    while (this.#ended < queue.length) {
-      const awaited = queue[this.#ended] as Awaited
+    while (this.#ended < this.#queue.length) {
+      const awaited = this.#queue[this.#ended] as Awaited
       if (awaited.sequence > through) break
       this.#ended += 1
       if (!awaited.isCopy) this.#readMark(awaited)
     }
-    if (this.#ended > toldMax && this.#ended * 2 > queue.length) {
-      this.#queue = queue.slice(this.#ended)
+    if (this.#ended > toldMax && this.#ended * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#ended)
       this.#stored -= this.#ended
       this.#ended = 0
     }
