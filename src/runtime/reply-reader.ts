@@ -70,8 +70,11 @@ export class ReplyReader {
     // Who is told may send, and so ask again, from inside.
     if (this.#count === 0 || this.#isSettling) return
     this.#isSettling = true
-    this.#settle()
-    this.#isSettling = false
+    try {
+      this.#settle()
+    } finally {
+      this.#isSettling = false
+    }
     let count = 0
     for (const shard of this.#shards) count += shard.count
     this.#count = count
@@ -163,7 +166,10 @@ class ShardReplies {
       const awaited = this.#queue[this.#ended] as Awaited
       if (awaited.sequence > through) break
       this.#ended += 1
-      if (!awaited.isCopy) this.#readMark(awaited)
+      if (!awaited.isCopy && this.#readMark(awaited)) {
+        // Its answer is the next one, but for those of messages that were parked: senders are told in order.
+        this.#readAnswers(answers, through, awaited.sequence)
+      }
     }
     if (this.#ended > toldMax && this.#ended * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#ended)
@@ -182,20 +188,25 @@ class ShardReplies {
     for (const awaited of waiting) if (!awaited.gaveUp) awaited.lost(error)
   }
 
-  #readMark(awaited: Awaited): void {
+  /** Whether there is an answer to it by now. */
+  #readMark(awaited: Awaited): boolean {
     const mark = this.#marks[awaited.sequence & this.#mask] as number
     const outcome = mark & marks.outcome
     if (outcome === outcomes.parked) {
       this.#following.set(awaited.sequence, awaited)
       if (!awaited.gaveUp) awaited.parked()
-    } else if ((mark & marks.follows) !== 0) {
-      this.#following.set(awaited.sequence, awaited)
-    } else {
-      this.#end(awaited, outcome, nothing)
+      return false
     }
+    if ((mark & marks.follows) !== 0) {
+      this.#following.set(awaited.sequence, awaited)
+      return true
+    }
+    this.#end(awaited, outcome, nothing)
+    return false
   }
 
-  #readAnswers(end: number, through: number): void {
+  /** @param last whose answer is the last to be read for now */
+  #readAnswers(end: number, through: number, last?: number): void {
     while (this.read < end) {
       const reply = this.#ring.at(this.read)
       if (reply !== undefined) {
@@ -205,6 +216,7 @@ class ShardReplies {
         if (awaited !== undefined) this.#end(awaited, reply.outcome, toldBy(reply))
       }
       this.read = this.#ring.behind(this.read)
+      if (last !== undefined && reply?.sequence === last) return
     }
   }
 

@@ -141,14 +141,15 @@ describe.each([...combinations, ...onDisk])(
       const stream = await setting.open()
       const order: number[] = []
       await Promise.all(
-        tasks(0, 200).map(async (one) => {
-          await stream.send(one)
-          order.push(one.id)
+        tasks(0, 200).map(async ({ id }) => {
+          // Some with results, some without: the former take another way back.
+          await stream.send(task(id, id % 7 === 0 ? 'filter' : 'pass'))
+          order.push(id)
         }),
       )
       expect(order).toEqual(Array.from({ length: 200 }, (_, id) => id))
       await stream.drain({ timeout: 10_000 })
-      expect(setting.writtenIds()).toEqual(order)
+      expect(setting.writtenIds()).toEqual(order.filter((id) => id % 7 !== 0))
     })
 
     test('tells who still waits at the end that it is closed', async () => {
