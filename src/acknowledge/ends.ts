@@ -14,7 +14,7 @@ export interface Stored {
 /** How a message ended. */
 export interface End extends Stored {
   readonly outcome: Outcome
-  /** Why, where it is `dead-lettered` or `dropped`. */
+  /** Why, where it is `dead-lettered` or `dropped`, or where results could not be told. */
   readonly error?: SemelError
   /** How often a dead letter was tried. */
   readonly attempts?: number

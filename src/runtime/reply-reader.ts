@@ -12,7 +12,7 @@ import type { FailedAttempt } from './failures.js'
 const numbersPerShard = 5
 const [unreadAt, readAt, storedAt, endedAt, answersAt] = [0, 1, 2, 3, 4]
 
-const unpackr = new Unpackr({ useRecords: false, copyBuffers: true } as never)
+const unpackr = new Unpackr({ copyBuffers: true } as never)
 const nothing: Told = Object.freeze({})
 
 /**

@@ -255,4 +255,3 @@ describe.each(combinations.filter(({ acknowledge }) => acknowledge === 'batched'
     })
   },
 )
-

@@ -42,8 +42,7 @@ describe('sendMany', () => {
               status: 'refused',
               error: {
                 code: 'SEMEL_INVALID_ARGUMENT',
-                message:
-                  'id: 1.5 is no id; return a string, a safe integer or a bigint of 64 bits',
+                message: 'id: 1.5 is no id; return a string, a safe integer or a bigint of 64 bits',
               },
             }
           : { status: 'acknowledged', value: { outcome: 'processed', result: sent[at] } },
@@ -157,10 +156,7 @@ describe('sendMany', () => {
     const stream = await gate.stream({ awaitedMax: 5, acknowledge: 'processed' })
     const sending = stream.sendMany(notes(0, 8), { timeout: 20 })
     const statuses = await sending
-    expect(statusesOf(statuses)).toEqual([
-      ...Array(5).fill('unknown'),
-      ...Array(3).fill('refused'),
-    ])
+    expect(statusesOf(statuses)).toEqual([...Array(5).fill('unknown'), ...Array(3).fill('refused')])
     expect(statuses[0]).toMatchObject({
       error: { code: 'SEMEL_ACK_TIMEOUT', taken: true, retriable: true },
     })
