@@ -10,7 +10,7 @@ export function addAborted(signal: AbortSignal, aborted: () => void): void {
   if (entry === undefined) {
     const all = new Set<() => void>()
     const tell = (): void => {
-      for (const one of [...all]) one()
+      for (const one of all) one()
     }
     entry = { all, tell }
     waiting.set(signal, entry)

@@ -54,10 +54,7 @@ export interface Told {
 }
 
 /** An end as all but `processed` tell it: of a message that was parked, results come unasked. */
-export function endOf(
-  { shard, sequence, durability }: Stored,
-  outcome: Outcome,
-  { results: _, ...told }: Told,
-): End {
-  return { shard, sequence, durability, outcome, ...told }
+export function endOf({ shard, sequence, durability }: Stored, outcome: Outcome, told: Told): End {
+  const { results: _, ...rest } = told
+  return { shard, sequence, durability, outcome, ...rest }
 }

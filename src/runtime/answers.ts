@@ -45,7 +45,8 @@ export class Answers {
     const flying = this.#expectations.from(first)
     if (!flying && (finished.details.size === 0 || !this.#expectations.isUsed)) return
     const results = new Map<number, unknown[]>()
-    for (let sequence = first; flying && sequence < first + finished.count; sequence++) {
+    const end = flying ? first + finished.count : first
+    for (let sequence = first; sequence < end; sequence++) {
       const isProcessed = this.#slots.outcome(sequence) === outcomes.processed
       if (isProcessed && this.#expectations.wantsResult(sequence)) results.set(sequence, [])
     }

@@ -14,6 +14,8 @@ import {
   type Combination,
 } from './acknowledgments.js'
 
+const byPlace = (a: Done, b: Done): number => a.id - b.id || a.part - b.part
+
 /** As the counters name outcomes. */
 function counted(ends: readonly { outcome: string }[]): Partial<Counters> {
   const number = (outcome: string): number => ends.filter((end) => end.outcome === outcome).length
@@ -29,13 +31,14 @@ function counted(ends: readonly { outcome: string }[]): Partial<Counters> {
   }
 }
 
+const dropped = (text: string) => ({
+  outcome: 'dropped',
+  error: expect.objectContaining({ name: 'SemelError', code: 'SEMEL_DROPPED', message: text }),
+})
+
 /** The outcome that a task asks for; at most once there is one attempt. */
 function expectedOf({ delivery }: Combination, { act, id }: Task): Record<string, unknown> {
   const isTriedAgain = delivery !== 'at-most-once'
-  const dropped = (text: string) => ({
-    outcome: 'dropped',
-    error: expect.objectContaining({ name: 'SemelError', code: 'SEMEL_DROPPED', message: text }),
-  })
   switch (act) {
     case 'filter':
       return { outcome: 'filtered' }
@@ -106,7 +109,6 @@ describe.each([...combinations, ...onDisk])(
         if (outcome !== 'processed' || one === undefined) return []
         return one.act === 'double' ? [done(one.id), done(one.id, 1)] : [done(one.id)]
       })
-      const byPlace = (a: Done, b: Done): number => a.id - b.id || a.part - b.part
       expect(setting.written().toSorted(byPlace)).toEqual(written.toSorted(byPlace))
     })
 

@@ -158,7 +158,9 @@ describe('one call', () => {
     const { stream } = await handled((sent) => sent.id * 2, {
       acknowledge: { batched: 1000, within: '1h' },
     })
-    const receipt: Receipt = await stream.send(note(1), { acknowledge: 'stored' } as never)
+    const receipt = (await stream.send(note(1), {
+      acknowledge: 'stored',
+    } as never)) as unknown as Receipt
     expect(await receipt.outcome).toMatchObject({ outcome: 'processed', sequence: 1 })
     const completion = (await stream.send(note(2), {
       acknowledge: 'processed',

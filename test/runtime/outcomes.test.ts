@@ -14,6 +14,16 @@ function countedNotes() {
   return source
 }
 
+async function* broken(): AsyncGenerator<Note> {
+  yield* notes(0, 3)
+  throw new RangeError('no more')
+}
+
+async function* still(): AsyncGenerator<Note> {
+  yield note(0)
+  await new Promise(() => {})
+}
+
 test('outcomes come in the order of the messages, whichever is known first', async () => {
   const { stream } = await handled(
     async (sent) => {
@@ -72,10 +82,6 @@ test('a slow reader holds the source back to what is in flight', async () => {
 
 test('what a source throws comes behind the statuses of what it gave', async () => {
   const { stream } = await handled((sent) => sent)
-  async function* broken(): AsyncGenerator<Note> {
-    yield* notes(0, 3)
-    throw new RangeError('no more')
-  }
   const told: number[] = []
   const reading = (async () => {
     for await (const { message } of stream.outcomes(broken())) told.push(message.id)
@@ -111,10 +117,6 @@ test('a signal ends them: what was sent is told of, then its reason is thrown', 
 
 test('a signal ends them where the source stands still', async () => {
   const { stream } = await handled((sent) => sent)
-  async function* still(): AsyncGenerator<Note> {
-    yield note(0)
-    await new Promise(() => {})
-  }
   const stop = new AbortController()
   const told: number[] = []
   const reading = (async () => {

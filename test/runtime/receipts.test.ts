@@ -116,7 +116,7 @@ describe('a result', () => {
     const { stream } = await handled(() => value, processed)
     const results = await Promise.all(notes(0, 50).map((one) => stream.send(one)))
     // Each is the sender's own: what comes later does not write over it.
-    for (const end of results) expect((end as Completion<typeof value>).result).toEqual(value)
+    for (const end of results) expect((end as { result?: unknown }).result).toEqual(value)
   })
 
   test('of a batch is told to each that has a part in it', async () => {
@@ -132,8 +132,8 @@ describe('a result', () => {
       Array(6).fill('processed'),
     )
     expect(ends.map((end) => (end as unknown as { results: number[][] }).results)).toEqual([
-      ...Array(3).fill([[0, 1, 2]]),
-      ...Array(3).fill([[3, 4, 5]]),
+      ...Array.from({ length: 3 }, () => [[0, 1, 2]]),
+      ...Array.from({ length: 3 }, () => [[3, 4, 5]]),
     ])
   })
 })

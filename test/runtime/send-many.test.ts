@@ -13,6 +13,27 @@ interface Entry {
 const statusesOf = (statuses: readonly Status<unknown>[]): string[] =>
   statuses.map(({ status }) => status)
 
+async function* later(): AsyncGenerator<Note> {
+  for (const one of notes(0, 5)) {
+    await sleep(1)
+    yield one
+  }
+}
+
+function* endless(): Generator<Note> {
+  for (let id = 0; ; id++) yield note(id)
+}
+
+function* broken(): Generator<Note> {
+  yield note(0)
+  throw new RangeError('no more')
+}
+
+async function* brokenLater(): AsyncGenerator<Note> {
+  yield note(1)
+  throw new RangeError('no more')
+}
+
 describe('sendMany', () => {
   test('of a thousand names those that are refused by their place, and the others are acknowledged', async () => {
     const sink = memory<Entry>()
@@ -93,12 +114,6 @@ describe('sendMany', () => {
 
   test('takes async iterables and iterables; of no messages there are no statuses', async () => {
     const { stream, sink } = await handled((sent) => sent)
-    async function* later(): AsyncGenerator<Note> {
-      for (const one of notes(0, 5)) {
-        await sleep(1)
-        yield one
-      }
-    }
     expect(statusesOf(await stream.sendMany(later()))).toEqual(Array(5).fill('acknowledged'))
     expect(statusesOf(await stream.sendMany(new Set(notes(5, 8))))).toHaveLength(3)
     expect(await stream.sendMany([])).toEqual([])
@@ -137,17 +152,17 @@ describe('sendMany', () => {
     const gate = new Gate()
     gate.open()
     const stream = await gate.stream({ awaitedMax: 4, acknowledge: 'processed' })
-    let isOver = false
-    const others = notes(1000, 1020).map(async (one) => {
-      while (!isOver) await stream.send(one)
+    const others = { areOver: false }
+    const sending = notes(1000, 1020).map(async (one) => {
+      while (!others.areOver) await stream.send(one)
     })
     const statuses = await stream.sendMany(
       (function* () {
         yield* notes(0, 50)
       })(),
     )
-    isOver = true
-    await Promise.all(others)
+    others.areOver = true
+    await Promise.all(sending)
     expect(statusesOf(statuses)).toEqual(Array(50).fill('acknowledged'))
   })
 
@@ -203,23 +218,12 @@ describe('sendMany', () => {
   test('reads no more of a generator that never ends once it gives up', async () => {
     const gate = new Gate()
     const stream = await gate.stream({ awaitedMax: 3 })
-    function* endless(): Generator<Note> {
-      for (let id = 0; ; id++) yield note(id)
-    }
     const statuses = await stream.sendMany(endless(), { timeout: 20 })
     expect(statusesOf(statuses)).toEqual([...Array(3).fill('acknowledged'), 'refused'])
   })
 
   test('passes on what the messages throw; those that were sent stay sent', async () => {
     const { stream, sink } = await handled((sent) => sent)
-    function* broken(): Generator<Note> {
-      yield note(0)
-      throw new RangeError('no more')
-    }
-    async function* brokenLater(): AsyncGenerator<Note> {
-      yield note(1)
-      throw new RangeError('no more')
-    }
     for (const source of [broken(), brokenLater()]) {
       expect(await rejection(stream.sendMany(source))).toEqual(new RangeError('no more'))
     }

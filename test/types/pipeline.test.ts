@@ -232,7 +232,7 @@ describe('accepts', () => {
     }
     const checked = pipeline('checked').accepts(schema).deliver('exactly-once', identified)
     expectTypeOf(checked).toEqualTypeOf<Pipeline<string, Trade, 'exactly-once', Trade>>()
-    expectTypeOf(checked.to(rewindable)).toEqualTypeOf<Definition<string>>()
+    expectTypeOf(checked.to(rewindable)).toEqualTypeOf<Definition<string, Trade>>()
     // @ts-expect-error not a schema
     refused(() => pipeline('checked').accepts({}))
   })
