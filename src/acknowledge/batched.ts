@@ -1,7 +1,7 @@
 import type { Acknowledgment } from '../core/acknowledge.js'
 import type { Outcome } from '../core/message.js'
 import { Awaited, wants, type Desk, type Teller } from './awaited.js'
-import type { BatchedEnd, Told } from './ends.js'
+import { endOf, type BatchedEnd, type Told } from './ends.js'
 
 /** What is known of one message of a batch. */
 export type BatchStatus<In> =
@@ -122,6 +122,8 @@ class BatchedAwaited<In> extends Awaited {
   #error: { readonly error: unknown } | undefined
   /** It is not in the batch. */
   #isOut = false
+  /** Its end has been told. */
+  #isTold = false
 
   constructor(
     desk: Desk,
@@ -145,13 +147,21 @@ class BatchedAwaited<In> extends Awaited {
   }
 
   ended(outcome: Outcome, told: Told): void {
-    if (this.#isKnown) {
+    if (this.#end?.outcome === 'parked' && !this.#isTold) {
+      // Its batch is not told of yet.
+      this.#end = endOf(this, outcome, told)
+    } else if (this.#isKnown) {
       // It was told to be parked, or unknown.
       this.gaveUp = true
-      return
+    } else {
+      this.#know(endOf(this, outcome, told))
     }
-    const { shard, sequence, durability } = this
-    this.#know({ shard, sequence, durability, outcome, ...told })
+  }
+
+  /** What is known of it is told, where only its batch is waited for. */
+  override giveUp(error: unknown): void {
+    if (this.#end === undefined) super.giveUp(error)
+    else this.#tellEnd(this.#end)
   }
 
   refused(error: unknown): void {
@@ -174,12 +184,18 @@ class BatchedAwaited<In> extends Awaited {
   tell(): BatchStatus<In> | undefined {
     const message = this.#message
     if (this.#end !== undefined) {
-      this.#teller?.resolve(this.#end)
-      this.told()
+      this.#tellEnd(this.#end)
       return { message, status: 'acknowledged', end: this.#end }
     }
     if (this.#error !== undefined) return { message, status: 'unknown', ...this.#error }
     return undefined
+  }
+
+  #tellEnd(end: BatchedEnd): void {
+    if (this.#isTold) return
+    this.#isTold = true
+    this.#teller?.resolve(end)
+    this.told()
   }
 
   #know(end: BatchedEnd): void {

@@ -14,7 +14,7 @@ export interface Stored {
 /** How a message ended. */
 export interface End extends Stored {
   readonly outcome: Outcome
-  /** Why, where it is `dead-lettered` or `dropped`. */
+  /** Why, where it is `dead-lettered` or `dropped`, or where results could not be told. */
   readonly error?: SemelError
   /** How often a dead letter was tried. */
   readonly attempts?: number
@@ -51,4 +51,10 @@ export interface Told {
   readonly results?: readonly unknown[]
   readonly error?: SemelError
   readonly attempts?: number
+}
+
+/** An end as all but `processed` tell it: of a message that was parked, results come unasked. */
+export function endOf({ shard, sequence, durability }: Stored, outcome: Outcome, told: Told): End {
+  const { results: _, ...rest } = told
+  return { shard, sequence, durability, outcome, ...rest }
 }

@@ -1,4 +1,5 @@
 import { AckTimeoutError } from '../core/errors.js'
+import { addAborted, removeAborted } from './aborts.js'
 
 /** How long a sender waits. */
 export interface Patience {
@@ -18,7 +19,7 @@ export function limit(
 ): () => void {
   const end = (): void => {
     clearTimeout(timer)
-    signal?.removeEventListener('abort', aborted)
+    if (signal !== undefined) removeAborted(signal, aborted)
   }
   const aborted = (): void => {
     end()
@@ -31,6 +32,6 @@ export function limit(
           end()
           giveUp((taken) => new AckTimeoutError(timeout, taken))
         }, timeout)
-  signal?.addEventListener('abort', aborted)
+  if (signal !== undefined) addAborted(signal, aborted)
   return end
 }

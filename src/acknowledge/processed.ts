@@ -1,3 +1,4 @@
+import { SemelError } from '../core/errors.js'
 import type { Outcome } from '../core/message.js'
 import { Awaited, wants, type Desk, type Teller } from './awaited.js'
 import type { Completion, Told } from './ends.js'
@@ -14,10 +15,10 @@ export class ProcessedAwaited<Out> extends Awaited {
 
   ended(outcome: Outcome, told: Told): void {
     const { shard, sequence, durability } = this
-    const { results = [], ...rest } = told
+    const { results: _, ...rest } = told
     const end = { shard, sequence, durability, outcome, ...rest }
     this.#teller.resolve(
-      (outcome === 'processed' ? { ...end, result: results[0], results } : end) as Completion<Out>,
+      (outcome === 'processed' ? { ...end, ...resultsOf(told) } : end) as Completion<Out>,
     )
     this.told()
   }
@@ -30,5 +31,19 @@ export class ProcessedAwaited<Out> extends Awaited {
   lost(error: unknown): void {
     this.#teller.reject(error, true)
     this.told()
+  }
+}
+
+function resultsOf({ results, error }: Told): Record<string, unknown> {
+  if (results !== undefined) return { result: results[0], results }
+  return {
+    result: undefined,
+    results: [],
+    error:
+      error ??
+      new SemelError(
+        'SEMEL_RESULT',
+        'the results of the messages that were committed together take more than fits; open the stream with a larger ring',
+      ),
   }
 }

@@ -1,7 +1,7 @@
 import type { Durability } from '../core/delivery.js'
 import type { Outcome } from '../core/message.js'
 import { Awaited, wants, type Desk, type Teller } from './awaited.js'
-import type { End, Receipt, Stored, Told } from './ends.js'
+import { endOf, type End, type Receipt, type Stored, type Told } from './ends.js'
 
 /** Immediate: the sender is told when its message is stored, and may ask for the outcome then. */
 export class StoredAwaited extends Awaited {
@@ -70,8 +70,7 @@ class StoredReceipt implements Receipt {
   }
 
   end(outcome: Outcome, told: Told): void {
-    const { shard, sequence, durability } = this
-    this.#end = { shard, sequence, durability, outcome, ...told }
+    this.#end = endOf(this, outcome, told)
     if (this.#teller === undefined) return
     this.#teller.resolve(this.#end)
     this.#desk.told()

@@ -21,10 +21,15 @@ const headerBytes = 16
 /** What a commit's answers take at most besides their payloads, each. */
 const overheadMax = headerBytes + 7
 
+/** What an answer takes at most in the ring, and on its way there. */
+export function answerBytes({ payload }: Answer): number {
+  return overheadMax + payload.length
+}
+
 /** The bytes of a commit's answers, as the native core reads them (native/shard/answers.h). */
 export function encodeAnswers(answers: ReadonlyMap<number, Answer>): Uint8Array {
   let most = 0
-  for (const { payload } of answers.values()) most += overheadMax + payload.length
+  for (const answer of answers.values()) most += answerBytes(answer)
   const bytes = Buffer.alloc(most)
   let at = 0
   for (const [sequence, { kind, payload }] of answers) {
@@ -46,11 +51,11 @@ export interface Reply extends Answer {
 
 /** The ring of answers, read in place. */
 export class ReplyRing {
-  readonly #bytes: Uint8Array
+  readonly #bytes: Buffer
   readonly #view: DataView
 
   constructor(memory: ArrayBuffer) {
-    this.#bytes = new Uint8Array(memory)
+    this.#bytes = Buffer.from(memory)
     this.#view = new DataView(memory)
   }
 

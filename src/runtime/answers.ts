@@ -1,16 +1,15 @@
 import { Packr } from 'msgpackr/pack'
 import { toError } from '../core/errors.js'
 import type { NativeSeat } from '../native/addon.js'
-import { answerKinds, type Answer } from '../native/replies.js'
+import { answerBytes, answerKinds, type Answer } from '../native/replies.js'
 import { outcomes } from '../native/slots.js'
 import { Expectations } from './expectations.js'
+import { errorText } from './failures.js'
 import { ownersOf, type Finished } from './finished.js'
 import type { SlotReader } from './slot-reader.js'
 
-/** What a sender is told of a message that was dropped. */
-const errorLengthMax = 400
-
-const packr = new Packr({ useRecords: false })
+/** Records, without which a map and a plain object would be the same. */
+const packr = new Packr()
 
 /**
  * What the senders who wait are told of their messages besides the outcomes: results, and why one was
@@ -19,19 +18,26 @@ const packr = new Packr({ useRecords: false })
 export class Answers {
   readonly #expectations: Expectations
   readonly #payloadBytesMax: number
+  /** What the answers of one commit may take: more than the ring holds could never be told. */
+  readonly #bytesMax: number
   readonly #slots: SlotReader
 
   constructor(seat: NativeSeat, slots: SlotReader) {
     this.#expectations = new Expectations(seat)
     this.#payloadBytesMax = seat.answerBytesMax
+    // An eighth of the ring is the longest. Half of the ring is left to the histories of dead letters.
+    this.#bytesMax = seat.answerBytesMax * 4
     this.#slots = slots
   }
 
   /** A message that is not tried again has failed. */
   dropped(sequence: number, error: unknown, finished: Finished): void {
     if (!this.#expectations.from(sequence) || !this.#expectations.isAwaited(sequence)) return
-    const text = toError(error).message.slice(0, errorLengthMax)
-    finished.answers.set(sequence, { kind: answerKinds.error, payload: Buffer.from(text) })
+    this.#add(
+      sequence,
+      { kind: answerKinds.error, payload: Buffer.from(errorText(error)) },
+      finished,
+    )
   }
 
   /** The results of what is about to be written, `first` being the first message in flight. */
@@ -52,7 +58,15 @@ export class Answers {
     for (const [index, owners] of finished.owners.entries()) {
       for (const owner of ownersOf(owners)) results.get(owner)?.push(finished.outputs[index])
     }
-    for (const [sequence, values] of results) finished.answers.set(sequence, this.#encode(values))
+    for (const [sequence, values] of results) this.#add(sequence, this.#encode(values), finished)
+  }
+
+  /** What there is no room for is told without: the message has its outcome all the same. */
+  #add(sequence: number, answer: Answer, finished: Finished): void {
+    const bytes = answerBytes(answer)
+    if (finished.answersBytes + bytes > this.#bytesMax) return
+    finished.answersBytes += bytes
+    finished.answers.set(sequence, answer)
   }
 
   #encode(values: readonly unknown[]): Answer {

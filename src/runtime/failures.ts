@@ -27,6 +27,12 @@ function encodeHistory(attempts: readonly FailedAttempt[]): string {
   return JSON.stringify([{ ...last, error: last.error.slice(0, errorLengthShort) }])
 }
 
+/** As histories and senders are told of what was thrown. */
+export function errorText(thrown: unknown): string {
+  const { name, message } = toError(thrown)
+  return `${name}: ${message}`.slice(0, errorLengthMax)
+}
+
 export function isTriedAgain(attempt: number, policy: RetryPolicy): boolean {
   return attempt < policy.attempts
 }
@@ -40,13 +46,8 @@ export function afterFailure(
   policy: RetryPolicy,
   nowMs: number,
 ): Detail {
-  const error = toError(thrown)
   const attempts = history === '' ? [] : (JSON.parse(history) as FailedAttempt[])
-  attempts.push({
-    attempt,
-    at: nowMs,
-    error: `${error.name}: ${error.message}`.slice(0, errorLengthMax),
-  })
+  attempts.push({ attempt, at: nowMs, error: errorText(thrown) })
   const last = !isTriedAgain(attempt, policy)
   return {
     sequence,

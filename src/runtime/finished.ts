@@ -19,6 +19,8 @@ export class Finished {
   readonly details = new Map<number, Detail>()
   /** What senders who wait are told besides the outcome, by sequence. */
   readonly answers = new Map<number, Answer>()
+  /** What these take. */
+  answersBytes = 0
 
   get isEmpty(): boolean {
     return this.count === 0 && this.details.size === 0

@@ -12,7 +12,7 @@ import type { FailedAttempt } from './failures.js'
 const numbersPerShard = 5
 const [unreadAt, readAt, storedAt, endedAt, answersAt] = [0, 1, 2, 3, 4]
 
-const unpackr = new Unpackr({ useRecords: false, copyBuffers: true } as never)
+const unpackr = new Unpackr({ copyBuffers: true } as never)
 const nothing: Told = Object.freeze({})
 
 /**
@@ -70,8 +70,11 @@ export class ReplyReader {
     // Who is told may send, and so ask again, from inside.
     if (this.#count === 0 || this.#isSettling) return
     this.#isSettling = true
-    this.#settle()
-    this.#isSettling = false
+    try {
+      this.#settle()
+    } finally {
+      this.#isSettling = false
+    }
     let count = 0
     for (const shard of this.#shards) count += shard.count
     this.#count = count
@@ -162,10 +165,10 @@ class ShardReplies {
     this.#queue.push(awaited)
   }
 
+  /** Who is told may fail the stream from inside, which empties the queue. */
   settle(stored: number, ended: number, answers: number): void {
-    const queue = this.#queue
-    while (this.#stored < queue.length) {
-      const awaited = queue[this.#stored] as Awaited
+    while (this.#stored < this.#queue.length) {
+      const awaited = this.#queue[this.#stored] as Awaited
       if (awaited.sequence > stored) break
       this.#stored += 1
       if (!awaited.gaveUp) awaited.stored()
@@ -173,14 +176,17 @@ class ShardReplies {
     }
     // What has been stored since is told with the next look.
     const through = Math.min(ended, stored)
-    while (this.#ended < queue.length) {
-      const awaited = queue[this.#ended] as Awaited
+    while (this.#ended < this.#queue.length) {
+      const awaited = this.#queue[this.#ended] as Awaited
       if (awaited.sequence > through) break
       this.#ended += 1
-      if (!awaited.isCopy) this.#readMark(awaited)
+      if (!awaited.isCopy && this.#readMark(awaited)) {
+        // Its answer is the next one, but for those of messages that were parked: senders are told in order.
+        this.#readAnswers(answers, through, awaited.sequence)
+      }
     }
-    if (this.#ended > toldMax && this.#ended * 2 > queue.length) {
-      this.#queue = queue.slice(this.#ended)
+    if (this.#ended > toldMax && this.#ended * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#ended)
       this.#stored -= this.#ended
       this.#ended = 0
     }
@@ -196,20 +202,25 @@ class ShardReplies {
     for (const awaited of waiting) if (!awaited.gaveUp) awaited.lost(error)
   }
 
-  #readMark(awaited: Awaited): void {
+  /** Whether there is an answer to it by now. */
+  #readMark(awaited: Awaited): boolean {
     const mark = this.#marks[awaited.sequence & this.#mask] as number
     const outcome = mark & marks.outcome
     if (outcome === outcomes.parked) {
       this.#following.set(awaited.sequence, awaited)
       if (!awaited.gaveUp) awaited.parked()
-    } else if ((mark & marks.follows) !== 0) {
-      this.#following.set(awaited.sequence, awaited)
-    } else {
-      this.#end(awaited, outcome, nothing)
+      return false
     }
+    if ((mark & marks.follows) !== 0) {
+      this.#following.set(awaited.sequence, awaited)
+      return true
+    }
+    this.#end(awaited, outcome, nothing)
+    return false
   }
 
-  #readAnswers(end: number, through: number): void {
+  /** @param last whose answer is the last to be read for now */
+  #readAnswers(end: number, through: number, last?: number): void {
     while (this.read < end) {
       const reply = this.#ring.at(this.read)
       if (reply !== undefined) {
@@ -219,6 +230,7 @@ class ShardReplies {
         if (awaited !== undefined) this.#end(awaited, reply.outcome, toldBy(reply))
       }
       this.read = this.#ring.behind(this.read)
+      if (last !== undefined && reply?.sequence === last) return
     }
   }
 

@@ -3,6 +3,8 @@ import type { Awaited } from '../acknowledge/awaited.js'
 interface Waiting {
   readonly message: unknown
   readonly awaited: Awaited
+  /** Called when it waits no more. */
+  readonly left?: () => void
 }
 
 /**
@@ -13,7 +15,6 @@ export class SendQueue {
   readonly #attempt: (message: unknown, awaited: Awaited) => boolean
   #waiting: Waiting[] = []
   #isServing = false
-  #served: (() => void)[] = []
 
   /** @param attempt whether there was room; it does not throw */
   constructor(attempt: (message: unknown, awaited: Awaited) => boolean) {
@@ -24,15 +25,12 @@ export class SendQueue {
     return this.#waiting.length === 0
   }
 
-  /** Resolves when nobody waits any more. */
-  served(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#served.push(resolve)
-    })
-  }
-
-  add(message: unknown, awaited: Awaited): void {
-    this.#waiting.push({ message, awaited })
+  /**
+   * Adds one.
+   * @param left called when it waits no more, whatever has become of it
+   */
+  add(message: unknown, awaited: Awaited, left?: () => void): void {
+    this.#waiting.push({ message, awaited, ...(left === undefined ? {} : { left }) })
   }
 
   /** Takes one back; false where it is not here any more. */
@@ -40,8 +38,8 @@ export class SendQueue {
     const at = this.#waiting.findIndex((waiting) => waiting.awaited === awaited)
     // In the middle of serving, the array is being walked.
     if (at < 0 || this.#isServing) return false
-    this.#waiting.splice(at, 1)
-    this.#tellServed()
+    const [withdrawn] = this.#waiting.splice(at, 1)
+    withdrawn?.left?.()
     return true
   }
 
@@ -56,19 +54,16 @@ export class SendQueue {
       if (!this.#attempt(message, awaited)) break
       served += 1
     }
-    this.#waiting.splice(0, served)
+    const entered = this.#waiting.splice(0, served)
     this.#isServing = false
-    return this.#tellServed()
+    for (const { left } of entered) left?.()
+    return this.#waiting.length === 0
   }
 
   fail(error: unknown): void {
-    for (const { awaited } of this.#waiting.splice(0)) awaited.refused(error)
-    this.#tellServed()
-  }
-
-  #tellServed(): boolean {
-    if (this.#waiting.length > 0) return false
-    for (const resolve of this.#served.splice(0)) resolve()
-    return true
+    for (const { awaited, left } of this.#waiting.splice(0)) {
+      awaited.refused(error)
+      left?.()
+    }
   }
 }

@@ -15,6 +15,7 @@ import type { Settings } from './options.js'
 import type { Producers } from './producers.js'
 import { ReplyReader } from './reply-reader.js'
 import { SendQueue } from './send-queue.js'
+import { untilEnded } from './until-ended.js'
 
 export interface SenderParts {
   readonly handle: number
@@ -104,7 +105,7 @@ export class Sender implements Desk {
     if (patience.signal !== undefined || patience.timeout !== undefined) {
       awaited.release = limit(patience, (errorFor) => this.#giveUp(awaited, errorFor))
     }
-    this.#enter(message, awaited)
+    if (!this.#take(message, awaited)) this.#queue(message, awaited)
   }
 
   async sendMany(
@@ -115,26 +116,34 @@ export class Sender implements Desk {
     patience.signal?.throwIfAborted()
     const many = new Many<unknown>()
     let gaveUp: ((taken: boolean) => unknown) | undefined
+    const ended = new AbortController()
     const release = limit(patience, (errorFor) => {
       gaveUp = errorFor
       for (const awaited of many.waiting) this.#giveUp(awaited, errorFor)
+      ended.abort()
     })
-    const enter = (message: unknown): void => {
+    // A generator may have more messages than there is memory: it waits while one of them does.
+    const enter = (message: unknown): Promise<void> | undefined => {
       const awaited = many.add((teller) => this.#awaited(mode, message, teller))
-      if (gaveUp === undefined) this.#enter(message, awaited)
-      else awaited.refused(gaveUp(false))
+      if (gaveUp !== undefined) {
+        awaited.refused(gaveUp(false))
+        return undefined
+      }
+      if (this.#take(message, awaited)) return undefined
+      return new Promise((left) => this.#queue(message, awaited, left))
     }
     try {
       if (Symbol.asyncIterator in messages) {
-        for await (const message of messages) {
-          enter(message)
-          if (!this.#sends.isEmpty) await this.#sends.served()
+        for await (const message of untilEnded(messages, ended.signal)) {
+          const waits = enter(message)
+          if (waits !== undefined) await waits
         }
       } else {
         for (const message of messages) {
-          enter(message)
-          // A generator may have more of them than there is memory.
-          if (!this.#sends.isEmpty) await this.#sends.served()
+          // Those of an array are there, and each has a status.
+          if (gaveUp !== undefined && !Array.isArray(messages)) break
+          const waits = enter(message)
+          if (waits !== undefined) await waits
         }
       }
       return await many.statuses()
@@ -215,11 +224,14 @@ export class Sender implements Desk {
     return this.#replies.count + this.ingest.awaited >= this.#parts.settings.awaitedMax
   }
 
-  #enter(message: unknown, awaited: Awaited): void {
-    if (!this.#sends.serve() || !this.#attempt(message, awaited)) {
-      this.#sends.add(message, awaited)
-      this.#parts.waitingChanged()
-    }
+  /** Whether nobody waits before it, and there was room. */
+  #take(message: unknown, awaited: Awaited): boolean {
+    return this.#sends.serve() && this.#attempt(message, awaited)
+  }
+
+  #queue(message: unknown, awaited: Awaited, left?: () => void): void {
+    this.#sends.add(message, awaited, left)
+    this.#parts.waitingChanged()
   }
 
   /** Whether there was room; what can't be taken at all is told so. */

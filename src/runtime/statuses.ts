@@ -18,18 +18,21 @@ export async function* statusesOf<In>(
   let isRead = false
   let isLeft = false
   let failure: { readonly error: unknown } | undefined
+  const isOver = (): boolean => isLeft || signal?.aborted === true
 
   async function feed(): Promise<void> {
     try {
       for await (const message of messages) {
-        if (isLeft || signal?.aborted === true) return
+        if (isOver()) return
         waiting.push(
           new Promise((resolve) => {
             send(message, (status) => resolve({ ...status, message }))
           }),
         )
         changed.give()
-        while (waiting.length >= inFlight && !isLeft) await changed.wait()
+        while (waiting.length >= inFlight && !isOver()) await changed.wait()
+        // Before the next one is read: nobody would take it.
+        if (isOver()) return
       }
     } catch (error) {
       failure = { error }
@@ -39,6 +42,8 @@ export async function* statusesOf<In>(
     }
   }
 
+  const wake = (): void => changed.give()
+  signal?.addEventListener('abort', wake)
   void feed()
   try {
     for (;;) {
@@ -48,7 +53,7 @@ export async function* statusesOf<In>(
         waiting.shift()
         changed.give()
         yield told
-      } else if (isRead) {
+      } else if (isRead || signal?.aborted === true) {
         if (failure !== undefined) throw failure.error
         signal?.throwIfAborted()
         return
@@ -58,6 +63,7 @@ export async function* statusesOf<In>(
     }
   } finally {
     isLeft = true
+    signal?.removeEventListener('abort', wake)
     changed.give()
   }
 }

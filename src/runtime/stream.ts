@@ -174,7 +174,8 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
   /**
    * Sends messages in their order; waits for room. Each has a status of its own, so that one that is
    * refused or fails concerns none of the others. When the signal is given or the time over, those
-   * that have not been told of are `unknown`, or `refused` where they were still waiting for room.
+   * that have not been told of are `unknown`, or `refused` where they were still waiting for room; of
+   * what is no array no more is read.
    * @returns a status for each, in the order of the messages
    */
   async sendMany<M extends Stronger<A> = A>(
@@ -345,7 +346,14 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
   #late({ shard, sequence, durability }: Stored, outcome: Outcome, told: Told): void {
     const { results: _, ...rest } = told
     this.#lateOutcomes += 1
-    this.emit('late-outcome', { shard, sequence, durability, outcome, ...rest })
+    try {
+      this.emit('late-outcome', { shard, sequence, durability, outcome, ...rest })
+    } catch (error) {
+      // The listener's own: the senders behind are told all the same.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   #releaseReady(): void {

@@ -364,6 +364,76 @@ describe('answers', () => {
   })
 })
 
+/** A mark's bits (native/shard/replies.h). */
+const [wantsOutcome, wantsResult, answered] = [0x40, 0x80, 0x10]
+
+/** Two messages whose senders wait, which a worker has polled. */
+function awaited() {
+  const handle = open({ shards: 1 })
+  const rows = new ArrayBuffer(2 * 32)
+  const words = new Uint32Array(rows)
+  words.set([0, 8, 0, wantsOutcome | (1 << 8), 1, 0])
+  words.set([8, 8, 0, wantsResult | (1 << 8), 2, 0], 8)
+  addon().registerIntake(handle, new Uint8Array(64), new Uint8Array(rows))
+  expect(addon().append(handle, 0, 2)).toBe(2)
+  const seat = addon().attach(handle, 0)
+  expect(addon().poll(handle, 0, seat.attempt, 10)).toBe(2)
+  const { marks, marksAt } = addon().replies(handle, 0)
+  const bytes = new Uint8Array(marks, marksAt)
+  const told = (): number[] => {
+    const numbers = new Float64Array(5)
+    numbers[0] = 1
+    addon().progress(handle, new Uint8Array(numbers.buffer))
+    return [...numbers.subarray(2)]
+  }
+  return { handle, stale: seat.attempt, marksOf: () => [bytes[1], bytes[2]], told }
+}
+
+const result = (sequence: number): Uint8Array =>
+  Buffer.concat([answer(sequence, 1, 3), Buffer.from([1, 2, 3, 0, 0, 0, 0, 0])])
+
+describe('a worker that another has taken over from', () => {
+  test('tells no sender anything; its successor does, once', () => {
+    const { handle, stale, marksOf, told } = awaited()
+    const fresh = addon().attach(handle, 0)
+    expect(fresh.redelivered).toBe(2)
+    expect(() => addon().commit(handle, 0, stale, 2, -1, undefined, result(2))).toThrow(
+      expect.objectContaining({ code: 'SEMEL_FENCED' }),
+    )
+    expect(marksOf()).toEqual([wantsOutcome, wantsResult])
+    // Stored up to 2; nothing has ended, and there is no answer.
+    expect(told()).toEqual([2, 0, 0])
+
+    expect(addon().poll(handle, 0, fresh.attempt, 10)).toBe(2)
+    // Once more, now that the messages are in the other's hands.
+    expect(() => addon().commit(handle, 0, stale, 2, -1, undefined, result(2))).toThrow(
+      expect.objectContaining({ code: 'SEMEL_FENCED' }),
+    )
+    expect(marksOf()).toEqual([wantsOutcome, wantsResult])
+    expect(addon().commit(handle, 0, fresh.attempt, 2, -1, undefined, result(2))).toBe(true)
+    expect(marksOf()).toEqual([answered, answered | 0x08])
+    expect(told()).toEqual([2, 2, 24])
+    expect(() => addon().commit(handle, 0, stale, 1, -1, undefined, result(2))).toThrow(
+      expect.objectContaining({ code: 'SEMEL_FENCED' }),
+    )
+    expect(told()).toEqual([2, 2, 24])
+    addon().close(handle)
+  })
+
+  test('tells nobody either once it is fenced, or buried', () => {
+    for (const end of ['fence', 'bury'] as const) {
+      const { handle, stale, marksOf, told } = awaited()
+      addon()[end](handle, 0)
+      expect(() => addon().commit(handle, 0, stale, 2, -1, undefined, result(2))).toThrow(
+        expect.objectContaining({ code: 'SEMEL_FENCED' }),
+      )
+      expect(marksOf()).toEqual([wantsOutcome, wantsResult])
+      expect(told()).toEqual([2, 0, 0])
+      addon().close(handle)
+    }
+  })
+})
+
 test('views of a closed stream are empty, and harmless', () => {
   const handle = open()
   const seat = addon().attach(handle, 0)

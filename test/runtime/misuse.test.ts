@@ -716,7 +716,7 @@ describe('a stream', () => {
     expectError(
       await refusal(one.send(order(0), { timeout: 5 })),
       'SEMEL_ACK_TIMEOUT',
-      /unknown; the same id may be sent again/,
+      /^no room for the message within 5 ms: it is not stored, and may be sent again$/,
     )
     const aborted = new AbortController()
     const reason = new Error('enough')
