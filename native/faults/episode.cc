@@ -108,6 +108,7 @@ void Episode::open() {
   }
   expect(status, "opens");
   if (!status.is_ok()) return;
+  frames_.clear();
   known_.epoch = stand_->shard().epoch();
   known_.sequence = stand_->shard().intake().sequence();
   if (setting_.source) {
@@ -215,8 +216,14 @@ void Episode::observe(Place place) {
 }
 
 void Episode::give_receipts() {
-  known_.durable_sequence = std::max(known_.durable_sequence, stand_->shard().durable_sequence());
-  known_.ledger.receipted(stand_->shard().durable_sequence());
+  const Shard& shard = stand_->shard();
+  known_.durable_sequence = std::max(known_.durable_sequence, shard.durable_sequence());
+  // Between the stores of tail and number a group covers messages that have no receipt yet.
+  while (!frames_.empty() && frames_.front().end <= shard.durable_position()) {
+    known_.durable_sequence = std::max(known_.durable_sequence, frames_.front().sequence);
+    frames_.pop_front();
+  }
+  known_.ledger.receipted(shard.durable_sequence());
 }
 
 // ---- the threads ----
@@ -261,6 +268,7 @@ bool Episode::send_one(uint64_t id) {
   known_.ledger.sent(id, known_.sequence, now_us_);
   if (intake.append_full(header, message.payload.data(),
                          static_cast<uint32_t>(message.payload.size()))) {
+    frames_.push_back({intake.sequence(), stand_->shard().ring().claimed()});
     return true;
   }
   known_.ledger.not_taken(id);
@@ -304,8 +312,10 @@ void Episode::end_letter() {
     header.id_kind = IdKind::wide;
     known_.ledger.entry(id).letter_retried = true;
     known_.sequence = intake.sequence() + 1;
-    static_cast<void>(intake.append_full(header, chosen->payload.data(),
-                                         static_cast<uint32_t>(chosen->payload.size())));
+    if (intake.append_full(header, chosen->payload.data(),
+                           static_cast<uint32_t>(chosen->payload.size()))) {
+      frames_.push_back({intake.sequence(), stand_->shard().ring().claimed()});
+    }
   }
   intake.publish();
   sending_ = false;

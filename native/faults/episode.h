@@ -4,6 +4,7 @@
 // of them becomes the stream's real fate, and it goes on from there.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,11 @@ class Episode {
     Image image;
     Known known;
   };
+  // Where a message that was taken ends in the ring.
+  struct Frame {
+    uint64_t sequence;
+    uint64_t end;
+  };
 
   void open();
   void close_and_open();
@@ -72,6 +78,7 @@ class Episode {
   Setting setting_;
   const bool restless_;  // crashes come in series: what one has left behind may show at the next
   Known known_;
+  std::deque<Frame> frames_;  // taken, and not known to be synced
   std::unique_ptr<SimulatedStorage> disk_;
   std::unique_ptr<Stand> stand_;
   uint64_t now_us_ = 1'000'000'000'000;

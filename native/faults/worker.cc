@@ -127,7 +127,10 @@ Status Worker::decide(uint64_t sequence, const Message& message, uint32_t attemp
       ends(Outcome::filtered);
       return Status::ok();
     }
-    if (rules_.durable_only && sequence > shard_.durable_sequence()) {
+    const bool is_durable =
+        sequence <= shard_.durable_sequence() ||
+        (in_flight && consumer_.position_behind(sequence) <= shard_.durable_position());
+    if (rules_.durable_only && !is_durable) {
       return {Code::damaged, "an effect comes before its message is durable"};
     }
     outputs_.push_back(message.id);

@@ -142,6 +142,8 @@ class Consumer {
 
   Slot* slots() { return slots_.get(); }
   uint32_t capacity() const { return mask_ + 1; }
+  // Where the frame of a message in flight ends.
+  uint64_t position_behind(uint64_t sequence) const { return ends_[sequence & mask_]; }
   uint64_t first_in_flight() const { return committed_sequence_ + 1; }
   uint32_t in_flight() const {
     return static_cast<uint32_t>(polled_sequence_ - committed_sequence_);

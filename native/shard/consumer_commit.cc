@@ -231,26 +231,13 @@ Status Consumer::settle(std::span<const Detail> details, Draft* draft) {
 }
 
 // What the senders who wait are told besides the outcomes of messages in flight; false where there is
-// no room for it yet.
+// no room for it yet. What would not fit an empty ring either is cut down to the outcomes.
 bool Consumer::draft_answers(const Draft& draft, std::span<const Detail> details,
                              std::span<const Answer> answers) {
+  const bool is_read = replies_.is_read();
   replies_.begin();
   Finder<Answer> answer_of(answers);
-  Finder<Detail> detail_of(details);
-  if (replies_.expects_from(draft.first)) {
-    for (uint64_t sequence = draft.first; sequence <= draft.last; ++sequence) {
-      if (!replies_.is_awaited(sequence)) continue;
-      const auto outcome = static_cast<Outcome>(slots_[sequence & mask_].outcome);
-      if (outcome == Outcome::parked) continue;
-      const Answer* given = answer_of(sequence);
-      if (outcome == Outcome::dead_lettered) {
-        const Answer why{sequence, AnswerKind::history, detail_of(sequence)->history};
-        if (!replies_.draft(sequence, outcome, why)) return false;
-      } else if (given != nullptr && given->fits(outcome)) {
-        if (!replies_.draft(sequence, outcome, *given)) return false;
-      }
-    }
-  }
+  // First those of parked messages, which no mark can tell of.
   for (const Detail& detail : details) {
     const uint64_t sequence = detail.sequence;
     if (detail.action == Detail::Action::park || !replies_.is_awaited_parked(sequence)) continue;
@@ -261,7 +248,27 @@ bool Consumer::draft_answers(const Draft& draft, std::span<const Detail> details
     } else if (given != nullptr && given->fits(detail.end())) {
       told = *given;
     }
-    if (!replies_.draft(sequence, detail.end(), told)) return false;
+    if (replies_.draft(sequence, detail.end(), told)) continue;
+    if (!is_read || !replies_.draft(sequence, detail.end(), {sequence, AnswerKind::none, {}})) {
+      return false;
+    }
+  }
+  if (!replies_.expects_from(draft.first)) return true;
+  Finder<Detail> detail_of(details);
+  for (uint64_t sequence = draft.first; sequence <= draft.last; ++sequence) {
+    if (!replies_.is_awaited(sequence)) continue;
+    const auto outcome = static_cast<Outcome>(slots_[sequence & mask_].outcome);
+    if (outcome == Outcome::parked) continue;
+    const Answer* given = answer_of(sequence);
+    Answer told{sequence, AnswerKind::none, {}};
+    if (outcome == Outcome::dead_lettered) {
+      told = {sequence, AnswerKind::history, detail_of(sequence)->history};
+    } else if (given != nullptr && given->fits(outcome)) {
+      told = *given;
+    }
+    // Its mark tells the outcome.
+    if (told.kind == AnswerKind::none) continue;
+    if (!replies_.draft(sequence, outcome, told) && !is_read) return false;
   }
   return true;
 }

@@ -31,10 +31,7 @@ Replies::Replies(std::unique_ptr<Region> marks, std::unique_ptr<Region> memory, 
 bool Replies::draft(uint64_t sequence, Outcome outcome, const Answer& answer) {
   const uint64_t length = kReplyHeaderBytes + answer.payload.size();
   Ring::Claim claim;
-  if (!ring_.claim(length, &claim)) {
-    begin();
-    return false;
-  }
+  if (!ring_.claim(length, &claim)) return false;
   if (claim.padding_bytes > 0) {
     const uint64_t position = claim.position - claim.padding_bytes;
     write_padding(ring_.at(position), 0, position, claim.padding_bytes);

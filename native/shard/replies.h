@@ -12,9 +12,11 @@
 //   A2  A mark whose answer has not been read is not given to another message (has_room). One whose
 //       message is not committed lies in the ring, which holds `capacity` messages at most.
 //   A3  Answers are drafted before a commit has changed anything: where the ring is full of unread
-//       ones, the commit is made again later. They show with it.
+//       ones, the commit is made again later. They show with it. What an empty ring has no room for is
+//       left out, so that a commit never waits for ever.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -99,7 +101,9 @@ class Replies {
   bool is_awaited(uint64_t in_flight) const { return (mark(in_flight) & kWants) != 0; }
   bool is_awaited_parked(uint64_t sequence) const { return parked_.contains(sequence); }
 
-  // A commit's answers; false where there is no room for one yet, and none of them is kept.
+  // Whether all answers so far have been read.
+  bool is_read() const { return ring_.released() == ring_.tail(); }
+  // A commit's answers. draft() is false where there is no room for one; begin() forgets them all.
   void begin() {
     ring_.abandon();
     drafted_.clear();
@@ -132,7 +136,7 @@ class Replies {
   const uint64_t mask_;
   Ring ring_;
   uint64_t unread_;  // of the ingest thread
-  std::vector<uint64_t> drafted_;
+  std::vector<uint64_t> drafted_;  // in flight ones in the order of sequences
   bool has_answered_ = false;
   std::map<uint64_t, uint8_t> parked_;  // awaited, and what is wanted of them
 };
@@ -141,7 +145,9 @@ template <typename OutcomeOf>
 void Replies::publish(uint64_t first, uint64_t last, OutcomeOf outcome_of) {
   has_answered_ = ring_.has_unpublished();
   if (expects_from(first)) {
-    auto next = drafted_.begin();
+    // Those that were parked come before, and have no mark.
+    auto next = std::find_if(drafted_.begin(), drafted_.end(),
+                             [&](uint64_t sequence) { return sequence >= first; });
     for (uint64_t sequence = first; sequence <= last; ++sequence) {
       if (!is_awaited(sequence)) continue;
       const Outcome outcome = outcome_of(sequence);

@@ -68,6 +68,8 @@ class Shard {
     return syncs_ ? durable_sequence_.load(std::memory_order_acquire)
                   : intake_->published_sequence();
   }
+  // Frames before this position have been synced, perhaps more than durable_sequence() tells.
+  uint64_t durable_position() const { return durable_position_.load(std::memory_order_acquire); }
   // Every message up to here is done or parked, as durably as the level makes it.
   uint64_t ended_through() const {
     return syncs_ ? ack_log_->durable_through() : consumer_->through();

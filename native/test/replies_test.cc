@@ -239,6 +239,29 @@ TEST_F(RepliesTest, ACommitWaitsUntilUnreadAnswersHaveMadeRoom) {
   EXPECT_EQ(read_answers().size(), 1u);
 }
 
+TEST_F(RepliesTest, ACommitWhoseAnswersFitNoRingTellsTheOutcomesAlone) {
+  open(Durability::process);
+  constexpr uint64_t kCount = 128;
+  const std::string history(900, 'h');
+  std::vector<Detail> details;
+  for (uint64_t sequence = 1; sequence <= kCount; ++sequence) ASSERT_TRUE(send(kWantsOutcome));
+  ASSERT_EQ(poll(), kCount);
+  for (uint64_t sequence = 1; sequence <= kCount; ++sequence) {
+    end_as(sequence, Outcome::dead_lettered);
+    details.push_back({sequence, Detail::Action::dead_letter, 1, 0, Outcome::dead_lettered,
+                       bytes(history)});
+  }
+  ASSERT_EQ(commit(details), Committed::done);
+  uint64_t telling = 0;
+  for (uint64_t sequence = 1; sequence <= kCount; ++sequence) {
+    EXPECT_EQ(told_by_mark(sequence), Outcome::dead_lettered);
+    telling += follows(sequence) ? 1 : 0;
+  }
+  EXPECT_GT(telling, 10u);
+  EXPECT_LT(telling, kCount);
+  EXPECT_EQ(read_answers().size(), telling);
+}
+
 TEST_F(RepliesTest, AMarkThatHasNotBeenReadIsNotGivenAway) {
   open(Durability::memory);
   ASSERT_TRUE(send(kWantsOutcome));

@@ -12,8 +12,10 @@ import { Parking, type ParkedMessage } from './parking.js'
 import type { ShardEvent } from './shard-event.js'
 import type { SlotReader } from './slot-reader.js'
 
-/** Parked messages that are tried again at once, at most, where `concurrency` is not more. */
-const retriesMax = 64
+/** Parked messages that are tried again at once: these, or `concurrency` where that is more. */
+const retriesMin = 64
+/** What their senders are told together fits the smallest ring. */
+const retriesMax = 2048
 
 export interface FailureDeskParts {
   readonly handle: number
@@ -198,7 +200,8 @@ export class FailureDesk {
 
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
   retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
-    const most = Math.max(retriesMax, this.#parts.graph.concurrency) - this.#parking.trying
+    const { concurrency } = this.#parts.graph
+    const most = Math.min(retriesMax, Math.max(retriesMin, concurrency)) - this.#parking.trying
     const due = this.#parking.due(this.#nowMs(), this.#uncommitted, most, this.#alone)
     // Keys whose next one waits for the outcome of its copy: those behind it would be put back.
     const held = new Set<Key | undefined>()
