@@ -1,6 +1,7 @@
 import { at, forEach, frames, memory, pipeline, type Overflow, type Stream } from 'semel'
 import { describe, expect, test } from 'vitest'
-import { opened, small } from './verbs.js'
+import { Gate } from '../issues/gate.js'
+import { opened, scratch, small } from './verbs.js'
 
 interface Tick {
   symbol: string
@@ -10,17 +11,14 @@ interface Tick {
 /** A stream at most once whose handler waits behind a gate: the ring is full after some hundred. */
 async function gated(overflow: Overflow | undefined) {
   const handled: Tick[] = []
-  let open = (): void => {}
-  const gate = new Promise<void>((resolve) => {
-    open = resolve
-  })
+  const gate = new Gate()
   const stream = await opened<Tick>(
     pipeline('ticks')
       .accepts<Tick>()
       .deliver('at-most-once', overflow === undefined ? {} : { overflow })
       .keyBy((tick) => tick.symbol)
       .map(async (tick) => {
-        await gate
+        await gate.opened
         handled.push(tick)
         return tick
       })
@@ -31,7 +29,7 @@ async function gated(overflow: Overflow | undefined) {
     stream,
     handled,
     async letThrough(): Promise<void> {
-      open()
+      gate.open()
       await stream.drain({ timeout: 10_000 })
     },
   }
@@ -166,7 +164,7 @@ describe('overflow', () => {
       ...small,
       delivery: 'at-least-once',
       durability: 'process',
-      dir: (await import('./verbs.js')).scratch(),
+      dir: scratch(),
       workers: 0,
     })
     stream.push({ symbol: 'a', n: 1 })
