@@ -21,6 +21,7 @@ export type HopName = 'sender' | 'stored' | 'processed' | 'sink' | 'reader'
  * - `kill`: the process is gone, by kill -9 or of itself
  * - `power-loss`: the machine is
  * - `sink-failure`: the sink fails as a whole, or refuses single outputs
+ * - `full-ring`: messages come faster than they are handled, and the pipeline says what to drop
  * - `full-disk`, `failed-sync`: of the stream's directory
  * - `clock-jump`: the wall clock is set
  */
@@ -31,6 +32,7 @@ export type Fault =
   | 'kill'
   | 'power-loss'
   | 'sink-failure'
+  | 'full-ring'
   | 'full-disk'
   | 'failed-sync'
   | 'clock-jump'
@@ -42,6 +44,7 @@ export const faults: readonly Fault[] = [
   'kill',
   'power-loss',
   'sink-failure',
+  'full-ring',
   'full-disk',
   'failed-sync',
   'clock-jump',
@@ -162,6 +165,7 @@ export const faultNames: { readonly [F in Fault]: string } = {
   kill: 'kill -9',
   'power-loss': 'power loss',
   'sink-failure': 'a sink that fails',
+  'full-ring': 'a full ring',
   'full-disk': 'a full disk',
   'failed-sync': 'a failed sync',
   'clock-jump': 'a clock that jumps',

@@ -75,7 +75,8 @@ reader     exactly-once, of what is committed; the weakest hop
                sink is cut back at the next opening.
 
 whole      exactly-once through a message sent again, a handler that fails, a worker's death,
-           kill -9, power loss, a sink that fails, a full disk, a failed sync, a clock that jumps
+           kill -9, power loss, a sink that fails, a full ring, a full disk, a failed sync, a clock
+           that jumps
 `,
     )
   })
@@ -148,7 +149,7 @@ reader     exactly-once, on your word
            newer one has followed.
 
 whole      exactly-once through a message sent again, a handler that fails, a worker's death,
-           kill -9, a sink that fails, a full disk, a failed sync, a clock that jumps
+           kill -9, a sink that fails, a full ring, a full disk, a failed sync, a clock that jumps
            not through power loss
 `,
     )
@@ -222,7 +223,8 @@ reader     at-least-once
            Nothing tells a reader which effects were made again after a crash.
 
 whole      at-least-once through a message sent again, a handler that fails, a worker's death,
-           kill -9, power loss, a sink that fails, a full disk, a failed sync, a clock that jumps
+           kill -9, power loss, a sink that fails, a full ring, a full disk, a failed sync, a clock
+           that jumps
 `,
     )
   })
@@ -270,7 +272,7 @@ reader     at-most-once
                until the sink is cut back by the next worker.
 
 whole      at-most-once through a handler that fails, a worker's death, kill -9, power loss, a sink
-           that fails, a full disk, a failed sync, a clock that jumps
+           that fails, a full ring, a full disk, a failed sync, a clock that jumps
            not through a message sent again
 `,
     )

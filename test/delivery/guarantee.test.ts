@@ -213,6 +213,15 @@ describe('the sender', () => {
 })
 
 describe('stored', () => {
+  it('says what a full ring drops, where something is', () => {
+    const plain = reported('at-most-once', 'repeatable')
+    expect(met(plain, 'stored', 'full-ring')).toBeUndefined()
+    for (const overflow of ['drop-newest', 'drop-oldest', 'conflate'] as const) {
+      const keyed = reported('at-most-once', 'repeatable', {}, { ...known, overflow })
+      expect(met(keyed, 'stored', 'full-ring')).toBe('lost, holds')
+    }
+  })
+
   it('is what the durability survives', () => {
     expect(met(leastAt('process'), 'stored', 'power-loss')).toBe('unknown, breaks')
     expect(met(leastAt('process'), 'stored', 'failed-sync')).toBeUndefined()

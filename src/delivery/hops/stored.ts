@@ -60,12 +60,42 @@ function limitText(durability: Durability): string | null {
   return durability === 'process' ? 'where a power loss may take what has a receipt' : null
 }
 
+function overflowOf({ delivery, overflow }: Subject['graph']['deliver']): Encounter[] {
+  switch (overflow) {
+    case 'wait':
+      return []
+    case 'drop-newest':
+      return [encounter(delivery, 'full-ring', 'lost', 'What comes is dropped, and counted.')]
+    case 'drop-oldest':
+      return [
+        encounter(
+          delivery,
+          'full-ring',
+          'lost',
+          'What has waited longest is dropped, and counted.',
+        ),
+      ]
+    case 'conflate':
+      return [
+        encounter(
+          delivery,
+          'full-ring',
+          'lost',
+          'Of what waits only the newest of each key is kept; the others are counted.',
+        ),
+      ]
+    default:
+      return overflow satisfies never
+  }
+}
+
 function encountersOf({ graph, opening }: Subject): Encounter[] {
   const { delivery } = graph.deliver
   const { durability } = opening
   if (durability === 'memory') {
     const gone = 'What waits in memory is lost.'
     return [
+      ...overflowOf(graph.deliver),
       encounter(delivery, 'kill', 'lost', gone),
       encounter(delivery, 'power-loss', 'lost', gone),
     ]
