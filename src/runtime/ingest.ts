@@ -118,6 +118,11 @@ export class Ingest {
     return verdict !== 'none'
   }
 
+  /** Whether a message would be taken, or at least dealt with by the overflow policy. */
+  admits(): boolean {
+    return this.#overflow !== undefined || this.hasRoom()
+  }
+
   /** As `push`, for a message that `check` and `route` have been through. */
   pushTo(shard: number, message: unknown, origin: Origin): boolean {
     if (!this.hasRoom()) return false

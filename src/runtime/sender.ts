@@ -86,7 +86,7 @@ export class Sender implements Desk {
   push(message: unknown): boolean {
     if (!this.#sends.serve()) return false
     if (!this.#tellsOfPushed) return this.ingest.push(message)
-    return this.#isFull || !this.ingest.hasRoom() ? false : this.#pushInBatch(message)
+    return this.#isFull || !this.ingest.admits() ? false : this.#pushInBatch(message)
   }
 
   pushFrames(bytes: Uint8Array): number {
@@ -250,11 +250,13 @@ export class Sender implements Desk {
 
   #pushInBatch(message: unknown): boolean {
     const awaited = this.#batches.add(message)
+    let isTaken = false
     try {
-      return this.ingest.pushAwaited(message, awaited)
-    } catch (error) {
-      awaited.refused(error)
-      throw error
+      isTaken = this.ingest.pushAwaited(message, awaited)
+      return isTaken
+    } finally {
+      // Then it has no place in the batch.
+      if (!isTaken) awaited.refused(undefined)
     }
   }
 
