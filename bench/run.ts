@@ -10,6 +10,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cases, type Case } from './cases.js'
+import { sendCases, type SendCase } from './send-cases.js'
+import { sendLines, type SendResult } from './send-lines.js'
 
 const { values } = parseArgs({
   options: {
@@ -32,6 +34,9 @@ for (let round = 0; round < rounds; round++) {
     samples.set(settings, [...(samples.get(settings) ?? []), ...measure(settings)])
   }
 }
+const sends = sendCases
+  .filter((settings) => settings.case.includes(values.only))
+  .map((settings) => ({ ...settings, ...measureSends(settings) }))
 const results = [...samples].map(([settings, rates]) => ({
   ...settings,
   messagesPerSecond: spread(rates),
@@ -41,37 +46,42 @@ print()
 if (values.json !== undefined) {
   writeFileSync(
     values.json,
-    `${JSON.stringify({ machine: machine(), date: new Date().toISOString(), versions: versions(), results }, undefined, 2)}\n`,
+    `${JSON.stringify({ machine: machine(), date: new Date().toISOString(), versions: versions(), results, sends }, undefined, 2)}\n`,
   )
 }
 
 function measure(settings: Case): number[] {
+  return child(
+    'throughput.js',
+    { settings, runs, messages: messages[settings.message] },
+    { SEMEL_BENCH_DELIVERY: settings.delivery, SEMEL_BENCH_MESSAGE: settings.message },
+  ) as number[]
+}
+
+/** What a script prints that has a directory of its own. */
+function child(script: string, told: object, environment: Record<string, string> = {}): unknown {
   const dir = mkdtempSync(join(tmpdir(), 'semel-bench-'))
   try {
     const output = execFileSync(
       process.execPath,
       [
-        fileURLToPath(new URL('throughput.js', import.meta.url)),
-        JSON.stringify({
-          settings,
-          runs,
-          messages: messages[settings.message],
-          dir: join(dir, 'data'),
-        }),
+        fileURLToPath(new URL(script, import.meta.url)),
+        JSON.stringify({ ...told, dir: join(dir, 'data') }),
       ],
-      {
-        env: {
-          ...process.env,
-          SEMEL_BENCH_DELIVERY: settings.delivery,
-          SEMEL_BENCH_MESSAGE: settings.message,
-        },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
+      { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'inherit'] },
     )
-    return JSON.parse(output.toString()) as number[]
+    return JSON.parse(output.toString())
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+function measureSends(settings: SendCase): SendResult {
+  const few = values.smoke ? 20 : 2000
+  return child('send.js', {
+    settings,
+    messages: settings.inFlight === 1 ? few : few * 1000,
+  }) as SendResult
 }
 
 function spread(rates: readonly number[]): { median: number; min: number; max: number } {
@@ -118,6 +128,7 @@ function print(): void {
       )
     }
   }
+  lines.push(...sendLines(sends))
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 

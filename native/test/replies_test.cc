@@ -25,7 +25,9 @@ struct Told {
 class RepliesTest : public ::testing::Test {
  protected:
   ~RepliesTest() override {
-    if (stream_ != nullptr) EXPECT_TRUE(stream_->close().is_ok());
+    if (stream_ != nullptr) {
+      EXPECT_TRUE(stream_->close().is_ok());
+    }
     if (!directory_.empty()) std::filesystem::remove_all(directory_);
   }
 
