@@ -5,6 +5,7 @@ import { defineConfig, mergeConfig } from 'vitest/config'
 // module (one built, one not) would not share their classes.
 /** Run by vitest.faults.config.ts. */
 export const faultTests = [
+  'test/conformance/acknowledgment-faults.test.ts',
   'test/faults/clock.test.ts',
   'test/faults/disk/*.test.ts',
   'test/runtime/worker-faults-*.test.ts',

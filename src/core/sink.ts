@@ -38,9 +38,9 @@ export interface Sink<T, K extends SinkKind = SinkKind> {
    * The kind is what the pipeline's author says of code of their own, and nothing can check it:
    * `forEach(fn, { idempotent: true })`. Reports say then that it rests on their word.
    */
-  readonly declared?: true
+  readonly declared?: true | undefined
   /** What was written lives no longer than its process, as with `memory()`. */
-  readonly volatile?: true
+  readonly volatile?: true | undefined
   connect(context: SinkContext): SinkConnection<T> | Promise<SinkConnection<T>>
 }
 

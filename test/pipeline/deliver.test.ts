@@ -11,6 +11,7 @@ describe('deliver', () => {
         windowMs: 86_400_000,
         maxIds: 16_777_216,
         whenFull: 'wait',
+        overflow: 'wait',
       })
     }
   })
@@ -18,7 +19,13 @@ describe('deliver', () => {
   it('takes a producer instead with every delivery', () => {
     for (const delivery of ['at-most-once', 'at-least-once', 'exactly-once'] as const) {
       const { deliver } = graph(trades().deliver(delivery, produced).to(sink('idempotent')))
-      expect(deliver).toEqual({ delivery, ...produced, maxIds: 16_777_216, whenFull: 'wait' })
+      expect(deliver).toEqual({
+        delivery,
+        ...produced,
+        maxIds: 16_777_216,
+        whenFull: 'wait',
+        overflow: 'wait',
+      })
     }
   })
 

@@ -38,6 +38,7 @@ describe('a definition', () => {
         windowMs: 86_400_000,
         maxIds: 1000,
         whenFull: 'shorten-window',
+        overflow: 'wait',
         time,
       },
       keyBy: key,
@@ -57,7 +58,12 @@ describe('a definition', () => {
   it('has the documented defaults', () => {
     const { retry, ...rest } = graph(trades().deliver('at-least-once').to(sink('repeatable')))
     expect(rest).toMatchObject({
-      deliver: { delivery: 'at-least-once', maxIds: 16_777_216, whenFull: 'wait' },
+      deliver: {
+        delivery: 'at-least-once',
+        maxIds: 16_777_216,
+        whenFull: 'wait',
+        overflow: 'wait',
+      },
       operators: [],
       concurrency: 64,
     })
