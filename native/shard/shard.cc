@@ -213,7 +213,9 @@ bool Shard::has_unsynced() const {
   if (!syncs_) return false;
   return ring_->tail() != durable_position_.load(std::memory_order_relaxed) ||
          intake_->published_sequence() != durable_sequence_.load(std::memory_order_relaxed) ||
-         ack_log_->has_unsynced();
+         ack_log_->has_unsynced() ||
+         // A group may fall between a commit's block and its answers.
+         replies_->tail() != durable_replies_.load(std::memory_order_relaxed);
 }
 
 Status Shard::sync_group() {
