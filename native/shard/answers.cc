@@ -1,12 +1,12 @@
 #include "shard/answers.h"
 
 #include "core/bytes.h"
+#include "shard/numbers.h"
 
 namespace semel {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 16;
-constexpr double kNumberMax = 9007199254740992.0;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ bool read_answers(std::span<const uint8_t> bytes, uint64_t payload_bytes_max,
     const uint32_t kind = load<uint32_t>(bytes.data() + 8);
     const uint64_t length = load<uint32_t>(bytes.data() + 12);
     const uint64_t span = kHeaderBytes + round_up(length, 8);
-    if (!(sequence >= 0 && sequence <= kNumberMax) || kind < 1 ||
+    if (!is_number(sequence) || kind < 1 ||
         kind > static_cast<uint32_t>(AnswerKind::lost) || length > payload_bytes_max ||
         span > bytes.size()) {
       return false;

@@ -1,17 +1,12 @@
 #include "shard/details.h"
 
 #include "core/bytes.h"
+#include "shard/numbers.h"
 
 namespace semel {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 32;
-
-// The largest whole number behind which a double leaves others out; also times in ms stay below it.
-constexpr double kNumberMax = 9007199254740992.0;
-
-// False also for what is no number.
-bool is_number(double value) { return value >= 0 && value <= kNumberMax; }
 
 }  // namespace
 
