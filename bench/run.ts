@@ -68,7 +68,11 @@ function child(script: string, told: object, environment: Record<string, string>
         fileURLToPath(new URL(script, import.meta.url)),
         JSON.stringify({ ...told, dir: join(dir, 'data') }),
       ],
-      { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'inherit'] },
+      {
+        env: { ...process.env, ...environment },
+        stdio: ['ignore', 'pipe', 'inherit'],
+        timeout: values.smoke ? 60_000 : 600_000,
+      },
     )
     return JSON.parse(output.toString())
   } finally {

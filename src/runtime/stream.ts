@@ -365,9 +365,13 @@ export class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
     this.#keepAlive()
     if (this.#closing !== undefined && !this.#isAwaited) return
     const { handle, settings } = this.#parts
-    const inlineWaits = settings.workers === 0 && settings.durability !== 'memory'
+    const inlineWaits =
+      settings.workers === 0 &&
+      settings.durability !== 'memory' &&
+      settings.durability !== 'process'
     if (inlineWaits || this.#isAwaited || this.#sender.hasOpen) addon().wantNotice(handle)
     // What came before the asking gives no notice.
+    if (inlineWaits) this.#runner?.notify()
     if (this.#isAwaited) this.#sender.settle()
     if (this.#isAwaited && settings.waiting === 'spin' && settings.workers > 0) this.#spin()
   }
