@@ -38,7 +38,9 @@ inline void throw_status(Napi::Env env, const Status& status) {
   static_cast<void>(napi_throw(env, error));
 }
 
-// Reads a call's arguments in turn; the first that does not fit leaves an error pending.
+// Reads a call's arguments in turn; the first that does not fit leaves an error pending. Nothing is
+// coerced: that is JavaScript, which a thread that is being terminated can't run, and what it gives
+// there instead of a value aborts the process.
 class Arguments {
  public:
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
@@ -70,6 +72,14 @@ class Arguments {
       fail("a number within ±(2^53 - 1)");
       return 0;
     }
+    return value;
+  }
+
+  bool boolean() {
+    bool value = false;
+    if (!ok_) return value;
+    if (napi_get_value_bool(info_.Env(), info_[next_], &value) != napi_ok) fail("a boolean");
+    ++next_;
     return value;
   }
 

@@ -268,8 +268,8 @@ Napi::Value end_dead_letter(const Napi::CallbackInfo& info) {
   LocalStream* local = arguments.stream();
   const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
   const double number = arguments.whole();
+  const bool retry = arguments.boolean();
   if (!arguments.ok()) return {};
-  const bool retry = info[3].ToBoolean().Value();
   Shard& shard = local->stream().shard(index);
   const auto wanted = static_cast<uint64_t>(number > 0 ? number : 0);
   if (shard.dead_letters() == nullptr || !shard.dead_letters()->shows(wanted)) {

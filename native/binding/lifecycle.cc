@@ -184,8 +184,9 @@ Napi::Value close(const Napi::CallbackInfo& info) {
 Napi::Value keep_alive(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = arguments.stream();
+  const bool on = arguments.boolean();
   if (!arguments.ok() || !local->owner) return {};
-  if (info[1].ToBoolean().Value()) {
+  if (on) {
     local->notice.Ref(info.Env());
   } else {
     local->notice.Unref(info.Env());

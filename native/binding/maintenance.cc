@@ -98,8 +98,9 @@ Napi::Value verify(const Napi::CallbackInfo& info) {
 Napi::Value repair(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const std::string directory = arguments.text();
+  const bool plans_only = arguments.boolean();
   if (!arguments.ok()) return {};
-  if (info[1].ToBoolean().Value()) {
+  if (plans_only) {
     auto plan = plan_repair_locked(Storage::real(), directory);
     if (plan.is_ok()) return to_object(info.Env(), plan.value());
     throw_status(info.Env(), plan.status());

@@ -322,9 +322,10 @@ Napi::Value try_parked(const Napi::CallbackInfo& info) {
   LocalStream* local = nullptr;
   Shard* shard = seat_of(arguments, info.Env(), &local);
   const double sequence = arguments.number();
+  const bool begins = arguments.boolean();
   if (shard == nullptr || !arguments.ok()) return {};
   Consumer& consumer = shard->consumer();
-  if (info[4].ToBoolean().Value()) {
+  if (begins) {
     consumer.begin_parked(static_cast<uint64_t>(sequence));
   } else {
     consumer.put_back_parked(static_cast<uint64_t>(sequence));
