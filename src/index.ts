@@ -33,6 +33,7 @@ export { at, frames } from './pipeline/frames.js'
 export type { At, FrameFormat } from './pipeline/frames.js'
 export { isDefinition } from './pipeline/graph.js'
 export type { Definition } from './pipeline/graph.js'
+export type { ClassOptions } from './pipeline/classes.js'
 export type {
   DedupOptions,
   ExactlyOnceOptions,
@@ -87,7 +88,7 @@ export { guarantee } from './runtime/guarantee.js'
 export { inspectDirectory } from './runtime/inspect.js'
 export type { DirectoryReport, ShardReport } from './runtime/inspect.js'
 export { open } from './runtime/open.js'
-export type { BatchedOptions, OpenOptions, Waiting } from './runtime/options.js'
+export type { BatchedOptions, ClassOpenOptions, OpenOptions, Waiting } from './runtime/options.js'
 export { repairDirectory, verifyDirectory } from './runtime/repair.js'
 export type {
   Finding,
@@ -100,5 +101,5 @@ export type {
 } from './runtime/repair.js'
 export type { SendOptions } from './runtime/send-options.js'
 export { Stream } from './runtime/stream.js'
-export type { StreamEvents } from './runtime/stream.js'
+export type { StreamClass, StreamEvents } from './runtime/stream.js'
 export type { WaitOptions } from './runtime/wait.js'

@@ -109,5 +109,5 @@ test('what the README shows in part can be written so', async () => {
     return name
   })
   await run(names)
-  expect(fragments).toHaveLength(2)
+  expect(fragments).toHaveLength(3)
 })

@@ -11,6 +11,8 @@ export interface Desk {
   told(): void
   /** Somebody waits for what may be known already. */
   look(): void
+  /** Its sender's patience is over; `errorFor` is told whether the message was taken. */
+  giveUp(awaited: Awaited, errorFor: (taken: boolean) => unknown): void
 }
 
 /**
@@ -62,6 +64,10 @@ export abstract class Awaited implements Stored {
   giveUp(error: unknown): void {
     this.gaveUp = true
     this.lost(error)
+  }
+
+  giveUpOn(errorFor: (taken: boolean) => unknown): void {
+    this.desk.giveUp(this, errorFor)
   }
 
   /** Its sender has been told; once. */

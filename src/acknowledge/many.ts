@@ -14,8 +14,8 @@ export class Many<T> {
   #open = 0
   #done: ((statuses: readonly Status<T>[]) => void) | undefined
 
-  /** One more; `make` is told how its sender is to be told. */
-  add(make: (teller: Teller<T>) => Awaited): Awaited {
+  /** One more; `make` is told how its sender is to be told, and gives nothing where that is done. */
+  add(make: (teller: Teller<T>) => Awaited | undefined): void {
     const index = this.#statuses.push(undefined) - 1
     this.#open += 1
     let isOver = false
@@ -31,8 +31,7 @@ export class Many<T> {
       resolve: (value) => end({ status: 'acknowledged', value }),
       reject: (error, isUnknown) => end({ status: isUnknown ? 'unknown' : 'refused', error }),
     })
-    if (!isOver) this.#awaited.set(index, awaited)
-    return awaited
+    if (!isOver && awaited !== undefined) this.#awaited.set(index, awaited)
   }
 
   /** All have been sent; resolves when each has its status. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { shown } from '../core/options.js'
 import { adviseCommand, readAdviseOptions } from './advise-options.js'
+import { inEach } from './directories.js'
 import { exitCodeOf, exitCodes, failureText, UsageError } from './failures.js'
 import { commandHelp, programHelp } from './help.js'
 import { inspectCommand, readInspectOptions } from './inspect-options.js'
@@ -36,17 +37,17 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
     case 'inspect': {
       const options = readInspectOptions(words)
       if (options === 'help') return told(commandHelp(inspectCommand))
-      return (await import('./inspect.js')).inspect(options)
+      return inEach(options, (await import('./inspect.js')).inspect)
     }
     case 'verify': {
       const options = readVerifyOptions(words)
       if (options === 'help') return told(commandHelp(verifyCommand))
-      return (await import('./verify.js')).verify(options)
+      return inEach(options, (await import('./verify.js')).verify)
     }
     case 'repair': {
       const options = readRepairOptions(words)
       if (options === 'help') return told(commandHelp(repairCommand))
-      return (await import('./repair.js')).repair(options)
+      return inEach(options, (await import('./repair.js')).repair)
     }
     case 'advise': {
       const options = readAdviseOptions(words)

@@ -6,9 +6,12 @@ import {
   inspectDirectory,
   open,
   SemelError,
+  type Counters,
   type OpenOptions,
   type Stream,
 } from '../index.js'
+import { classDirectory } from '../runtime/class-directories.js'
+import { sum } from '../runtime/counters.js'
 import { countersOfRun, endedOf } from './counters.js'
 import { exitCodes } from './failures.js'
 import { directoryCounters } from './inspection.js'
@@ -35,8 +38,10 @@ export async function run(options: RunOptions): Promise<number> {
   const source = await sourceOf(module, options.sources, (files) => fileSource(files))
   const stop = new StopSignals((code) => process.exit(code))
   const stream: Stream<unknown> = await open(module.url, openOptions(options, dir))
-  process.stderr.write(`semel: ${stream.guarantee().summary}\n`)
-  const before = stream.opened
+  for (const line of stream.guarantee().summary.split('\n')) {
+    process.stderr.write(`semel: ${line}\n`)
+  }
+  const { opened: before, classes } = stream
   const startedMs = performance.now()
   let place = { offset: 0, size: 0 }
   const progress = new Progress(process.stderr, () => {
@@ -66,19 +71,22 @@ export async function run(options: RunOptions): Promise<number> {
     progress.stop()
   }
   const elapsedMs = performance.now() - startedMs
-  let after = stream.counters()
+  const last = classes.map((one) => one.counters())
   await stream.close({ timeout: ended ? options.closeTimeoutMs : 0 })
-  if (!ended) {
-    if (dir === undefined || stream.durability === 'memory') {
-      throw lostError(after.inFlight, options.closeTimeoutMs, stop.by)
-    }
-    // The shards went on until they were closed.
-    after = directoryCounters(inspectDirectory(dir))
+  if (!ended && (dir === undefined || stream.durability === 'memory')) {
+    throw lostError(sum(last).inFlight, options.closeTimeoutMs, stop.by)
   }
+  const after = classes.map((one, i) => {
+    const counters = last[i] as Counters
+    if (ended || dir === undefined || one.durability === 'memory') return counters
+    // The shards went on until they were closed.
+    const own = classes.length === 1 ? dir : classDirectory(dir, one.delivery)
+    return directoryCounters(inspectDirectory(own))
+  })
 
   const summary: Summary = {
     pipeline: stream.name,
-    counters: countersOfRun(before, after),
+    counters: countersOfRun(before, sum(after)),
     leftOver: before.stored - endedOf(before),
     deadLetters,
     elapsedMs,
@@ -89,6 +97,14 @@ export async function run(options: RunOptions): Promise<number> {
     dir,
     stoppedBy: stop.by,
     resumable: source.resumable && dir !== undefined,
+    classes:
+      classes.length === 1
+        ? []
+        : classes.map(({ delivery, durability, opened }, i) => ({
+            delivery,
+            durability,
+            counters: countersOfRun(opened, after[i] as Counters),
+          })),
   }
   await print(options.json ? summaryJson(summary) : summaryText(summary, paintFor(process.stdout)))
   return stop.by === undefined ? exitCodes.ok : signalExitCode(stop.by)

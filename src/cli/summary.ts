@@ -15,6 +15,7 @@ export interface Summary {
   /** The first few dead letters: place and reason. */
   readonly deadLetters: readonly string[]
   readonly elapsedMs: number
+  /** Where messages choose theirs, of the class that is promised least. */
   readonly delivery: Delivery
   readonly durability: Durability
   readonly shards: number
@@ -24,11 +25,19 @@ export interface Summary {
   readonly stoppedBy: NodeJS.Signals | undefined
   /** Whether the same command goes on from here. */
   readonly resumable: boolean
+  /** Where messages choose their delivery: each class. */
+  readonly classes: readonly SummaryClass[]
+}
+
+export interface SummaryClass {
+  readonly delivery: Delivery
+  readonly durability: Durability
+  readonly counters: Counters
 }
 
 /** The one object of `semel run --json`. */
 export function summaryJson(summary: Summary): string {
-  const { counters, elapsedMs, delivery, durability, shards } = summary
+  const { counters, elapsedMs, delivery, durability, shards, classes } = summary
   return `${JSON.stringify({
     stored: counters.stored,
     processed: counters.processed,
@@ -44,19 +53,31 @@ export function summaryJson(summary: Summary): string {
     delivery,
     durability: durabilityText(durability),
     shards,
+    ...(classes.length === 0 ? {} : { classes: classes.map(classJson) }),
   })}\n`
+}
+
+function classJson({ delivery, durability, counters }: SummaryClass): object {
+  return { delivery, durability: durabilityText(durability), ...counters }
 }
 
 /** The table at the end of a run. */
 export function summaryText(summary: Summary, paint: Paint = plain): string {
   const { counters, leftOver } = summary
-  const rows = counterRows([counters], countText)
+  const { classes } = summary
+  const rows = counterRows([counters, ...classes.map((one) => one.counters)], countText)
   if (leftOver > 0) {
     rows.splice(1, 0, { name: '  left over', cells: [countText(leftOver)], style: 'dim' })
   }
+  if (classes.length > 0) {
+    const titles = ['total', ...classes.map(({ delivery }) => delivery)]
+    rows.unshift({ name: '', cells: titles, style: 'bold' })
+  }
   const about = [
-    summary.delivery,
-    durabilityText(summary.durability),
+    ...(classes.length > 0 ? classes : [summary]).flatMap(({ delivery, durability }) => [
+      delivery,
+      durabilityText(durability),
+    ]),
     plural(summary.shards, 'shard'),
     summary.workers === 0 ? 'no workers' : plural(summary.workers, 'worker'),
     ...(summary.dir === undefined ? [] : [summary.dir]),

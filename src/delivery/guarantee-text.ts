@@ -13,6 +13,7 @@ const indent = 11
 
 /** The report for people: the whole in a line, then hop by hop, at most 100 columns wide. */
 export function guaranteeText(guarantee: Guarantee): string {
+  if (guarantee.classes.length > 0) return guarantee.classes.map(guaranteeText).join('\n')
   const { summary, delivery, hops, through, notThrough } = guarantee
   return [
     ...wrapped(summary, columns, 2, 0),

@@ -105,6 +105,11 @@ export interface Guarantee {
   readonly notThrough: readonly Fault[]
   /** All of it in a line. */
   readonly summary: string
+  /**
+   * Where messages choose their delivery, a report for each class, the strictest first; the rest of this
+   * one is of the class that is promised least. Empty where all messages have one delivery.
+   */
+  readonly classes: readonly Guarantee[]
 }
 
 /** How a pipeline is opened, as far as the report depends on it. */
@@ -154,6 +159,18 @@ export function guaranteeOf(graph: Graph, opening: Opening): Guarantee {
     through: faults.filter((fault) => !notThrough.includes(fault)),
     notThrough,
     summary: summaryOf(subject, weakest, notThrough),
+    classes: [],
+  })
+}
+
+/** The report on all classes of a pipeline, of those on each, the strictest first. */
+export function guaranteeOfClasses(classes: readonly Guarantee[]): Guarantee {
+  const least = classes.at(-1) as Guarantee
+  if (classes.length === 1) return least
+  return deepFrozen({
+    ...least,
+    summary: classes.map(({ summary }) => summary).join('\n'),
+    classes,
   })
 }
 

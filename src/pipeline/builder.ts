@@ -5,6 +5,7 @@ import type { Operator } from '../core/operator.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import { retryPolicy, type RetryPolicy } from '../reliability/retry.js'
 import { checkSink } from './carriers.js'
+import { checkClasses, type Classes } from './classes.js'
 import { checkDeliver, type Deliver } from './deliver.js'
 import { checkExtractor, isFrameFormat, type At } from './frames.js'
 import { define, unfinishedKey, type Accepts, type Definition } from './graph.js'
@@ -16,6 +17,7 @@ interface Draft {
   readonly name: string
   readonly accepts: Accepts
   readonly deliver?: Deliver
+  readonly classes?: Classes
   readonly keyBy?: ((message: never) => Key) | At
   readonly operators: readonly Operator[]
   readonly retry: RetryPolicy
@@ -55,7 +57,11 @@ export class Builder {
 
   deliver(delivery: unknown, options?: unknown): Builder {
     if (this.#draft.deliver !== undefined) this.#refuse(refusals.delivered)
-    return this.#with({ deliver: checkDeliver(delivery, options, this.#frameSize) })
+    if (typeof delivery !== 'function') {
+      return this.#with({ deliver: checkDeliver(delivery, options, this.#frameSize) })
+    }
+    const classes = checkClasses(delivery as never, options, this.#frameSize)
+    return this.#with({ deliver: classes.delivers[0], classes })
   }
 
   keyBy(key: unknown): Builder {
@@ -108,8 +114,10 @@ export class Builder {
   to(sink: unknown): Definition<never> {
     const { deliver, ...draft } = this.#draft
     if (deliver === undefined) return this.#refuse(refusals.undelivered)
-    const isKeyed = draft.keyBy !== undefined || deliver.id !== undefined
-    if (deliver.overflow === 'conflate' && !isKeyed) return this.#refuse(refusals.conflated)
+    for (const { overflow, id } of draft.classes?.delivers ?? [deliver]) {
+      const isKeyed = draft.keyBy !== undefined || id !== undefined
+      if (overflow === 'conflate' && !isKeyed) return this.#refuse(refusals.conflated)
+    }
     return define(
       Object.freeze({ ...draft, deliver, sink: checkSink(sink, deliver.delivery, 'to') }),
     )

@@ -90,32 +90,37 @@ export interface OverflowOptions {
 }
 
 /**
- * The rest of `deliver`'s arguments; for a delivery that is not known yet, what fits every one. The
- * last member fits nothing: where the others don't come near either, the compiler shows its text.
+ * The options of a delivery; of one that is not known yet, what fits every one. The last member fits
+ * nothing: where the others don't come near either, the compiler shows its text.
  */
-export type DeliverArguments<D extends Delivery, M> = [D] extends ['exactly-once']
-  ? [
-      options:
-        | ExactlyOnceOptions<M>
-        | ExactlyOnceProducerOptions<M>
-        | (Refused<Refusals['identified']> & Partial<Pick<DedupOptions<M>, 'id' | 'window'>>),
-    ]
+export type OptionsOf<D extends Delivery, M> = [D] extends ['exactly-once']
+  ?
+      | ExactlyOnceOptions<M>
+      | ExactlyOnceProducerOptions<M>
+      | (Refused<Refusals['identified']> & Partial<Pick<DedupOptions<M>, 'id' | 'window'>>)
   : 'exactly-once' extends D
-    ? [
-        options:
-          | DedupOptions<M>
-          | ProducerOptions<M>
-          | (Refused<Refusals['identified']> & Partial<Pick<DedupOptions<M>, 'id' | 'window'>>),
-      ]
+    ?
+        | DedupOptions<M>
+        | ProducerOptions<M>
+        | (Refused<Refusals['identified']> & Partial<Pick<DedupOptions<M>, 'id' | 'window'>>)
     : [D] extends ['at-most-once']
-      ? [options?: OptionalDedupOptions<M> & OverflowOptions]
-      : [options?: OptionalDedupOptions<M>]
+      ? OptionalDedupOptions<M> & OverflowOptions
+      : OptionalDedupOptions<M>
 
-/** Why `deliver` with nothing but C is refused, where the one with options is not chosen. */
+/** Where the delivery is chosen already, why another is refused. */
+export type Undelivered<D extends Delivery | undefined> = [D] extends [undefined]
+  ? unknown
+  : Refused<Refusals['delivered']>
+
+/** Why `deliver` with nothing but C is refused; `unknown` where it is not. */
 export type Undeliverable<C, D extends Delivery | undefined> = [D] extends [undefined]
-  ? [C] extends [Delivery]
-    ? Refused<Refusals['identified']>
-    : Refused<`there is no such delivery: ${Refusals['delivery']}`>
+  ? [C] extends ['at-most-once' | 'at-least-once']
+    ? unknown
+    : [C] extends [Delivery]
+      ? Refused<Refusals['identified']>
+      : [C] extends [string]
+        ? Refused<`there is no such delivery: ${Refusals['delivery']}`>
+        : Refused<Refusals['classed']>
   : Refused<Refusals['delivered']>
 
 /**

@@ -6,6 +6,7 @@ import { shown } from '../core/options.js'
 import type { Sink } from '../core/sink.js'
 import type { RetryPolicy } from '../reliability/retry.js'
 import { checkSink } from './carriers.js'
+import type { Classes } from './classes.js'
 import { isDelivery, redeliver, type Deliver } from './deliver.js'
 import type { At, FrameFormat } from './frames.js'
 import { refusals } from './refusals.js'
@@ -20,7 +21,10 @@ export type Accepts =
 export interface Graph {
   readonly name: string
   readonly accepts: Accepts
+  /** Where messages choose, that of the strictest class. */
   readonly deliver: Deliver
+  /** Where the delivery is a function of the message. */
+  readonly classes?: Classes
   /** Of the message as it was sent, after its check. Without it, id or producer decide the shard. */
   readonly keyBy?: ((message: never) => Key) | At
   readonly operators: readonly Operator[]
@@ -86,8 +90,9 @@ export function requireGraph(value: unknown, where: string): Graph {
 }
 
 /**
- * The same pipeline under another delivery, to compare them. Id, window and bounds stay as they are:
- * a pipeline that drops duplicates goes on to do so.
+ * The same pipeline under one delivery: that class of it, where messages choose, and otherwise as if
+ * it were its own, to compare them. Id, window and bounds then stay as they are: a pipeline that drops
+ * duplicates goes on to do so.
  * @throws InvalidArgumentError where the delivery is unknown, needs an id and a window or a producer
  * that the pipeline does not have, or a sink of another kind
  */
@@ -95,6 +100,8 @@ export function withDelivery(graph: Graph, delivery: Delivery): Graph {
   if (!isDelivery(delivery)) {
     throw new InvalidArgumentError(`delivery: ${shown(delivery)} is unknown; ${refusals.delivery}`)
   }
-  const deliver = redeliver(graph.deliver, delivery, 'open')
-  return Object.freeze({ ...graph, deliver, sink: checkSink(graph.sink, delivery, 'open') })
+  const { classes, ...rest } = graph
+  const own = classes?.delivers.find((deliver) => deliver.delivery === delivery)
+  const deliver = own ?? redeliver(graph.deliver, delivery, 'open')
+  return Object.freeze({ ...rest, deliver, sink: checkSink(graph.sink, delivery, 'open') })
 }

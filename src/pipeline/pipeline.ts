@@ -6,7 +6,8 @@ import type { Sink, SinkKind } from '../core/sink.js'
 import type { RetryOptions } from '../reliability/retry.js'
 import { Builder, checkName } from './builder.js'
 import type { Carried } from './carriers.js'
-import type { DeliverArguments, Undeliverable } from './deliver.js'
+import type { Chosen, DeliverOptions } from './classes.js'
+import type { Undeliverable, Undelivered } from './deliver.js'
 import type { Extractor, FrameFormat, IsFrame } from './frames.js'
 import { unfinishedKey, type Definition } from './graph.js'
 import type { Refusals, Refused } from './refusals.js'
@@ -61,14 +62,18 @@ export interface Pipeline<
    * Chooses what a crash may do to a message: `at-most-once` repeats none, `at-least-once` loses
    * none, `exactly-once` both, and takes `{ id, window }` or `{ producer }`, and a sink that can carry
    * it. Said once, anywhere before `to`.
+   *
+   * A function lets each message choose: critical ones exactly-once, say, and others at-most-once.
+   * Each delivery that it may answer is a class of messages, with its options here, and with shards and
+   * counters of its own; the order of a key holds within a class. The sink must carry the strictest.
    * @throws InvalidArgumentError where an option is missing, unknown or out of its bounds
    */
-  deliver<const C extends Delivery>(
-    delivery: [D] extends [undefined] ? C : Refused<Refusals['delivered']>,
-    ...options: DeliverArguments<C, M>
-  ): Pipeline<In, Out, C, M, S>
-  /** What the compiler says where that is refused for want of options. */
-  deliver<const C>(delivery: C & Undeliverable<C, D>): never
+  deliver<const C extends Delivery, const One = unknown>(
+    delivery: (One & Undelivered<D>) | ((message: M) => C),
+    options: DeliverOptions<One, C, M> & Undelivered<D>,
+  ): Pipeline<In, Out, Chosen<One, C>, M, S>
+  /** Without options, or what the compiler says where they are missing. */
+  deliver<const C>(delivery: C & Undeliverable<C, D>): Pipeline<In, Out, Chosen<C>, M, S>
 
   /**
    * What must stay in order; it decides the shard. Of raw frames also `at(offset)`. Without it, the

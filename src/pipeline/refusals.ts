@@ -14,6 +14,8 @@ export const refusals = {
   undelivered:
     "to needs a delivery before it: add deliver('at-most-once'), deliver('at-least-once') or deliver('exactly-once', { id, window })",
   delivered: 'the delivery is chosen already: keep one deliver',
+  classed:
+    "a function of the message chooses between deliveries: add the options of each, such as { 'exactly-once': { id, window }, 'at-most-once': {} }",
   delivery: "choose 'at-most-once', 'at-least-once' or 'exactly-once'",
   keyed: 'the key is chosen already: keep one keyBy',
   operated:

@@ -31,15 +31,42 @@ export interface Consumed {
   readonly malformed: number
 }
 
-export interface ConsumeParts {
+/** Shards that a source's messages go to. */
+export interface Destination {
   readonly handle: number
   readonly graph: Graph
   readonly settings: Settings
   readonly segmentBytes: number
   readonly recovered: readonly NativeRecovery[]
+  readonly ingest: Ingest
+  readonly ready: () => Promise<void>
+}
+
+export interface ConsumeParts {
+  /** Of the pipeline. */
+  readonly name: string
   readonly source: Source<unknown>
   readonly options: ConsumeOptions
-  readonly ingest: Ingest
+  /** One, or one for each class of messages; the strictest first. */
+  readonly destinations: readonly Destination[]
+  /** The message as operators will see it. */
+  readonly check: (message: unknown) => unknown
+  /** The number of a checked message's destination. */
+  readonly classOf: (checked: unknown) => number
+}
+
+/** A destination, and what it has of the source. */
+interface Target extends Destination {
+  readonly offsets: SourceOffsets
+  /** Its number for the partition that is being read. */
+  partition: number
+}
+
+/** What is to be done with a row: a push that is tried until there is room. */
+interface Taken {
+  readonly rows: number
+  readonly malformed: number
+  readonly push: () => boolean
   readonly ready: () => Promise<void>
 }
 
@@ -52,55 +79,59 @@ const textLengthMax = 65_536
  * stored already, and reading starts at the place that every shard has passed.
  */
 export async function consume(parts: ConsumeParts): Promise<Consumed> {
-  const { options, ingest, ready } = parts
+  const { options } = parts
   const source = checkSource(parts.source)
   checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress'])
-  if (parts.graph.deliver.producer !== undefined) {
+  if (parts.destinations.some(({ graph }) => graph.deliver.producer !== undefined)) {
     throw new InvalidArgumentError(
-      `consume: the pipeline ${parts.graph.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
+      `consume: the pipeline ${parts.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
     )
   }
-  const offsets = new SourceOffsets(parts, source)
+  const targets = parts.destinations.map((destination): Target => ({
+    ...destination,
+    offsets: new SourceOffsets(destination, source),
+    partition: 0,
+  }))
   const signal = options.signal ?? new AbortController().signal
   const ends = new Map<string, { offset: number; size: number }>()
   let rows = 0
   let malformed = 0
   let batches = 0
-  for await (const batch of source.read({ offsets: offsets.start(), signal })) {
-    const partition = offsets.partition(batch.partition)
-    offsets.beforeBatch(partition, batch.offset)
+  for await (const batch of source.read({ offsets: startOf(targets), signal })) {
+    for (const target of targets) {
+      target.partition = target.offsets.partition(batch.partition)
+      target.offsets.beforeBatch(target.partition, batch.offset)
+    }
     for (const row of batch.rows) {
-      const origin = { partition, offset: row.offset }
-      const taken = take(row, batch, origin)
+      const taken = take(row, batch)
       rows += taken.rows
       malformed += taken.malformed
-      while (!taken.push()) await ready()
+      while (!taken.push()) await taken.ready()
     }
-    offsets.passed(partition, batch.offset)
+    for (const { offsets, partition } of targets) offsets.passed(partition, batch.offset)
     batches += 1
-    if (batches % batchesPerMark === 0) await mark()
+    if (batches % batchesPerMark === 0) for (const target of targets) await mark(target)
     ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
     options.onProgress?.(progress())
   }
-  await mark()
+  for (const target of targets) await mark(target)
   return { rows, malformed }
 
-  /** What is to be done with a row: a push that is tried until there is room. */
-  function take(
-    row: SourceRow<unknown>,
-    batch: SourceBatch<unknown>,
-    origin: { partition: number; offset: number },
-  ): { rows: number; malformed: number; push: () => boolean } {
-    if ('malformed' in row) return takeMalformed(row.malformed, origin)
+  function take(row: SourceRow<unknown>, batch: SourceBatch<unknown>): Taken {
+    if ('malformed' in row) return takeMalformed(row.malformed, row)
     let checked: unknown
+    let target: Target
     let shard: number
     try {
-      checked = ingest.check(row.message)
-      shard = ingest.route(checked)
+      checked = parts.check(row.message)
+      target = targets[parts.classOf(checked)] as Target
+      shard = target.ingest.route(checked)
     } catch (error) {
-      return takeMalformed(refusal(row.message, batch, error), origin)
+      return takeMalformed(refusal(row.message, batch, error), row)
     }
-    if (offsets.has(shard, origin)) return { rows: 0, malformed: 0, push: () => true }
+    const { ingest, offsets, partition, ready } = target
+    const origin = { partition, offset: row.offset }
+    if (offsets.has(shard, origin)) return { ...had, ready }
     let unfit: (() => boolean) | undefined
     return {
       rows: 1,
@@ -117,26 +148,17 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
           return unfit()
         }
       },
+      ready,
     }
   }
 
-  function takeMalformed(
-    row: MalformedRow,
-    origin: { partition: number; offset: number },
-  ): { rows: number; malformed: number; push: () => boolean } {
-    const shard = origin.offset % parts.settings.shards
-    if (offsets.has(shard, origin)) return { rows: 0, malformed: 0, push: () => true }
-    return { rows: 1, malformed: 1, push: () => ingest.pushMalformed(row, origin, shard) }
-  }
-
-  /** Tells every shard how far the source has been read, so that an idle one does not hold it back. */
-  async function mark(): Promise<void> {
-    while (!ingest.flush()) await ready()
-    for (const { partition, offset } of offsets.unmarked()) {
-      for (let shard = 0; shard < parts.settings.shards; shard++) {
-        while (!addon().appendOffset(parts.handle, shard, partition, offset)) await pause()
-      }
-    }
+  /** Whose class can't be known is of the strictest: nothing is lost there. */
+  function takeMalformed(row: MalformedRow, { offset }: SourceRow<unknown>): Taken {
+    const { ingest, offsets, partition, settings, ready } = targets[0] as Target
+    const origin = { partition, offset }
+    const shard = offset % settings.shards
+    if (offsets.has(shard, origin)) return { ...had, ready }
+    return { rows: 1, malformed: 1, push: () => ingest.pushMalformed(row, origin, shard), ready }
   }
 
   function progress(): ConsumeProgress {
@@ -147,6 +169,30 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       size += end.size
     }
     return { rows, malformed, offset, size }
+  }
+}
+
+/** Of a row that an earlier run has stored. */
+const had = { rows: 0, malformed: 0, push: () => true } as const
+
+/** From where every target needs the rows. */
+function startOf(targets: readonly Target[]): ReadonlyMap<string, number> {
+  const start = new Map<string, number>()
+  for (const { offsets } of targets) {
+    for (const [name, offset] of offsets.start()) {
+      start.set(name, Math.min(offset, start.get(name) ?? Infinity))
+    }
+  }
+  return start
+}
+
+/** Tells every shard how far the source has been read, so that an idle one does not hold it back. */
+async function mark({ handle, settings, ingest, offsets, ready }: Target): Promise<void> {
+  while (!ingest.flush()) await ready()
+  for (const { partition, offset } of offsets.unmarked()) {
+    for (let shard = 0; shard < settings.shards; shard++) {
+      while (!addon().appendOffset(handle, shard, partition, offset)) await pause()
+    }
   }
 }
 

@@ -14,7 +14,7 @@ export interface ShardCounters extends Counters {
 }
 
 /** All shards together. */
-export function sum(shards: readonly ShardCounters[]): Counters {
+export function sum(shards: readonly Counters[]): Counters {
   const total = {
     stored: 0,
     processed: 0,

@@ -24,32 +24,41 @@ export interface DeadLetter {
 /** Read at a time, so that a long list takes little memory. */
 const pageSize = 64
 
+/** Some shards of a stream, numbered on from `firstShard`. */
+interface Shards {
+  readonly handle: number
+  readonly graph: Graph
+  readonly firstShard: number
+  readonly shards: number
+  /** Resolves when there is room. */
+  readonly ready: () => Promise<void>
+}
+
 /** The dead letters of an open stream. */
 export class DeadLetters {
-  readonly #handle: number
-  readonly #shards: number
-  readonly #graph: Graph
-  readonly #ready: () => Promise<void>
+  /** @internal */
+  readonly all: readonly Shards[]
 
   /** @internal */
-  constructor(handle: number, shards: number, graph: Graph, ready: () => Promise<void>) {
-    this.#handle = handle
-    this.#shards = shards
-    this.#graph = graph
-    this.#ready = ready
+  constructor(all: readonly Shards[]) {
+    this.all = all
   }
 
   /** Those that are open, by shard and number. */
   *list(): IterableIterator<DeadLetter> {
-    const decoder = new Decoder(this.#handle, this.#graph, new ArrayBuffer(0))
-    for (let shard = 0; shard < this.#shards; shard++) {
-      let page = addon().deadLetters(this.#handle, shard, 0, pageSize)
+    for (const shards of this.all) yield* this.#list(shards)
+  }
+
+  *#list({ handle, graph, firstShard, shards }: Shards): IterableIterator<DeadLetter> {
+    const decoder = new Decoder(handle, graph, new ArrayBuffer(0))
+    for (let shard = 0; shard < shards; shard++) {
+      let page = addon().deadLetters(handle, shard, 0, pageSize)
       while (page.length > 0) {
         for (const { type, payload, history, ...letter } of page) {
           const attempts = history === '' ? [] : (JSON.parse(history) as FailedAttempt[])
           yield {
             ...letter,
-            shard,
+            shard: firstShard + shard,
             history: attempts,
             ...(type === frameTypes.malformed
               ? { malformed: decoder.row(payload) }
@@ -57,7 +66,7 @@ export class DeadLetters {
           }
         }
         const last = page.at(-1)?.number ?? 0
-        page = addon().deadLetters(this.#handle, shard, last, pageSize)
+        page = addon().deadLetters(handle, shard, last, pageSize)
       }
     }
   }
@@ -80,6 +89,8 @@ export class DeadLetters {
     { shard, number }: Pick<DeadLetter, 'shard' | 'number'>,
     retry: boolean,
   ): Promise<void> {
-    while (!addon().endDeadLetter(this.#handle, shard, number, retry)) await this.#ready()
+    const { handle, firstShard, ready } = (this.all.findLast((one) => one.firstShard <= shard) ??
+      this.all[0]) as Shards
+    while (!addon().endDeadLetter(handle, shard - firstShard, number, retry)) await ready()
   }
 }

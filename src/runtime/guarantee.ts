@@ -1,4 +1,4 @@
-import { guaranteeOf, type Guarantee } from '../delivery/guarantee.js'
+import { guaranteeOf, guaranteeOfClasses, type Guarantee } from '../delivery/guarantee.js'
 import type { Definition } from '../pipeline/graph.js'
 import type { OpenOptions } from './options.js'
 import { prepare } from './prepare.js'
@@ -11,6 +11,10 @@ import { prepare } from './prepare.js'
 export function guarantee(definition: Definition<never>, options?: OpenOptions): Guarantee {
   const isHomeless = options === undefined || options?.dir === undefined
   const given = isHomeless ? { ...options, dir: '.' } : options
-  const { graph, settings } = prepare(definition, 'guarantee', given)
-  return guaranteeOf(graph, isHomeless ? { ...settings, dir: '' } : settings)
+  const { prepared } = prepare(definition, 'guarantee', given)
+  return guaranteeOfClasses(
+    prepared.map(({ graph, settings }) =>
+      guaranteeOf(graph, isHomeless ? { ...settings, dir: '' } : settings),
+    ),
+  )
 }

@@ -7,7 +7,7 @@ import { addon } from '../native/addon.js'
 import { frameTypes } from '../native/slots.js'
 import type { At } from '../pipeline/frames.js'
 import type { Graph } from '../pipeline/graph.js'
-import { describeIssues } from '../pipeline/schema.js'
+import { checkMessage } from './check-message.js'
 import { BufferFrame } from './frame.js'
 import { shardOf } from './keys.js'
 import { conflatedKeysMax, dropped, OverflowPolicy, type OverflowCounters } from './overflow.js'
@@ -25,6 +25,8 @@ export interface IngestParts {
   readonly handle: number
   readonly graph: Graph
   readonly shards: number
+  /** What senders know the first one as. */
+  readonly firstShard: number
   readonly durability: Durability
   readonly payloadBytesMax: number
   /** Of a pipeline whose senders number their messages. */
@@ -43,6 +45,7 @@ export class Ingest {
   readonly #handle: number
   readonly #graph: Graph
   readonly #shards: number
+  readonly #firstShard: number
   readonly #staging: Staging
   /** Of raw frames, in bytes; 0 where the pipeline takes objects. */
   readonly frameSize: number
@@ -68,6 +71,7 @@ export class Ingest {
     this.#handle = handle
     this.#graph = graph
     this.#shards = parts.shards
+    this.#firstShard = parts.firstShard
     this.#durability = parts.durability
     const { overflow } = graph.deliver
     this.#staging = new Staging(
@@ -206,23 +210,7 @@ export class Ingest {
 
   /** The message as operators will see it: checked, perhaps changed, by the schema. */
   check(message: unknown): unknown {
-    const { accepts } = this.#graph
-    if (accepts.kind === 'frames') {
-      if (!(message instanceof Uint8Array) || message.length !== this.frameSize) {
-        throw new InvalidArgumentError(
-          `message: ${shown(message)} is no frame; give a Uint8Array of ${this.frameSize} bytes`,
-        )
-      }
-      return message
-    }
-    if (accepts.validate === undefined) return message
-    const checked = accepts.validate(message)
-    if (checked.issues !== undefined) {
-      throw new InvalidArgumentError(
-        `message: ${describeIssues(checked.issues)}; the pipeline's schema refuses it`,
-      )
-    }
-    return checked.value
+    return checkMessage(this.#graph.accepts, message)
   }
 
   /** Hands over what waits; false where there was not room for all of it. */
@@ -376,7 +364,7 @@ export class Ingest {
     const sequence = awaited.isCopy
       ? (this.#producers as Producers).storedIn(shard)
       : this.#staging.sequenceOf(row)
-    awaited.taken(shard, sequence, this.#durability)
+    awaited.taken(this.#firstShard + shard, sequence, this.#durability)
     this.#taken(awaited)
   }
 

@@ -8,6 +8,8 @@ import type { ShardLoop } from './shard-loop.js'
 export interface InlineParts {
   readonly handle: number
   readonly shardCount: number
+  readonly firstShard: number
+  readonly shardsOfAll: number
   readonly graph: Graph
   readonly durability: unknown
 }

@@ -1,14 +1,17 @@
 import type { SemelError } from '../core/errors.js'
 import { InvalidArgumentError } from '../core/errors.js'
 import { addon } from '../native/addon.js'
-import type { Definition } from '../pipeline/graph.js'
+import type { Definition, Graph } from '../pipeline/graph.js'
+import { checkClassesIn } from './class-directories.js'
+import { ClassedStream } from './classed-stream.js'
 import { Inline } from './inline.js'
 import { loadModule, moduleUrl } from './load.js'
 import { nativeOptions } from './native-options.js'
-import type { BatchedOptions, OpenOptions } from './options.js'
-import { prepare } from './prepare.js'
+import { OneStream } from './one-stream.js'
+import type { BatchedOptions, OpenOptions, Settings } from './options.js'
+import { prepare, type Prepared } from './prepare.js'
 import type { Runner, RunnerEvent } from './runner.js'
-import { Stream } from './stream.js'
+import type { Stream } from './stream.js'
 import { Workers } from './workers.js'
 
 /**
@@ -39,44 +42,46 @@ export async function open<In, Out>(
 ): Promise<Stream<In, Out>> {
   const url = typeof pipeline === 'string' || pipeline instanceof URL ? moduleUrl(pipeline) : ''
   const definition = url === '' ? pipeline : (await loadModule(url))['default']
-  const { graph, settings } = prepare(definition, url === '' ? 'open' : url, options)
-  if (url === '' && settings.workers > 0) {
+  const where = url === '' ? 'open' : url
+  const { classes, prepared } = prepare(definition, where, options)
+  const [{ graph }] = prepared
+  if (url === '' && prepared.some(({ settings }) => settings.workers > 0)) {
     throw new InvalidArgumentError(
       `open: a worker thread can't take over the definition of ${graph.name}; give the URL of the module that exports it as default, or workers: 0`,
     )
   }
+  checkClassesIn(
+    options?.dir ?? '',
+    classes?.delivers.map(({ delivery }) => delivery),
+  )
+  if (classes === undefined) return openOne(prepared[0], url)
+  const opened: OneStream<In, Out>[] = []
+  try {
+    // Messages are checked before they choose.
+    const accepts = Object.freeze({ ...graph.accepts, validate: undefined }) as never
+    for (const { graph: own, settings } of prepared) {
+      opened.push(await openOne({ graph: Object.freeze({ ...own, accepts }), settings }, url))
+    }
+  } catch (error) {
+    // The cause is the answer, whatever a close under it meets.
+    await Promise.allSettled(opened.map((stream) => stream.close({ timeout: 0 })))
+    throw error
+  }
+  return new ClassedStream(graph.accepts, classes, opened)
+}
 
-  const stream: { opened?: Stream<In, Out> } = {}
+async function openOne<In, Out>(
+  { graph, settings }: Prepared,
+  url: string,
+): Promise<OneStream<In, Out>> {
+  const stream: { opened?: OneStream<In, Out> } = {}
   const { shards, ...native } = addon().open(nativeOptions(graph, settings), () =>
     stream.opened?.noticed(),
   )
   const { handle } = native
-  const opened = new Stream<In, Out>({ ...native, graph, settings, recovered: shards })
-  const listener = {
-    event: (event: RunnerEvent) => opened.ran(event),
-    failed: (error: SemelError) => opened.failed(error),
-  }
-  const { durability } = settings
-  const runner: Runner =
-    settings.workers === 0
-      ? new Inline({ handle, graph, durability, shardCount: settings.shards }, listener)
-      : new Workers(
-          {
-            handle,
-            workers: settings.workers,
-            shardCount: settings.shards,
-            module: url,
-            delivery: settings.delivery,
-            durability,
-            waiting: settings.waiting,
-            retry: graph.retry,
-            heartbeatMs: settings.heartbeatMs,
-            memoryBytes: settings.workerMemoryBytes,
-          },
-          listener,
-        )
+  const opened = new OneStream<In, Out>({ ...native, graph, settings, recovered: shards })
   try {
-    await opened.start(runner)
+    await opened.start(runnerOf(handle, graph, settings, url, opened))
   } catch (error) {
     // The cause is the answer, whatever a close under it meets.
     try {
@@ -86,4 +91,33 @@ export async function open<In, Out>(
   }
   stream.opened = opened
   return opened
+}
+
+function runnerOf(
+  handle: number,
+  graph: Graph,
+  settings: Settings,
+  module: string,
+  stream: Pick<OneStream<never>, 'ran' | 'failed'>,
+): Runner {
+  const { shards: shardCount, firstShard, shardsOfAll, workers, delivery, durability } = settings
+  const listener = {
+    event: (event: RunnerEvent) => stream.ran(event),
+    failed: (error: SemelError) => stream.failed(error),
+  }
+  const shards = { handle, shardCount, firstShard, shardsOfAll, durability }
+  if (workers === 0) return new Inline({ ...shards, graph }, listener)
+  return new Workers(
+    {
+      ...shards,
+      workers,
+      module,
+      delivery,
+      waiting: settings.waiting,
+      retry: graph.retry,
+      heartbeatMs: settings.heartbeatMs,
+      memoryBytes: settings.workerMemoryBytes,
+    },
+    listener,
+  )
 }

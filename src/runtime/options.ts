@@ -6,6 +6,7 @@ import { InvalidArgumentError } from '../core/errors.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import { sizeBytes, type Size } from '../core/sizes.js'
 import { decisionsOf } from '../delivery/decisions.js'
+import { classDirectory } from './class-directories.js'
 
 /**
  * What a worker does while there is nothing to do.
@@ -94,12 +95,24 @@ export interface OpenOptions<In = unknown> {
    * @default V8's own bound, which depends on the machine's memory
    */
   workerMemory?: Size
+  /**
+   * Where messages choose their delivery: what differs for a class, such as
+   * `{ 'at-most-once': { shards: 1, workers: 0 } }`. All else holds for each class by itself, but for
+   * `durability`, which at-most-once has none of.
+   */
+  classes?: { readonly [D in Delivery]?: ClassOpenOptions }
 }
+
+/** What may differ from class to class. */
+export type ClassOpenOptions = Omit<OpenOptions, 'dir' | 'delivery' | 'acknowledge' | 'classes'>
 
 /** The options, checked and complete. */
 export interface Settings {
   readonly dir: string
   readonly shards: number
+  /** Where messages choose their delivery, shards are numbered on from class to class. */
+  readonly firstShard: number
+  readonly shardsOfAll: number
   readonly workers: number
   readonly delivery: Delivery
   readonly durability: Durability
@@ -120,6 +133,60 @@ export interface Settings {
 const waitings: readonly unknown[] = ['spin', 'balanced', 'park']
 const mebibyte = 1024 * 1024
 
+const classOptionNames = [
+  'shards',
+  'workers',
+  'durability',
+  'awaitedMax',
+  'waiting',
+  'ring',
+  'segment',
+  'parkedMax',
+  'inFlightMax',
+  'groupPauseUs',
+  'heartbeat',
+  'workerMemory',
+] as const satisfies readonly (keyof ClassOpenOptions)[]
+
+/**
+ * Checks the options of a pipeline whose messages choose their delivery.
+ * @param classes the strictest first
+ * @returns the settings of each
+ * @throws InvalidArgumentError naming the option, the value and the remedy
+ */
+export function settleClasses(
+  options: OpenOptions | undefined,
+  classes: readonly Delivery[],
+): Settings[] {
+  const { classes: own, ...shared } = options ?? {}
+  const given = checkOptions<{ [D in Delivery]?: unknown }>(own, 'classes', classes)
+  const all = classes.map((delivery) => {
+    const differs = checkOptions<ClassOpenOptions>(
+      given[delivery],
+      `classes.${delivery}`,
+      classOptionNames,
+    )
+    const { durability, dir, ...usual } = shared
+    return settle(
+      {
+        ...usual,
+        // Only the others have a choice.
+        ...(delivery === 'at-most-once' || durability === undefined ? {} : { durability }),
+        ...differs,
+        ...(dir === undefined ? {} : { dir: classDirectory(dir, delivery) }),
+      } as OpenOptions,
+      delivery,
+    )
+  })
+  const shardsOfAll = all.reduce((sum, { shards }) => sum + shards, 0)
+  let firstShard = 0
+  return all.map((settings) => {
+    const numbered = Object.freeze({ ...settings, firstShard, shardsOfAll })
+    firstShard += settings.shards
+    return numbered
+  })
+}
+
 /**
  * Checks the options against the pipeline's delivery.
  * @throws InvalidArgumentError naming the option, the value and the remedy
@@ -127,21 +194,16 @@ const mebibyte = 1024 * 1024
 export function settle(options: OpenOptions | undefined, pipelineDelivery: Delivery): Settings {
   const given = checkOptions<OpenOptions>(options, 'open', [
     'dir',
-    'shards',
-    'workers',
-    'durability',
     'delivery',
     'acknowledge',
-    'awaitedMax',
-    'waiting',
-    'ring',
-    'segment',
-    'parkedMax',
-    'inFlightMax',
-    'groupPauseUs',
-    'heartbeat',
-    'workerMemory',
+    'classes',
+    ...classOptionNames,
   ]) as OpenOptions
+  if (given.classes !== undefined) {
+    throw new InvalidArgumentError(
+      'classes: the pipeline has one delivery; leave it out, or let deliver choose by a function of the message',
+    )
+  }
   const delivery = given.delivery ?? pipelineDelivery
   if (!deliveries.includes(delivery)) {
     throw new InvalidArgumentError(
@@ -179,6 +241,8 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
   return Object.freeze({
     dir,
     shards,
+    firstShard: 0,
+    shardsOfAll: shards,
     workers: Math.min(workers, shards),
     delivery,
     durability,

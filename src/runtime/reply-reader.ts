@@ -7,6 +7,7 @@ import { addon, type NativeReplies } from '../native/addon.js'
 import { answerKinds, marks, ReplyRing, type Reply } from '../native/replies.js'
 import { outcomeNames, outcomes } from '../native/slots.js'
 import type { FailedAttempt } from './failures.js'
+import type { Settings } from './options.js'
 
 /** Numbers for each shard that `progress` tells and asks (native/binding/replies.cc). */
 const numbersPerShard = 5
@@ -22,6 +23,7 @@ const nothing: Told = Object.freeze({})
 export class ReplyReader {
   readonly #handle: number
   readonly #shards: readonly ShardReplies[]
+  readonly #firstShard: number
   readonly #numbers: Float64Array
   readonly #bytes: Uint8Array
   #count = 0
@@ -30,10 +32,11 @@ export class ReplyReader {
   /** @param late is called where a sender had stopped waiting before its message ended */
   constructor(
     handle: number,
-    shards: number,
+    { shards, firstShard }: Pick<Settings, 'shards' | 'firstShard'>,
     late: (awaited: Awaited, outcome: Outcome, told: Told) => void,
   ) {
     this.#handle = handle
+    this.#firstShard = firstShard
     this.#shards = Array.from(
       { length: shards },
       (_, shard) => new ShardReplies(addon().replies(handle, shard), late),
@@ -62,7 +65,7 @@ export class ReplyReader {
   /** The core has it; in a shard they come in the order of sequences. */
   expect(awaited: Awaited): void {
     this.#count += 1
-    ;(this.#shards[awaited.shard] as ShardReplies).expect(awaited)
+    ;(this.#shards[awaited.shard - this.#firstShard] as ShardReplies).expect(awaited)
   }
 
   /** Tells all that can be told. */

@@ -1,7 +1,6 @@
 import type { Awaited, Desk, Teller } from '../acknowledge/awaited.js'
 import { Batches } from '../acknowledge/batched.js'
 import type { Told } from '../acknowledge/ends.js'
-import { Many, type Status } from '../acknowledge/many.js'
 import { limit, type Patience } from '../acknowledge/patience.js'
 import { ProcessedAwaited } from '../acknowledge/processed.js'
 import { StoredAwaited } from '../acknowledge/stored.js'
@@ -14,8 +13,8 @@ import { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
 import type { Producers } from './producers.js'
 import { ReplyReader } from './reply-reader.js'
+import type { Entered } from './send-many.js'
 import { SendQueue } from './send-queue.js'
-import { untilEnded } from './until-ended.js'
 
 export interface SenderParts {
   readonly handle: number
@@ -49,12 +48,13 @@ export class Sender implements Desk {
   constructor(parts: SenderParts) {
     const { handle, graph, settings, payloadBytesMax } = parts
     this.#parts = parts
-    this.#replies = new ReplyReader(handle, settings.shards, parts.late)
+    this.#replies = new ReplyReader(handle, settings, parts.late)
     this.#batches = new Batches(this, settings.acknowledge, settings.acknowledge.onBatch as never)
     this.ingest = new Ingest({
       handle,
       graph,
       shards: settings.shards,
+      firstShard: settings.firstShard,
       durability: settings.durability,
       payloadBytesMax,
       producers: parts.producers,
@@ -103,53 +103,16 @@ export class Sender implements Desk {
     }
     const awaited = this.#awaited(mode, message, teller)
     if (patience.signal !== undefined || patience.timeout !== undefined) {
-      awaited.release = limit(patience, (errorFor) => this.#giveUp(awaited, errorFor))
+      awaited.release = limit(patience, (errorFor) => this.giveUp(awaited, errorFor))
     }
     if (!this.#take(message, awaited)) this.#queue(message, awaited)
   }
 
-  async sendMany(
-    messages: Iterable<unknown> | AsyncIterable<unknown>,
-    mode: Acknowledge,
-    patience: Patience,
-  ): Promise<readonly Status<unknown>[]> {
-    patience.signal?.throwIfAborted()
-    const many = new Many<unknown>()
-    let gaveUp: ((taken: boolean) => unknown) | undefined
-    const ended = new AbortController()
-    const release = limit(patience, (errorFor) => {
-      gaveUp = errorFor
-      for (const awaited of many.waiting) this.#giveUp(awaited, errorFor)
-      ended.abort()
-    })
-    // A generator may have more messages than there is memory: it waits while one of them does.
-    const enter = (message: unknown): Promise<void> | undefined => {
-      const awaited = many.add((teller) => this.#awaited(mode, message, teller))
-      if (gaveUp !== undefined) {
-        awaited.refused(gaveUp(false))
-        return undefined
-      }
-      if (this.#take(message, awaited)) return undefined
-      return new Promise((left) => this.#queue(message, awaited, left))
-    }
-    try {
-      if (Symbol.asyncIterator in messages) {
-        for await (const message of untilEnded(messages, ended.signal)) {
-          const waits = enter(message)
-          if (waits !== undefined) await waits
-        }
-      } else {
-        for (const message of messages) {
-          // Those of an array are there, and each has a status.
-          if (gaveUp !== undefined && !Array.isArray(messages)) break
-          const waits = enter(message)
-          if (waits !== undefined) await waits
-        }
-      }
-      return await many.statuses()
-    } finally {
-      release()
-    }
+  /** One of several messages that are sent together: whoever sends them keeps their patience. */
+  enter(message: unknown, mode: Acknowledge, teller: Teller<unknown>): Entered {
+    const awaited = this.#awaited(mode, message, teller)
+    if (this.#take(message, awaited)) return { awaited }
+    return { awaited, left: new Promise((left) => this.#queue(message, awaited, left)) }
   }
 
   /** Whether there is room for one message more. */
@@ -199,6 +162,11 @@ export class Sender implements Desk {
 
   look(): void {
     this.#parts.asked()
+  }
+
+  giveUp(awaited: Awaited, errorFor: (taken: boolean) => unknown): void {
+    if (this.#sends.withdraw(awaited)) awaited.refused(errorFor(false))
+    else awaited.giveUp(errorFor(true))
   }
 
   #awaited(mode: Acknowledge, message: unknown, teller: Teller<unknown>): Awaited {
@@ -258,10 +226,5 @@ export class Sender implements Desk {
       // Then it has no place in the batch.
       if (!isTaken) awaited.refused(undefined)
     }
-  }
-
-  #giveUp(awaited: Awaited, errorFor: (taken: boolean) => unknown): void {
-    if (this.#sends.withdraw(awaited)) awaited.refused(errorFor(false))
-    else awaited.giveUp(errorFor(true))
   }
 }

@@ -32,6 +32,7 @@ const pollMax = 512
 export interface ShardLoopParts {
   readonly handle: number
   readonly shard: number
+  readonly firstShard: number
   readonly graph: Graph
   readonly seat: NativeSeat
   /** Beats at every message: one call of a handler is all that may take long. */
@@ -72,9 +73,9 @@ export class ShardLoop {
   #accused: number
 
   constructor(parts: ShardLoopParts) {
-    const { handle, shard, graph, seat, connection, flushes, tell } = parts
+    const { handle, shard, firstShard, graph, seat, connection, flushes, tell } = parts
     this.#parts = parts
-    this.#slots = new SlotReader(handle, shard, graph, seat)
+    this.#slots = new SlotReader(handle, firstShard + shard, graph, seat)
     this.#polled = seat.firstSequence - 1
     this.#processed = this.#polled
     this.#accused = seat.accused

@@ -8,7 +8,9 @@ import { ShardLoop } from './shard-loop.js'
 export interface ShardOpening {
   readonly handle: number
   readonly shard: number
-  readonly shardCount: number
+  /** Where messages choose their delivery, shards are numbered on from class to class. */
+  readonly firstShard: number
+  readonly shardsOfAll: number
   readonly graph: Graph
   readonly durability: unknown
   readonly pulse: Pulse
@@ -20,13 +22,13 @@ export interface ShardOpening {
 export async function openShard(
   opening: ShardOpening,
 ): Promise<{ loop: ShardLoop; close: () => Promise<void> }> {
-  const { handle, shard, shardCount, graph, pulse, tell, kick } = opening
+  const { handle, shard, firstShard, shardsOfAll, graph, pulse, tell, kick } = opening
   const durability = opening.durability as Durability
   const seat = addon().attach(handle, shard)
   const connection = await graph.sink.connect({
     pipeline: graph.name,
-    shard,
-    shards: shardCount,
+    shard: firstShard + shard,
+    shards: shardsOfAll,
     epoch: seat.epoch,
     durability,
   })
@@ -37,6 +39,7 @@ export async function openShard(
     const loop = new ShardLoop({
       handle,
       shard,
+      firstShard,
       graph,
       seat,
       pulse,

@@ -32,6 +32,7 @@ export class SlotReader {
   readonly #mask: number
   readonly #keyOf: KeyOf
 
+  /** @param shard as operators know it */
   constructor(handle: number, shard: number, graph: Graph, seat: NativeSeat) {
     this.words = new Int32Array(seat.slots)
     this.decoder = new Decoder(handle, graph, seat.ring)

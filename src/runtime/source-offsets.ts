@@ -28,6 +28,8 @@ export class SourceOffsets {
   /** By shard: partition → the offset up to which it has everything. */
   readonly #stored: Map<number, number>[]
   readonly #start = new Map<string, number>()
+  /** At most once: by partition, up to where earlier runs have sent it. */
+  readonly #begun = new Map<number, number>()
   readonly #passed = new Map<number, number>()
   #marked = new Map<number, number>()
 
@@ -63,19 +65,23 @@ export class SourceOffsets {
     )
   }
 
-  /** Whether a shard has stored this row in an earlier run. */
+  /** Whether a shard has stored this row in an earlier run, or at most once perhaps has. */
   has(shard: number, { partition, offset }: Origin): boolean {
-    const stored = this.#stored[shard]?.get(partition)
+    const stored = this.#isJournaled
+      ? this.#stored[shard]?.get(partition)
+      : this.#begun.get(partition)
     return this.#keeps && stored !== undefined && offset <= stored
   }
 
   beforeBatch(partition: number, offset: number): void {
     if (!this.#keeps || this.#isJournaled) return
+    // Where others need older rows, it is further than this batch.
+    if (offset <= (this.#begun.get(partition) ?? 0)) return
     this.#passed.set(partition, offset)
     const offsets = Object.fromEntries(
       [...this.#start].map(([name, start]) => [
         name,
-        this.#passed.get(this.partition(name)) ?? start,
+        Math.max(start, this.#passed.get(this.partition(name)) ?? 0),
       ]),
     )
     addon().putFile(this.#handle, 'offsets', Buffer.from(JSON.stringify(offsets)))
@@ -105,6 +111,7 @@ export class SourceOffsets {
         ? Math.min(...this.#stored.map((stored) => stored.get(number) ?? 0))
         : (kept[name] ?? 0)
       this.#start.set(name, start)
+      if (!this.#isJournaled && start > 0) this.#begun.set(number, start)
     }
   }
 

@@ -106,6 +106,7 @@ export class WorkerKeeper {
   async #run(ready: () => void): Promise<WorkerEnd> {
     const { handle, worker, workers, shardCount, module, delivery, durability, waiting } =
       this.#parts
+    const { firstShard, shardsOfAll } = this.#parts
     const { port1, port2 } = new MessageChannel()
     port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
       if (event.kind !== 'ready') {
@@ -123,7 +124,8 @@ export class WorkerKeeper {
       handle,
       worker,
       shards,
-      shardCount,
+      firstShard,
+      shardsOfAll,
       module,
       delivery,
       durability,

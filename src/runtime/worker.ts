@@ -14,7 +14,8 @@ export interface WorkerTask {
   readonly handle: number
   readonly worker: number
   readonly shards: readonly number[]
-  readonly shardCount: number
+  readonly firstShard: number
+  readonly shardsOfAll: number
   readonly module: string
   readonly delivery: string
   readonly durability: unknown

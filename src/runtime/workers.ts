@@ -11,6 +11,8 @@ export interface WorkerParts {
   readonly handle: number
   readonly workers: number
   readonly shardCount: number
+  readonly firstShard: number
+  readonly shardsOfAll: number
   readonly module: string
   readonly delivery: string
   readonly durability: unknown

@@ -17,6 +17,7 @@ const summary: Summary = {
   dir: 'data',
   stoppedBy: undefined,
   resumable: true,
+  classes: [],
 }
 
 describe('the summary of a run', () => {
@@ -26,6 +27,25 @@ describe('the summary of a run', () => {
         '"dropped":0,"parked":0,"inFlight":7,"elapsedMs":2000,"messagesPerSecond":617157,' +
         '"delivery":"exactly-once","durability":"interval:100","shards":4}\n',
     )
+  })
+
+  it('has each class of messages, where they choose their delivery', () => {
+    const classes = [
+      { delivery: 'exactly-once', durability: 'disk', counters: { ...zero, stored: 1000 } },
+      { delivery: 'at-most-once', durability: 'memory', counters: { ...zero, dropped: 7 } },
+    ] as const
+    expect(JSON.parse(summaryJson({ ...summary, classes }))).toMatchObject({
+      classes: [
+        { delivery: 'exactly-once', durability: 'disk', stored: 1000, dropped: 0 },
+        { delivery: 'at-most-once', durability: 'memory', stored: 0, dropped: 7 },
+      ],
+    })
+    const [about, , titles, stored] = summaryText({ ...summary, classes }).split('\n')
+    expect(about).toBe(
+      'trades: exactly-once, disk, at-most-once, memory, 4 shards, 2 workers, data',
+    )
+    expect(titles).toBe('                     total  exactly-once  at-most-once')
+    expect(stored).toBe('  stored         1,234,567         1,000             0')
   })
 
   it('as a table has them for people', () => {

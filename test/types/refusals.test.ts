@@ -16,6 +16,7 @@ declare const unknownKind: Sink<Trade>
 const trades = pipeline('trades').accepts<Trade>()
 const raw = pipeline('raw').accepts(frames({ size: 64 }))
 function store(_trade: Trade): void {}
+declare function chosen(trade: Trade): 'exactly-once' | 'at-most-once'
 const id = (trade: Trade) => trade.id
 const window = '24h'
 const producer = (trade: Trade) => ({ id: trade.symbol, epoch: 1, sequence: trade.size })
@@ -31,6 +32,7 @@ const context = createContext({
   trades: pipeline('trades').accepts(),
   raw: pipeline('raw').accepts(frames({ size: 64 })),
   store,
+  chosen: () => 'at-most-once',
   id: (trade: { id: bigint }) => trade.id,
   window: '24h',
   producer: () => ({}),
@@ -66,6 +68,12 @@ const refused = [
   `trades.deliver('at-least-once').deliver('at-most-once')`,
   `trades.deliver('at-least-once').deliver('exactly-once', { id, window })`,
   `trades.deliver('exactly-once', { id: at(8), window })`,
+  `trades.deliver((trade) => chosen(trade))`,
+  `trades.deliver((trade) => chosen(trade), {})`,
+  `trades.deliver((trade) => chosen(trade), { 'exactly-once': { id }, 'at-most-once': {} })`,
+  `trades.deliver((trade) => chosen(trade), { 'exactly-once': { id, window }, 'at-most-once': { whenFull: 'wait' } })`,
+  `trades.deliver('at-most-once').deliver((trade) => chosen(trade), { 'exactly-once': { id, window }, 'at-most-once': {} })`,
+  `trades.deliver((trade) => chosen(trade), { 'exactly-once': { id, window }, 'at-most-once': {} }).to(forEach(store))`,
   `trades.keyBy(at(8))`,
   `trades.keyBy(id).keyBy(id)`,
   `trades.map(id).keyBy(id)`,

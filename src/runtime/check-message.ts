@@ -1,0 +1,27 @@
+import { InvalidArgumentError } from '../core/errors.js'
+import { shown } from '../core/options.js'
+import type { Accepts } from '../pipeline/graph.js'
+import { describeIssues } from '../pipeline/schema.js'
+
+/**
+ * The message as operators will see it: checked, perhaps changed, by the schema.
+ * @throws InvalidArgumentError where the pipeline does not take it
+ */
+export function checkMessage(accepts: Accepts, message: unknown): unknown {
+  if (accepts.kind === 'frames') {
+    if (!(message instanceof Uint8Array) || message.length !== accepts.size) {
+      throw new InvalidArgumentError(
+        `message: ${shown(message)} is no frame; give a Uint8Array of ${accepts.size} bytes`,
+      )
+    }
+    return message
+  }
+  if (accepts.validate === undefined) return message
+  const checked = accepts.validate(message)
+  if (checked.issues !== undefined) {
+    throw new InvalidArgumentError(
+      `message: ${describeIssues(checked.issues)}; the pipeline's schema refuses it`,
+    )
+  }
+  return checked.value
+}
