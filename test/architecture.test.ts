@@ -83,10 +83,6 @@ const nativeBelow: Record<string, readonly string[]> = {
   faults: ['core', ...apart, 'shard'],
 }
 
-/** Files that may be long, and why. */
-const long: Record<string, string> = {
-  'src/runtime/stream.ts': 'the face of the runtime, whose doc comments are its reference',
-}
 const linesMax = 400
 
 interface File {
@@ -199,16 +195,8 @@ describe('native', () => {
 
 describe('a file', () => {
   const all = [...sources, ...natives.filter(({ path }) => !path.startsWith('native/test/'))]
-  test(`has at most ${linesMax} lines, or a reason`, () => {
-    const over = all.filter((file) => lines(file) > linesMax && !(file.path in long))
+  test(`has at most ${linesMax} lines`, () => {
+    const over = all.filter((file) => lines(file) > linesMax)
     expect(over.map((file) => `${file.path}: ${lines(file)}`)).toEqual([])
-  })
-
-  test('that has a reason to be longer is', () => {
-    const short = Object.keys(long).filter((path) => {
-      const file = all.find((one) => one.path === path)
-      return file === undefined || lines(file) <= linesMax * 0.8
-    })
-    expect(short).toEqual([])
   })
 })

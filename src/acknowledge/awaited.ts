@@ -21,6 +21,8 @@ export interface Desk {
  */
 export abstract class Awaited implements Stored {
   shard = -1
+  /** Where it waits at the door until the core takes it. */
+  row = -1
   /** 0 until the core has taken it. */
   sequence = 0
   durability: Durability = 'memory'
@@ -39,8 +41,7 @@ export abstract class Awaited implements Stored {
   }
 
   /** The core has it. */
-  taken(shard: number, sequence: number, durability: Durability): void {
-    this.shard = shard
+  taken(sequence: number, durability: Durability): void {
     this.sequence = sequence
     this.durability = durability
   }

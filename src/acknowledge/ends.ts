@@ -54,7 +54,10 @@ export interface Told {
 }
 
 /** An end as all but `processed` tell it: of a message that was parked, results come unasked. */
-export function endOf({ shard, sequence, durability }: Stored, outcome: Outcome, told: Told): End {
-  const { results: _, ...rest } = told
-  return { shard, sequence, durability, outcome, ...rest }
+export function endOf(stored: Stored, outcome: Outcome, { error, attempts }: Told): End {
+  // Made at once: this is on every message's way that somebody waits for.
+  const { shard, sequence, durability } = stored
+  if (error === undefined) return { shard, sequence, durability, outcome }
+  if (attempts === undefined) return { shard, sequence, durability, outcome, error }
+  return { shard, sequence, durability, outcome, error, attempts }
 }

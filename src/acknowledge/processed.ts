@@ -1,7 +1,7 @@
 import { SemelError } from '../core/errors.js'
 import type { Outcome } from '../core/message.js'
 import { Awaited, wants, type Desk, type Teller } from './awaited.js'
-import type { Completion, Told } from './ends.js'
+import { endOf, type Completion, type Told } from './ends.js'
 
 /** Synchronous: the sender is told when its message's end is committed, with the result. */
 export class ProcessedAwaited<Out> extends Awaited {
@@ -14,13 +14,22 @@ export class ProcessedAwaited<Out> extends Awaited {
   }
 
   ended(outcome: Outcome, told: Told): void {
-    const { shard, sequence, durability } = this
-    const { results: _, ...rest } = told
-    const end = { shard, sequence, durability, outcome, ...rest }
     this.#teller.resolve(
-      (outcome === 'processed' ? { ...end, ...resultsOf(told) } : end) as Completion<Out>,
+      outcome === 'processed'
+        ? this.#completion(outcome, told)
+        : (endOf(this, outcome, told) as Completion<Out>),
     )
     this.told()
+  }
+
+  #completion(outcome: 'processed', { results, error }: Told): Completion<Out> {
+    const { shard, sequence, durability } = this
+    if (results === undefined) {
+      const end = { shard, sequence, durability, outcome, result: undefined as Out, results: [] }
+      return { ...end, error: error ?? tooMuch() }
+    }
+    const [result] = results as readonly [Out]
+    return { shard, sequence, durability, outcome, result, results: results as readonly Out[] }
   }
 
   refused(error: unknown): void {
@@ -34,16 +43,9 @@ export class ProcessedAwaited<Out> extends Awaited {
   }
 }
 
-function resultsOf({ results, error }: Told): Record<string, unknown> {
-  if (results !== undefined) return { result: results[0], results }
-  return {
-    result: undefined,
-    results: [],
-    error:
-      error ??
-      new SemelError(
-        'SEMEL_RESULT',
-        'the results of the messages that were committed together take more than fits; open the stream with a larger ring',
-      ),
-  }
+function tooMuch(): SemelError {
+  return new SemelError(
+    'SEMEL_RESULT',
+    'the results of the messages that were committed together take more than fits; open the stream with a larger ring',
+  )
 }

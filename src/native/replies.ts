@@ -11,57 +11,33 @@ export const answerKinds = { none: 0, result: 1, error: 2, history: 3, lost: 4 }
 
 export type AnswerKind = (typeof answerKinds)[keyof typeof answerKinds]
 
-export interface Answer {
-  readonly kind: AnswerKind
-  readonly payload: Uint8Array
-}
-
-const headerBytes = 16
-
-/** What a commit's answers take at most besides their payloads, each. */
-const overheadMax = headerBytes + 7
-
-/** What an answer takes at most in the ring, and on its way there. */
-export function answerBytes({ payload }: Answer): number {
-  return overheadMax + payload.length
-}
-
-/** The bytes of a commit's answers, as the native core reads them (native/shard/answers.h). */
-export function encodeAnswers(answers: ReadonlyMap<number, Answer>): Uint8Array {
-  let most = 0
-  for (const answer of answers.values()) most += answerBytes(answer)
-  const bytes = Buffer.alloc(most)
-  let at = 0
-  for (const [sequence, { kind, payload }] of answers) {
-    bytes.writeDoubleLE(sequence, at)
-    bytes.writeUInt32LE(kind, at + 8)
-    bytes.writeUInt32LE(payload.length, at + 12)
-    bytes.set(payload, at + headerBytes)
-    at += headerBytes + ((payload.length + 7) & ~7)
-  }
-  return bytes.subarray(0, at)
-}
+/** Of an answer, in the ring and on its way there. */
+export const answerHeaderBytes = 16
 
 /** An answer as the sender's thread finds it. */
-export interface Reply extends Answer {
+export interface Reply {
   readonly sequence: number
   /** As in native/slots.ts. */
   readonly outcome: number
+  readonly kind: AnswerKind
+  /** Where its payload lies in `bytes`. */
+  readonly start: number
+  readonly end: number
 }
 
 /** The ring of answers, read in place. */
 export class ReplyRing {
-  readonly #bytes: Buffer
+  readonly bytes: Buffer
   readonly #view: DataView
 
   constructor(memory: ArrayBuffer) {
-    this.#bytes = Buffer.from(memory)
+    this.bytes = Buffer.from(memory)
     this.#view = new DataView(memory)
   }
 
   /** The answer at a position, valid until it is released; undefined where there is only padding. */
   at(position: number): Reply | undefined {
-    const place = position % this.#bytes.length
+    const place = position % this.bytes.length
     const length = this.#view.getUint32(place, true)
     if (length >= 0x8000_0000) return undefined
     const told = this.#view.getUint32(place + 4, true)
@@ -69,13 +45,14 @@ export class ReplyRing {
       sequence: this.#view.getFloat64(place + 8, true),
       outcome: told & 0xff,
       kind: (told >>> 8) as AnswerKind,
-      payload: this.#bytes.subarray(place + headerBytes, place + length),
+      start: place + answerHeaderBytes,
+      end: place + length,
     }
   }
 
   /** The position behind what lies at one. */
   behind(position: number): number {
-    const length = this.#view.getUint32(position % this.#bytes.length, true) & 0x7fff_ffff
+    const length = this.#view.getUint32(position % this.bytes.length, true) & 0x7fff_ffff
     return position + ((length + 7) & ~7)
   }
 }

@@ -2,8 +2,8 @@ import { RejectedOutputs, type Position, type SinkConnection } from '../core/sin
 import { ClosedError, toError } from '../core/errors.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import { encodeDetails } from '../native/details.js'
-import { encodeAnswers } from '../native/replies.js'
 import { exponential } from '../reliability/backoff.js'
+import type { Answers } from './answers.js'
 import { isPromise } from './chain.js'
 import { ownersOf, type Finished, type Owners } from './finished.js'
 
@@ -19,19 +19,12 @@ interface Ack {
   readonly answers: Uint8Array | undefined
 }
 
-function ackOf({ count, details, answers }: Finished): Ack {
-  return {
-    count,
-    details: details.size === 0 ? undefined : encodeDetails([...details.values()]),
-    answers: answers.size === 0 ? undefined : encodeAnswers(answers),
-  }
-}
-
 export interface CommitterParts {
   readonly handle: number
   readonly shard: number
   readonly seat: NativeSeat
   readonly connection: SinkConnection<unknown>
+  readonly answers: Answers
   /** Whether outputs are flushed before their ack. */
   readonly flushes: boolean
   /**
@@ -97,7 +90,7 @@ export class Committer {
     if (flushes && connection.flush !== undefined && finished.outputs.length > 0) {
       return this.#flushAndAcknowledge(finished)
     }
-    const ack = ackOf(finished)
+    const ack = this.#ackOf(finished)
     if (!this.#tryAcknowledge(ack)) return this.#acknowledge(ack)
   }
 
@@ -148,11 +141,20 @@ export class Committer {
 
   async #flushAndAcknowledge(finished: Finished): Promise<void> {
     if (this.#parts.flushes) await this.#parts.connection.flush?.()
-    await this.#acknowledge(ackOf(finished))
+    await this.#acknowledge(this.#ackOf(finished))
   }
 
   async #acknowledge(ack: Ack): Promise<void> {
     while (!this.#tryAcknowledge(ack)) await this.#sleep(ackRoomMs)
+  }
+
+  #ackOf(finished: Finished): Ack {
+    const { count, details } = finished
+    return {
+      count,
+      details: details.size === 0 ? undefined : encodeDetails([...details.values()]),
+      answers: this.#parts.answers.encode(finished),
+    }
   }
 
   #tryAcknowledge({ count, details, answers }: Ack): boolean {

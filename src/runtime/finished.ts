@@ -1,5 +1,5 @@
 import type { Detail } from '../native/details.js'
-import type { Answer } from '../native/replies.js'
+import type { Answer } from './answer-writer.js'
 
 /** Whose output it is: a sequence, or those of the batch that it was made of. */
 export type Owners = number | readonly number[]
@@ -19,11 +19,14 @@ export class Finished {
   readonly details = new Map<number, Detail>()
   /** What senders who wait are told besides the outcome, by sequence. */
   readonly answers = new Map<number, Answer>()
-  /** What these take. */
-  answersBytes = 0
 
   get isEmpty(): boolean {
     return this.count === 0 && this.details.size === 0
+  }
+
+  /** Of one output. */
+  ownersAt(output: number): Owners {
+    return this.#owners === undefined ? this.#base + output : (this.#owners[output] as Owners)
   }
 
   /** For each output. */

@@ -14,13 +14,6 @@ import { conflatedKeysMax, dropped, OverflowPolicy, type OverflowCounters } from
 import type { Producers } from './producers.js'
 import { invalidId, rowsDefault, Staging, type Origin } from './staging.js'
 
-/** A message in the staging buffer whose sender waits. */
-interface Waiter {
-  readonly row: number
-  readonly shard: number
-  readonly awaited: Awaited
-}
-
 export interface IngestParts {
   readonly handle: number
   readonly graph: Graph
@@ -63,7 +56,8 @@ export class Ingest {
   #putShard = 0
   #scheduled = false
   #round = 0
-  #waiters: Waiter[] = []
+  /** Messages in the staging buffer whose senders wait, in the order of rows. */
+  #waiters: Awaited[] = []
   #failure: SemelError | undefined
 
   constructor(parts: IngestParts) {
@@ -93,7 +87,7 @@ export class Ingest {
   /** From now on every message is refused with this error, and so are those that wait. */
   fail(failure: SemelError): void {
     this.#failure ??= failure
-    for (const { awaited } of this.#waiters.splice(0)) awaited.refused(this.#failure)
+    for (const awaited of this.#waiters.splice(0)) awaited.refused(this.#failure)
   }
 
   /** Messages that somebody waits for, and that wait for room themselves. */
@@ -140,19 +134,20 @@ export class Ingest {
     if (verdict === 'dropped') awaited.refused(dropped('there was no room for it'))
     if (verdict !== 'room') return verdict === 'dropped'
     this.#put(message, awaited.wants)
-    const row = this.#putRow
-    const shard = this.#putShard
-    if (row >= 0) {
-      this.#await({ row, shard, awaited })
+    awaited.row = this.#putRow
+    awaited.shard = this.#firstShard + this.#putShard
+    if (awaited.row >= 0) {
+      this.#await(awaited)
       return true
     }
     // A producer's duplicate: its first copy is stored, in the ring or among the rows that wait.
     awaited.isCopy = true
     if (!this.#staging.isEmpty) {
-      this.#await({ row: this.#staging.nextRow - 1, shard, awaited })
+      awaited.row = this.#staging.nextRow - 1
+      this.#await(awaited)
       return true
     }
-    this.#tell({ row, shard, awaited })
+    this.#tell(awaited)
     // No flush comes of it that would settle the receipt.
     this.#flushed()
     return true
@@ -324,27 +319,27 @@ export class Ingest {
     if (this.#waiters.length === 0) return
     const pending = this.#staging.isEmpty ? Infinity : this.#staging.firstWaiting
     let done = 0
-    for (const waiter of this.#waiters) {
-      if (waiter.row >= pending) break
-      this.#tell(waiter)
+    for (const awaited of this.#waiters) {
+      if (awaited.row >= pending) break
+      this.#tell(awaited)
       done += 1
     }
     this.#waiters = done === this.#waiters.length ? [] : this.#waiters.slice(done)
   }
 
-  /** Waiters are in the order of rows: where messages take each other's place, a late one has an early row. */
-  #await(waiter: Waiter): void {
+  /** Where messages take each other's place, a late one has an early row. */
+  #await(awaited: Awaited): void {
     const last = this.#waiters.at(-1)
-    if (last === undefined || last.row <= waiter.row) this.#waiters.push(waiter)
-    else this.#waiters.splice(this.#waiterAt(waiter.row), 0, waiter)
+    if (last === undefined || last.row <= awaited.row) this.#waiters.push(awaited)
+    else this.#waiters.splice(this.#waiterAt(awaited.row), 0, awaited)
   }
 
   /** The row will not be sent. */
   #refuseRow(row: number, error: SemelError): void {
     const at = this.#waiterAt(row)
     if (this.#waiters[at]?.row !== row) return
-    const [waiter] = this.#waiters.splice(at, 1)
-    waiter?.awaited.refused(error)
+    const [awaited] = this.#waiters.splice(at, 1)
+    awaited?.refused(error)
   }
 
   /** Where the first waiter is whose row is not below this one. */
@@ -353,18 +348,18 @@ export class Ingest {
     let to = this.#waiters.length
     while (from < to) {
       const middle = (from + to) >>> 1
-      if ((this.#waiters[middle] as Waiter).row < row) from = middle + 1
+      if ((this.#waiters[middle] as Awaited).row < row) from = middle + 1
       else to = middle
     }
     return from
   }
 
   /** The core has it. A copy is as safe as all that its shard has now. */
-  #tell({ awaited, shard, row }: Waiter): void {
+  #tell(awaited: Awaited): void {
     const sequence = awaited.isCopy
-      ? (this.#producers as Producers).storedIn(shard)
-      : this.#staging.sequenceOf(row)
-    awaited.taken(this.#firstShard + shard, sequence, this.#durability)
+      ? (this.#producers as Producers).storedIn(awaited.shard - this.#firstShard)
+      : this.#staging.sequenceOf(awaited.row)
+    awaited.taken(sequence, this.#durability)
     this.#taken(awaited)
   }
 

@@ -127,11 +127,12 @@ export class Inline implements Runner {
   }
 
   #planRetry(): void {
+    let dueMs = Infinity
+    for (const loop of this.#loops) {
+      dueMs = Math.min(dueMs, loop.dueInMs, loop.isStalled ? stalledMs : Infinity)
+    }
     clearTimeout(this.#timer)
-    const dueMs = Math.min(
-      ...this.#loops.map((loop) => loop.dueInMs),
-      this.#loops.some((loop) => loop.isStalled) ? stalledMs : Infinity,
-    )
+    this.#timer = undefined
     if (dueMs === Infinity) return
     this.#timer = setTimeout(() => this.#run(), Math.max(1, Math.min(dueMs, 1 << 30)))
   }

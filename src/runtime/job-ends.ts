@@ -1,11 +1,20 @@
-import { outcomes, type OutcomeNumber } from '../native/slots.js'
+import {
+  frameTypes,
+  kindInFlight,
+  kindTypeMask,
+  outcomes,
+  type OutcomeNumber,
+} from '../native/slots.js'
 import type { FailureDesk } from './failure-desk.js'
 import { settled } from './failures.js'
 import type { Finished } from './finished.js'
 import type { Job } from './lane.js'
 import type { SlotReader } from './slot-reader.js'
 
-/** What the jobs of a lane have come to: their outcomes, and their outputs in the order of commits. */
+/**
+ * What messages have come to that do not just run in place: those that end before their operators, and
+ * the jobs of a lane, with their outputs in the order of commits.
+ */
 export class JobEnds {
   readonly #slots: SlotReader
   readonly #failures: FailureDesk
@@ -13,6 +22,19 @@ export class JobEnds {
   constructor(slots: SlotReader, failures: FailureDesk) {
     this.#slots = slots
     this.#failures = failures
+  }
+
+  /** What ends a message in place, before its operators; or undefined, and it runs like any other. */
+  early(sequence: number, at: number, kind: number, finished: Finished): OutcomeNumber | undefined {
+    const type = kind & kindTypeMask
+    if (type === frameTypes.malformed) return this.#failures.malformed(sequence, at, finished)
+    if (!this.#failures.isEmpty) {
+      const key = this.#slots.keyAt(at)
+      if (this.#failures.isBlocked(key)) return this.#failures.behind(sequence, key, finished)
+    }
+    // Its first copy came before it and has ended: processed, filtered or dead-lettered.
+    if ((kind & kindInFlight) !== 0) return outcomes.duplicate
+    return undefined
   }
 
   finish(job: Job, finished: Finished): void {

@@ -230,7 +230,8 @@ class ShardReplies {
         if (reply.sequence > through) return
         const awaited = this.#following.get(reply.sequence)
         this.#following.delete(reply.sequence)
-        if (awaited !== undefined) this.#end(awaited, reply.outcome, toldBy(reply))
+        if (awaited !== undefined)
+          this.#end(awaited, reply.outcome, toldBy(reply, this.#ring.bytes))
       }
       this.read = this.#ring.behind(this.read)
       if (last !== undefined && reply?.sequence === last) return
@@ -244,19 +245,20 @@ class ShardReplies {
   }
 }
 
-function toldBy({ kind, payload, outcome }: Reply): Told {
+function toldBy(reply: Reply, bytes: Buffer): Told {
+  const { kind, outcome, start, end } = reply
+  const text = (): string => bytes.toString('utf8', start, end)
   switch (kind) {
     case answerKinds.none:
       return nothing
     case answerKinds.result:
-      return { results: unpackr.unpack(payload) as unknown[] }
+      return { results: unpackr.unpack(bytes, reply as never) as unknown[] }
     case answerKinds.error:
-      return { error: new SemelError('SEMEL_DROPPED', textOf(payload)) }
+      return { error: new SemelError('SEMEL_DROPPED', text()) }
     case answerKinds.lost:
-      return { error: new SemelError('SEMEL_RESULT', textOf(payload)) }
+      return { error: new SemelError('SEMEL_RESULT', text()) }
     case answerKinds.history: {
-      const attempts = historyOf(payload)
-      const last = attempts.at(-1)
+      const last = historyOf(text()).at(-1)
       return outcome === outcomes.deadLettered && last !== undefined
         ? { error: new SemelError('SEMEL_DEAD_LETTERED', last.error), attempts: last.attempt }
         : nothing
@@ -267,14 +269,10 @@ function toldBy({ kind, payload, outcome }: Reply): Told {
 }
 
 /** A malformed row's is a text and no list. */
-function historyOf(payload: Uint8Array): readonly FailedAttempt[] {
+function historyOf(text: string): readonly FailedAttempt[] {
   try {
-    return JSON.parse(textOf(payload)) as FailedAttempt[]
+    return JSON.parse(text) as FailedAttempt[]
   } catch {
     return []
   }
-}
-
-function textOf(payload: Uint8Array): string {
-  return Buffer.from(payload).toString()
 }

@@ -9,17 +9,26 @@ export interface SendOptions<M extends Acknowledge> extends WaitOptions {
   acknowledge?: M
 }
 
+interface Sending {
+  readonly mode: Acknowledge
+  readonly patience: WaitOptions
+}
+
+/** Most sends have no options: nothing is made for them. */
+const plain: { readonly [A in Acknowledge]: Sending } = {
+  processed: { mode: 'processed', patience: {} },
+  stored: { mode: 'stored', patience: {} },
+  batched: { mode: 'batched', patience: {} },
+}
+
 /**
  * The options of a send, checked.
  * @param where what they were given to; named in the error
  * @param own the stream's mode
  * @throws InvalidArgumentError
  */
-export function checkSend(
-  options: unknown,
-  where: string,
-  own: Acknowledge,
-): { mode: Acknowledge; patience: WaitOptions } {
+export function checkSend(options: unknown, where: string, own: Acknowledge): Sending {
+  if (options === undefined) return plain[own]
   const { acknowledge = own, ...wait } = checkOptions<SendOptions<Acknowledge>>(options, where, [
     'signal',
     'timeout',

@@ -79,17 +79,18 @@ export class ShardLoop {
     this.#polled = seat.firstSequence - 1
     this.#processed = this.#polled
     this.#accused = seat.accused
+    this.#answers = new Answers(seat, this.#slots)
     this.#committer = new Committer({
       handle,
       shard,
       seat,
       connection,
+      answers: this.#answers,
       flushes,
       refused: (errors, finished) => this.#failures.refused(errors, finished),
       sinkFailed: (error, attempt, retryInMs) =>
         tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs }),
     })
-    this.#answers = new Answers(seat, this.#slots)
     this.#failures = new FailureDesk({
       handle,
       shard,
@@ -249,7 +250,7 @@ export class ShardLoop {
       const mark = outputs.length
       let outcome: OutcomeNumber | undefined
       if ((kind & (kindTypeMask | kindInFlight)) !== 0 || !this.#failures.isEmpty) {
-        outcome = this.#special(sequence, at, kind, finished)
+        outcome = this.#ends.early(sequence, at, kind, finished)
         if (outcome !== undefined) {
           words[at + slotOutcome] = outcome
           this.#processed = sequence
@@ -283,24 +284,6 @@ export class ShardLoop {
       this.#processed = sequence
       finished.count += 1
     }
-  }
-
-  /** What ends a message before its operators, or undefined: it runs like any other. */
-  #special(
-    sequence: number,
-    at: number,
-    kind: number,
-    finished: Finished,
-  ): OutcomeNumber | undefined {
-    const type = kind & kindTypeMask
-    if (type === frameTypes.malformed) return this.#failures.malformed(sequence, at, finished)
-    if (!this.#failures.isEmpty) {
-      const key = this.#slots.keyAt(at)
-      if (this.#failures.isBlocked(key)) return this.#failures.behind(sequence, key, finished)
-    }
-    // Its first copy came before it and has ended: processed, filtered or dead-lettered.
-    if ((kind & kindInFlight) !== 0) return outcomes.duplicate
-    return undefined
   }
 
   // ---- the lane: messages side by side ----

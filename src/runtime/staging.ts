@@ -1,12 +1,10 @@
-import { Packr } from 'msgpackr/pack'
 import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
 import type { Id } from '../core/message.js'
 import { shown } from '../core/options.js'
 import { addon } from '../native/addon.js'
+import { Encoder } from './encoder.js'
 import { sharedStructuresMax, structuresOf } from './structures.js'
 
-/** msgpackr's mode that returns the buffer it wrote into, with `start` and `end`. */
-const reuseBuffer = 512
 const rowWords = 8
 /** So many messages go to the core together at most. */
 export const rowsDefault = 1024
@@ -25,14 +23,11 @@ export interface Origin {
 /**
  * Messages on their way to the native core: payloads one after another in one buffer, and a row of
  * integers for each (native/binding/intake.cc). One native call takes them all.
- *
- * msgpackr writes at a place that all its users in a thread share, so it is set before each message,
- * and afterwards left where nobody else's message can land in this buffer.
  */
 export class Staging {
   readonly #handle: number
-  readonly #packr: Packr
-  #buffer: Buffer & { start?: number; end?: number }
+  readonly #encoder: Encoder
+  #buffer: Buffer
   #at = 0
   readonly #words: Uint32Array
   readonly #numbers: Float64Array
@@ -59,10 +54,10 @@ export class Staging {
     const rows = new ArrayBuffer(this.#rowsMax * rowWords * 4)
     this.#words = new Uint32Array(rows)
     this.#numbers = new Float64Array(rows)
-    this.#packr = new Packr({
+    this.#encoder = new Encoder({
       ...structuresOf(handle),
       maxSharedStructures: sharedStructuresMax,
-    } as never)
+    })
     this.#register()
   }
 
@@ -96,36 +91,18 @@ export class Staging {
 
   /** Encodes a message. Throws without a trace where it or its id can't be encoded. */
   putObject(message: unknown, type: number, shard: number, id?: Id, origin?: Origin): void {
-    const packr = this.#packr
-    packr.useBuffer(this.#buffer)
-    ;(packr as unknown as { position: number }).position = this.#at
-    let packed: Buffer & { start?: number; end?: number }
+    const encoder = this.#encoder
     try {
-      packed = packr.pack(message, reuseBuffer as never)
+      encoder.write(message, this.#buffer, this.#at)
     } catch (cause) {
       if (cause instanceof SemelError) throw cause
       throw new InvalidArgumentError(
         `message: ${shown(message)} can't be encoded: ${toError(cause).message}; send plain data`,
         { cause },
       )
-    } finally {
-      // Behind the end: another user of msgpackr in this thread takes a buffer of its own.
-      packr.useBuffer(this.#buffer)
-      ;(packr as unknown as { position: number }).position = this.#buffer.length
     }
-    let start: number
-    let length: number
-    if (packed === this.#buffer) {
-      start = packed.start as number
-      length = (packed.end as number) - start
-    } else if (packed.buffer === this.#buffer.buffer) {
-      // A new shape was saved on the way: a part of our buffer comes back.
-      start = packed.byteOffset - this.#buffer.byteOffset
-      length = packed.length
-    } else {
-      start = this.#copyIn(packed)
-      length = packed.length
-    }
+    const { spilled, length } = encoder
+    const start = spilled === undefined ? encoder.start : this.#copyIn(spilled)
     this.#row(start, length, type, shard, id, origin)
   }
 
