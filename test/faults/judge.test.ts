@@ -6,7 +6,7 @@ import { Random } from './random.js'
 import { drawSetting, type Setting } from './setting.js'
 
 const setting: Setting = {
-  ...drawSetting(new Random('judge')),
+  ...drawSetting(new Random('judge'), 'stored'),
   delivery: 'exactly-once',
   durability: 'disk',
   shards: 1,
@@ -51,6 +51,16 @@ describe('the judge', () => {
     expect(checksOf(setting, ledger(), [...all, ...effects(7, 7)])).toEqual(['twice 7'])
     expect(checksOf(setting, ledger(), [...all, ...effects(9)])).toEqual(['phantom 9'])
     expect(checksOf(setting, ledger(), [...all, ...effects(77)])).toEqual(['phantom 77'])
+  })
+
+  test('sees two senders that were both told theirs was the one that was processed', () => {
+    const told = (second: string): Ledger => {
+      const book = new Ledger()
+      book.add(`send 0 0\nok 0:0:1:processed 1:0:2:${second}\n`)
+      return book
+    }
+    expect(checksOf(setting, told('duplicate'), effects(0))).toEqual([])
+    expect(checksOf(setting, told('processed'), effects(0))).toEqual(['twice 0'])
   })
 
   test('at least once counts repeats, and takes them for right', () => {

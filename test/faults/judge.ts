@@ -38,6 +38,11 @@ export function judge(setting: Setting, ledger: Ledger, effects: readonly Output
     const judged = judgeMessage(setting, counts, id, acknowledged > 0, allowed)
     findings.push(...judged.findings)
     repeated += judged.repeated
+    const processed = copies.filter(({ outcome }) => outcome === 'processed').length
+    if (setting.delivery === 'exactly-once' && processed > 1) {
+      const text = `senders of message ${id} were told ${processed} times that theirs was processed`
+      findings.push({ check: 'twice', id, text })
+    }
   }
   for (const id of rowIds(setting)) {
     const judged = judgeMessage(setting, counts, id, ledger.consumed, 1)

@@ -5,9 +5,11 @@ export interface Copy {
   readonly id: number
   readonly life: number
   state: 'ok' | 'fail' | 'unknown'
-  /** Of one with a receipt. */
+  /** Of one that was acknowledged. */
   shard: number
   sequence: number
+  /** Where its sender was told that as well. */
+  outcome?: string
 }
 
 export interface Life {
@@ -130,11 +132,12 @@ export class Ledger {
   }
 
   #receive(first: number, receipt: string): void {
-    const [number, shard, sequence] = receipt.split(':').map(Number) as [number, number, number]
-    const copy = this.#copy(first, number)
+    const [number, shard, sequence, outcome] = receipt.split(':')
+    const copy = this.#copy(first, Number(number))
     copy.state = 'ok'
-    copy.shard = shard
-    copy.sequence = sequence
+    copy.shard = Number(shard)
+    copy.sequence = Number(sequence)
+    if (outcome !== undefined) copy.outcome = outcome
   }
 
   #copy(first: number, number: number): Copy {

@@ -1,7 +1,7 @@
 import type { Moment } from './program.js'
 import type { Point } from './points.js'
 import { Random } from './random.js'
-import { drawSetting, isKept, type Setting } from './setting.js'
+import { drawAcknowledge, drawSetting, isKept, type Setting } from './setting.js'
 
 /** How one life of a case ends. */
 export interface End {
@@ -30,8 +30,9 @@ export function planCase(seed: string, id: number, points: readonly Point[]): Pl
   const random = new Random(`${seed} case ${id}`)
   // Each case has a point of its own, so that all get their share; its setting must come by it.
   const own = points[id % points.length] as Point
-  let setting = drawSetting(random)
-  while (!own.fits(setting)) setting = drawSetting(random)
+  const acknowledge = drawAcknowledge(new Random(`${seed} case ${id} acknowledge`))
+  let setting = drawSetting(random, acknowledge)
+  while (!own.fits(setting)) setting = drawSetting(random, acknowledge)
   const fitting = points.filter((point) => point.fits(setting) && !point.isFirst)
   const ends = Array.from({ length: random.between(killsMin, killsMax) }, (_, life) => {
     if (random.chance(0.5)) return drawMoment(random, setting)

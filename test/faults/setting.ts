@@ -1,10 +1,12 @@
-import type { Delivery, Durability } from 'semel'
+import type { Acknowledge, Delivery, Durability } from 'semel'
 import type { Random } from './random.js'
 
 /** How a case runs its pipeline; drawn once, and the same for all of its lives. */
 export interface Setting {
   readonly delivery: Delivery
   readonly durability: Durability
+  /** When senders hear back. */
+  readonly acknowledge: Acknowledge
   readonly shards: 1 | 4
   /** 0: on the caller's thread. */
   readonly workers: number
@@ -25,7 +27,8 @@ export interface Setting {
   readonly sinkFails: boolean
 }
 
-export function drawSetting(random: Random): Setting {
+/** @param acknowledge drawn apart, so that the rest of a seed's cases is as it was without it */
+export function drawSetting(random: Random, acknowledge: Acknowledge): Setting {
   const delivery = random.oneOf<Delivery>([
     'at-most-once',
     'at-least-once',
@@ -46,6 +49,7 @@ export function drawSetting(random: Random): Setting {
       delivery === 'at-most-once'
         ? 'memory'
         : random.oneOf<Durability>(['process', { interval: 5 }, 'disk']),
+    acknowledge,
     shards,
     workers: random.oneOf([0, 2]) && Math.min(2, shards),
     sink,
@@ -57,6 +61,10 @@ export function drawSetting(random: Random): Setting {
     sourceRows: random.chance(0.5) ? random.between(300, 2000) : 0,
     sinkFails: sink === 'rewindable' && random.chance(0.3),
   }
+}
+
+export function drawAcknowledge(random: Random): Acknowledge {
+  return random.oneOf<Acknowledge>(['stored', 'stored', 'processed', 'batched'])
 }
 
 export function isKept({ delivery }: Setting): boolean {
@@ -73,6 +81,7 @@ export function nameOf(setting: Setting): string {
   return [
     delivery,
     levelOf(setting),
+    setting.acknowledge,
     `${shards} shards`,
     workers === 0 ? 'inline' : `${workers} workers`,
     `${sink} sink${setting.sinkFails ? ' that fails' : ''}`,

@@ -38,7 +38,11 @@ const options: OpenOptions = {
 }
 
 teller.tell('opening')
-const stream = await open<Message>(url, { ...options, acknowledge: 'stored' })
+const { acknowledge } = setting
+const stream: Stream<Message> = await open<Message>(url, {
+  ...options,
+  acknowledge: acknowledge === 'batched' ? { batched: 16, within: '2ms' } : acknowledge,
+})
 teller.counters('opened', [stream.opened])
 stream.on('failed', ({ code, message }) => {
   teller.tell('broken', `${code} ${message}`)

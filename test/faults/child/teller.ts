@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { SemelError, type Counters, type Receipt } from 'semel'
+import { SemelError, type Counters, type End, type Stored } from 'semel'
 import { tallies, type Word } from '../job.js'
 
 /** Codes with which a message is refused and leaves no trace; with any other its fate is unknown. */
@@ -31,9 +31,12 @@ export class Teller {
     return first
   }
 
-  received(copy: number, { shard, sequence }: Receipt): void {
+  /** A receipt, or in a mode that waits longer the message's end. */
+  received(copy: number, told: Stored & { readonly outcome: unknown }): void {
     if (this.#receipts.length === 0) setImmediate(() => this.flush())
-    this.#receipts.push(`${copy}:${shard}:${sequence}`)
+    const { shard, sequence, outcome } = told as End
+    const end = typeof outcome === 'string' ? `:${outcome}` : ''
+    this.#receipts.push(`${copy}:${shard}:${sequence}${end}`)
   }
 
   refused(copy: number, error: unknown): void {

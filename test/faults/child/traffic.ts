@@ -6,7 +6,7 @@ import { isKept } from '../setting.js'
 import { faultPoint } from './points.js'
 import type { Teller } from './teller.js'
 
-/** Messages whose receipts are awaited at the same time. */
+/** Messages whose acknowledgments are awaited at the same time. */
 const outstandingMax = 256
 const burstMax = 32
 /** How far back copies of earlier messages reach. */
@@ -19,7 +19,7 @@ const tooLargeBytes = 20_000
 /** Sends and pushes: new messages, copies of earlier ones, and some that can't be taken. */
 export class Traffic {
   readonly #job: Job
-  readonly #stream: Stream<Message, unknown, 'stored'>
+  readonly #stream: Stream<Message>
   readonly #teller: Teller
   readonly #random: Random
   #next: number
@@ -27,7 +27,7 @@ export class Traffic {
   #wake: (() => void) | undefined
   #ended = false
 
-  constructor(job: Job, stream: Stream<Message, unknown, 'stored'>, teller: Teller) {
+  constructor(job: Job, stream: Stream<Message>, teller: Teller) {
     this.#job = job
     this.#stream = stream
     this.#teller = teller
@@ -101,8 +101,8 @@ export class Traffic {
     void this.#stream
       .send(message)
       .then(
-        (receipt) => {
-          this.#teller.received(copy, receipt)
+        (told) => {
+          this.#teller.received(copy, told)
           faultPoint('runtime.receipt')
         },
         (error: unknown) => this.#teller.refused(copy, error),
