@@ -54,13 +54,8 @@ describe('the judge', () => {
   })
 
   test('sees two senders that were both told theirs was the one that was processed', () => {
-    const told = (second: string): Ledger => {
-      const book = new Ledger()
-      book.add(`send 0 0\nok 0:0:1:processed 1:0:2:${second}\n`)
-      return book
-    }
-    expect(checksOf(setting, told('duplicate'), effects(0))).toEqual([])
-    expect(checksOf(setting, told('processed'), effects(0))).toEqual(['twice 0'])
+    expect(checksOf(setting, bothTold('duplicate'), effects(0))).toEqual([])
+    expect(checksOf(setting, bothTold('processed'), effects(0))).toEqual(['twice 0'])
   })
 
   test('at least once counts repeats, and takes them for right', () => {
@@ -121,6 +116,13 @@ describe('the judge', () => {
     expect(checksOf(under, ledger(), transfers.slice(0, -1))).toEqual(['lost 5', 'sum undefined'])
   })
 })
+
+/** Two senders of one message, the first of which was told that it was processed. */
+function bothTold(second: string): Ledger {
+  const told = new Ledger()
+  told.add(`send 0 0\nok 0:0:1:processed 1:0:2:${second}\n`)
+  return told
+}
 
 /** Two ids of one key. */
 function sameKey(): [number, number] {
