@@ -31,11 +31,10 @@ interface Consumer {
 
 interface Message {
   readonly data: Uint8Array
-  readonly info: { readonly pending: number }
   ackAck(): Promise<boolean>
 }
 
-const [publishes, buffered, acknowledgedAfter, windowMinutes] = [1024, 4096, 512, 2]
+const [publishes, buffered, windowMinutes] = [1024, 4096, 2]
 const stream = 'trades'
 
 export const jetStream: Contender = {
@@ -43,7 +42,7 @@ export const jetStream: Contender = {
   settings:
     `file storage, one replica; published with message ids in a window of ${windowMinutes} minutes, ` +
     `${publishes} under way; a durable pull consumer with up to ${buffered} ahead, ack policy all: one ` +
-    `double ack for ${acknowledgedAfter} messages, or where none waits`,
+    'double ack for all that one turn of the event loop handled',
   delivery: 'exactly-once',
   durability: 'process',
   packages: ['@nats-io/transport-node', '@nats-io/jetstream'],
@@ -70,18 +69,25 @@ export const jetStream: Contender = {
     const messages = await consumer.consume({ max_messages: buffered })
     const handled = new Countdown()
 
-    const acknowledge = async (message: Message, count: number): Promise<void> => {
-      if (!(await message.ackAck())) throw new Error('JetStream did not confirm an acknowledgment')
+    let last: Message | undefined
+    let waiting = 0
+    const acknowledge = async (): Promise<void> => {
+      const [message, count] = [last, waiting]
+      last = undefined
+      waiting = 0
+      if (!(await message?.ackAck())) throw new Error('JetStream did not confirm an acknowledgment')
       handled.happened(count)
     }
     const receive = async (): Promise<void> => {
-      let waiting = 0
       for await (const message of messages) {
+        if (last === undefined) {
+          setImmediate(() => {
+            acknowledge().catch((error: Error) => handled.failed(error))
+          })
+        }
         handle(decode(message.data))
+        last = message
         waiting += 1
-        if (waiting < acknowledgedAfter && message.info.pending > 0) continue
-        acknowledge(message, waiting).catch((error: Error) => handled.failed(error))
-        waiting = 0
       }
     }
     receive().catch((error: Error) => handled.failed(error))
