@@ -18,7 +18,6 @@ interface ProducerOptions {
 }
 
 export interface Record {
-  readonly key: string
   readonly value: Buffer
 }
 

@@ -7,7 +7,7 @@ import { decode } from './trades.js'
 import { Countdown } from './waits.js'
 
 const [topic, results, groupId] = ['trades', 'results', 'handlers']
-const fetchBytes = 1_048_576
+const fetchBytes = 4_194_304
 
 export const kafkaTransactions: Contender = {
   name: 'Kafka, transactions',
@@ -38,7 +38,7 @@ export const kafkaTransactions: Contender = {
         handle(trade)
         notional += trade.price * trade.size
       }
-      const result = { key: fetched.lastOffset(), value: Buffer.from(String(notional)) }
+      const result = { value: Buffer.from(String(notional)) }
       await transaction.send({ topic: results, acks: -1, messages: [result] })
       const partitions = [{ partition: fetched.partition, offset: offsetBehind(fetched) }]
       await transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic, partitions }] })

@@ -5,7 +5,7 @@ import { handle } from './tally.js'
 import { batchesOf, decode, encode } from './trades.js'
 import { Countdown, InFlight } from './waits.js'
 
-const [batch, requests, fetchBytes] = [2000, 5, 1_048_576]
+const [batch, requests, fetchBytes] = [2000, 5, 4_194_304]
 const topic = 'trades'
 
 export const sendingSettings =
@@ -67,7 +67,7 @@ export async function produce(producer: Producer, first: number, count: number):
   const sent = new InFlight(requests)
   for (const trades of batchesOf(first, count, batch)) {
     await sent.room()
-    const messages = trades.map((trade) => ({ key: String(trade.id), value: encode(trade) }))
+    const messages = trades.map((trade) => ({ value: encode(trade) }))
     sent.add(producer.send({ topic, acks: -1, messages }))
   }
   await sent.all()
