@@ -40,6 +40,7 @@ const [batch, bulks, concurrency, keptSeconds] = [512, 2, 100, 120]
 
 export const bullmq: Contender = {
   name: 'BullMQ',
+  system: 'BullMQ',
   settings:
     `addBulk of ${batch} with a job id each, ${bulks} under way; one worker with a concurrency of ` +
     `${concurrency}; completed jobs are kept for ${keptSeconds} s, so that copies are known; ` +

@@ -13,6 +13,8 @@ import type { ServerKind } from './servers/server.js'
  */
 export interface Contender {
   readonly name: string
+  /** What it is, whatever it was told: a contender may be there more than once. */
+  readonly system: string
   /** In words: what it was told. */
   readonly settings: string
   /** What of a message a crash may repeat or lose. */

@@ -39,6 +39,7 @@ const stream = 'trades'
 
 export const jetStream: Contender = {
   name: 'NATS JetStream',
+  system: 'NATS JetStream',
   settings:
     `file storage, one replica; published with message ids in a window of ${windowMinutes} minutes, ` +
     `${publishes} under way; a durable pull consumer with up to ${buffered} ahead, ack policy all: one ` +

@@ -11,6 +11,7 @@ const fetchBytes = 4_194_304
 
 export const kafkaTransactions: Contender = {
   name: 'Kafka, transactions',
+  system: 'Kafka',
   settings:
     `${sendingSettings}; for each batch that was fetched and handled one transaction with one record of ` +
     'its result and the offsets',

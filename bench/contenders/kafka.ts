@@ -14,6 +14,7 @@ export const sendingSettings =
 
 export const kafka: Contender = {
   name: 'Kafka',
+  system: 'Kafka',
   settings: `${sendingSettings}; offsets are committed behind each batch that was fetched and handled`,
   delivery: 'at-least-once',
   durability: 'process',

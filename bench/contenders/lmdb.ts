@@ -35,6 +35,7 @@ export const lmdbDisk = inbox('disk')
 function inbox(durability: 'process' | 'disk'): Contender {
   return {
     name: `LMDB inbox, ${durability}`,
+    system: 'LMDB',
     settings:
       `lmdb, ${durability === 'disk' ? 'acknowledged when flushed' : 'noSync'}; in one transaction ` +
       `for ${batch} messages: put under its id, handle if it was not there, put up to where all are ` +

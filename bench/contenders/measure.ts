@@ -21,7 +21,7 @@ export interface Measured {
 }
 
 /** How long a run takes at least, and how long the one that says how many messages that are. */
-const [seconds, warmupSeconds] = [2, 0.6]
+const [seconds, warmupSeconds] = [2, 1]
 const smokeMessages = 2000
 
 const task = JSON.parse(process.argv[2] as string) as Task

@@ -8,6 +8,7 @@ const inFlight = 1024
 
 export const piscina: Contender = {
   name: 'piscina',
+  system: 'piscina',
   settings: `a task for each message, one worker thread, up to ${inFlight} tasks at a time in it`,
   delivery: 'at-most-once',
   durability: 'memory',

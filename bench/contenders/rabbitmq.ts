@@ -43,6 +43,7 @@ const queue = 'trades'
 
 export const rabbitmq: Contender = {
   name: 'RabbitMQ',
+  system: 'RabbitMQ',
   settings:
     `durable classic queue, persistent messages, publisher confirms with ${confirms} under way, ` +
     `prefetch ${prefetch}, one ack for all that one turn of the event loop handled; two connections`,

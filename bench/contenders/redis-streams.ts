@@ -32,6 +32,7 @@ const [stream, group, handledIds] = ['trades', 'handlers', 'handled']
 
 export const redisStreams: Contender = {
   name: 'Redis Streams',
+  system: 'Redis Streams',
   settings:
     `ioredis; XADD in pipelines of ${batch}, ${pipelines} under way; a consumer group that reads ${batch} ` +
     'at a time, asks a set which ids it has, handles the others, and in one MULTI adds the ids and ' +

@@ -35,6 +35,7 @@ export interface Result {
   readonly acknowledge: 'batched'
   readonly durability: 'memory' | 'process' | 'disk'
   readonly message: 'object'
+  /** `semel`, or another system that does the same. */
   readonly contender: string
   readonly settings: string
   /** It was not measured: why, and the remedy. */

@@ -68,18 +68,18 @@ async function take(contender: Contender, round: number): Promise<void> {
 }
 
 function resultOf(contender: Contender): Result {
-  const { name, delivery, durability, settings } = contender
+  const { name, system, delivery, durability, settings } = contender
   const missing = missingOf(contender)
   const failed = failures.get(contender)
   const runs = rates.get(contender) ?? []
   return {
-    case: `contender ${name}`,
+    case: name,
     suite: 'contenders',
     delivery,
     acknowledge: 'batched',
     durability,
     message: 'object',
-    contender: name,
+    contender: system,
     settings,
     ...(missing === undefined ? {} : { missing }),
     ...(failed === undefined ? {} : { failed }),

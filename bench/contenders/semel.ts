@@ -9,6 +9,7 @@ export const semelDisk = semel('disk', '16MiB')
 function semel(durability: 'process' | 'disk', ring: string): Contender {
   return {
     name: `semel, ${durability}`,
+    system: 'semel',
     settings:
       `exactly-once by id in a window of 2 minutes, durability ${durability}, one shard, ` +
       `one worker thread, ring of ${ring}, push and ready`,

@@ -23,6 +23,7 @@ export const sqliteFull = inbox('FULL', 'disk')
 function inbox(synchronous: 'NORMAL' | 'FULL', durability: 'process' | 'disk'): Contender {
   return {
     name: `SQLite inbox, ${synchronous}`,
+    system: 'SQLite',
     settings:
       `better-sqlite3, WAL with a checkpoint every ${checkpointPages} pages, synchronous=${synchronous}; ` +
       `in one transaction for ${batch} messages: insert each with its id as the primary key, handle it ` +

@@ -17,15 +17,15 @@ export function tableOf({ machine, date, versions, results }: Report): string[] 
     '',
     cells(['', 'delivery', 'durability', 'median', '(min … max)', '÷ process', '÷ disk']),
     ...results.map((result) => {
-      const { contender, delivery, durability, messagesPerSecond: rates } = result
-      const what = [contender, delivery, durability]
+      const { case: name, delivery, durability, messagesPerSecond: rates } = result
+      const what = [name, delivery, durability]
       if (rates === undefined) return `${cells(what)}  ${notMeasured(result)}`
       const { median, min, max } = rates
       const range = `(${count(min)} … ${count(max)})`
       return cells([...what, count(median), range, times(process, median), times(disk, median)])
     }),
     '',
-    ...results.map(({ contender, settings }) => `${contender}: ${settings}`),
+    ...results.map(({ case: name, settings }) => `${name}: ${settings}`),
   ]
 }
 
@@ -45,8 +45,8 @@ function notMeasured({ missing, failed }: Result): string {
   return `failed: ${failed?.split('\n')[0] ?? 'nobody knows why'}`
 }
 
-function medianOf(results: readonly Result[], contender: string): number | undefined {
-  return results.find((result) => result.contender === contender)?.messagesPerSecond?.median
+function medianOf(results: readonly Result[], name: string): number | undefined {
+  return results.find((result) => result.case === name)?.messagesPerSecond?.median
 }
 
 function count(rate: number): string {
