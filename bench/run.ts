@@ -13,6 +13,10 @@ import { cases, type Case } from './cases.js'
 import { sendCases, type SendCase } from './send-cases.js'
 import { sendLines, type SendResult } from './send-lines.js'
 
+if (process.argv.includes('--contenders')) {
+  await import('./contenders/run.js')
+  process.exit()
+}
 const { values } = parseArgs({
   options: {
     smoke: { type: 'boolean', default: false },
