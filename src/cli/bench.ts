@@ -15,8 +15,8 @@ import { reportText } from '../measure/report-text.js'
 import type { Result } from '../measure/result.js'
 import { sampleOf, writeSample } from '../measure/sample.js'
 import { writeSvgs } from '../measure/svg.js'
-import { tradesSample } from '../measure/trades.js'
-import { requireGraph } from '../pipeline/graph.js'
+import { graphAt } from '../measure/subject.js'
+import { tradesModule, tradesSample } from '../measure/trades.js'
 import type { BenchOptions } from './bench-options.js'
 import { exitCodes } from './failures.js'
 import { loadModule, sourceOf } from './module.js'
@@ -67,9 +67,11 @@ export async function bench(options: BenchOptions): Promise<number> {
 
 async function measuredOf({ module, sources }: BenchOptions): Promise<Measured> {
   if (module === undefined) {
-    const url = new URL('../measure/trades.pipeline.js', import.meta.url)
-    const { default: trades } = (await import(url.href)) as { default: unknown }
-    return { module: url.href, graph: requireGraph(trades, 'trades'), messages: tradesSample() }
+    return {
+      module: tradesModule,
+      graph: await graphAt(tradesModule),
+      messages: tradesSample(),
+    }
   }
   const loaded = await loadModule(module)
   const source = await sourceOf(loaded, sources, (files) => fileSource(files))
@@ -83,6 +85,8 @@ function planOf(
 ): Plan {
   const { accepts } = graph
   const message = accepts.kind === 'frames' ? `raw${accepts.size}` : 'object'
+  const isUsual = shards === 1 && workers === 1
+  const label = isUsual ? {} : { label: `shards ${shards}, workers ${workers}` }
   // A child for each run: what is peculiar to a process, its memory's places say, is in the spread too.
   const runs = 1
   return {
@@ -93,6 +97,7 @@ function planOf(
     ownSink: withSink,
     seconds,
     runs,
+    ...label,
     shards,
     workers,
     waiting,

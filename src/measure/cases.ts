@@ -20,6 +20,12 @@ export interface Plan {
   readonly sample: string
   /** For results: `object`, `raw64`. */
   readonly message: string
+  /** What is peculiar to these cases, for their names. */
+  readonly label?: string
+  /** Pushed before anything is timed: what an index is filled with. */
+  readonly before?: number
+  /** The case whose rate bounds that of these. */
+  readonly ceilingBy?: string
   readonly ownSink: boolean
   /** Of each timed run. */
   readonly seconds: number
@@ -84,13 +90,15 @@ export function throughputJobs(
         seconds,
         warmupSeconds: warmupOf(seconds),
         runs,
+        before: plan.before ?? 0,
       }
       return {
         result: known(plan, grade, way, nameOf(plan, grade, way)),
         script: new URL('child/throughput.js', import.meta.url),
         task,
-        timeoutMs: startMs + 10_000 * seconds * (runs + 1),
+        timeoutMs: startMs + 10_000 * seconds * (runs + 1) + (plan.before ?? 0) / 100,
         base: nameOf(plan, grades[0] as Grade, way),
+        ...(plan.ceilingBy === undefined ? {} : { ceilingBy: plan.ceilingBy }),
       }
     }),
   )
@@ -179,8 +187,9 @@ function known({ suite, message }: Plan, grade: Grade, way: Way, name: string): 
   }
 }
 
-function nameOf({ message }: Plan, { delivery, durability }: Grade, way: Way): string {
-  return `${message} ${delivery} ${durabilityText(durability)} ${way}`
+function nameOf({ message, label }: Plan, { delivery, durability }: Grade, way: Way): string {
+  const name = `${message} ${delivery} ${durabilityText(durability)} ${way}`
+  return label === undefined ? name : `${name}, ${label}`
 }
 
 /** Compiled, with the caches as they will be. */

@@ -1,9 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SemelError } from '../core/errors.js'
+import { Scratch } from './scratch.js'
 
 /** What a child ends with. */
 export type Answer = { readonly value: unknown } | { readonly failure: string }
@@ -28,22 +26,17 @@ export async function runChild(
   told: object,
   { timeoutMs, signal }: ChildOptions,
 ): Promise<unknown> {
-  const folder = mkdtempSync(join(tmpdir(), 'semel-measure-'))
+  const scratch = new Scratch()
   const child = spawn(
     process.execPath,
-    [fileURLToPath(script), JSON.stringify({ ...told, dir: folder })],
+    [fileURLToPath(script), JSON.stringify({ ...told, dir: scratch.folder })],
     { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] },
   )
-  const clear = (): void => {
-    child.kill('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
-  }
-  process.once('exit', clear)
+  scratch.onRemove = () => child.kill('SIGKILL')
   try {
     return await answerOf(child, timeoutMs, signal)
   } finally {
-    process.off('exit', clear)
-    clear()
+    scratch.remove()
   }
 }
 

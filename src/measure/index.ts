@@ -24,7 +24,8 @@ export {
   width,
 } from './statistics.js'
 export { writeSvgs } from './svg.js'
-export { tradesSample } from './trades.js'
+export { graphAt } from './subject.js'
+export { tradesModule, tradesSample } from './trades.js'
 export type { Trade } from './trades.js'
 export { ways, waySettings } from './ways.js'
 export type { Way } from './ways.js'

@@ -1,6 +1,6 @@
 import { toError } from '../core/errors.js'
 import { runChild } from './child.js'
-import type { Latencies, Result } from './result.js'
+import type { Latencies, Result, Spread } from './result.js'
 import { conclude, mergedLatencies, pairedShare, spread } from './statistics.js'
 
 /** A case, and what measures it. */
@@ -13,6 +13,8 @@ export interface Job {
   readonly timeoutMs: number
   /** The case that it is compared to, run by run. */
   readonly base?: string
+  /** The case that bounds it: what the machine does where nothing is between. */
+  readonly ceilingBy?: string
   /** Measured in the first round only. */
   readonly isOnce?: boolean
 }
@@ -95,15 +97,28 @@ export function merged(known: Result, samples: readonly Sample[]): Result {
 }
 
 function compared(
-  { base }: Job,
+  { base, ceilingBy }: Job,
   result: Result,
   rates: ReadonlyMap<string, readonly number[]>,
 ): Result {
-  if (base === undefined || base === result.case) return result
-  const share = pairedShare(rates.get(result.case) ?? [], rates.get(base) ?? [])
-  if (share === undefined) return result
+  const own = rates.get(result.case) ?? []
+  const of = (other: string | undefined): Spread | undefined =>
+    other === undefined || other === result.case
+      ? undefined
+      : pairedShare(own, rates.get(other) ?? [])
+  const share = of(base)
+  const ceiling = of(ceilingBy)
   return {
     ...result,
-    against: { to: base, share, verdict: conclude(share, result.runs ?? 0) },
+    ...(share === undefined
+      ? {}
+      : { against: { to: base as string, share, verdict: conclude(share, own.length) } }),
+    ...(ceiling === undefined
+      ? {}
+      : {
+          ceiling: spread(rates.get(ceilingBy as string) as number[]).median,
+          ceilingOf: ceilingBy as string,
+          shareOfCeiling: ceiling.median,
+        }),
   }
 }

@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import type { Batch } from '../acknowledge/batched.js'
 import { deliveries } from '../core/delivery.js'
-import { requireGraph } from '../pipeline/graph.js'
 import { open } from '../runtime/open.js'
 import type { OpenOptions } from '../runtime/options.js'
 import type { Stream } from '../runtime/stream.js'
 import { feedOf, type Feed } from './feed.js'
 import { readSample } from './sample.js'
-import { subjectGraph, subjectUrl, type Subject } from './subject.js'
+import { graphAt, subjectGraph, subjectUrl, type Subject } from './subject.js'
 import { wayOptions, type Way } from './ways.js'
 
 /** What is measured, and how it is sent to: all of it can be written as JSON. */
@@ -34,8 +33,7 @@ export async function openLoad(
   const messages = readSample(sample)
   // A sink of the pipeline's own that is given a relative path writes here.
   if (subject.ownSink) process.chdir(dir)
-  const { default: exported } = (await import(subject.module)) as { default: unknown }
-  const graph = subjectGraph(requireGraph(exported, subject.module), subject.delivery)
+  const graph = subjectGraph(await graphAt(subject.module), subject.delivery)
   const keeps = subject.delivery !== deliveries[0]
   const stream = await open<never>(subjectUrl(subject), {
     ...options,

@@ -106,15 +106,24 @@ function latencyLines(results: readonly Result[], paint: Paint): string[] {
         { name: `  ${title}`, cells: latencyCells(latencies), ...(i > 1 ? { style: 'dim' } : {}) },
       ]
     })
-    return found.length === 0 ? [] : [{ name: result.case, cells: [] }, ...found]
+    return found.length === 0
+      ? []
+      : [{ name: result.case, cells: [] }, ...found, ...boundRows(result)]
   })
   if (rows.length === 0) return []
   const head: Row = {
-    name: 'microseconds from when it was due',
+    name: `microseconds from ${results.some(({ rate }) => rate !== undefined) ? 'when it was due' : 'its send'}`,
     cells: ['p50', 'p90', 'p99', 'p99.9', 'max'],
     style: 'dim',
   }
   return ['', ...tableLines([head, ...rows], paint)]
+}
+
+/** Beside what the machine takes for the same by itself. */
+function boundRows({ ceiling, ceilingOf, shareOfCeiling }: Result): Row[] {
+  if (ceiling === undefined || shareOfCeiling === undefined) return []
+  const times = (1 / shareOfCeiling).toFixed(1)
+  return [{ name: `  ${ceilingOf}: ×${times}`, cells: [microsecondsText(ceiling)], style: 'dim' }]
 }
 
 function latencyCells({ p50, p90, p99, p999, max }: Latencies): string[] {

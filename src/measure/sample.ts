@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { SemelError } from '../core/errors.js'
 import type { Source } from '../core/source.js'
+import { Scratch } from './scratch.js'
 
 /** What a sample may take; the rest of a source is not read. */
 export const sampleMessagesMax = 10_000
@@ -16,15 +16,10 @@ export interface SampleFile {
 }
 
 export function writeSample(messages: readonly unknown[]): SampleFile {
-  const folder = mkdtempSync(join(tmpdir(), 'semel-sample-'))
-  const path = join(folder, 'messages')
+  const scratch = new Scratch()
+  const path = join(scratch.folder, 'messages')
   writeFileSync(path, serialize(messages))
-  const remove = (): void => {
-    process.off('exit', remove)
-    rmSync(folder, { recursive: true, force: true })
-  }
-  process.once('exit', remove)
-  return { path, messages: messages.length, remove }
+  return { path, messages: messages.length, remove: () => scratch.remove() }
 }
 
 export function readSample(path: string): unknown[] {

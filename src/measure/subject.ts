@@ -54,14 +54,22 @@ export function subjectAt({ searchParams }: URL): Subject {
  * @throws InvalidArgumentError where the pipeline can't be delivered so
  */
 export async function subjectOf(subject: Subject): Promise<Definition<never>> {
-  const { default: exported } = (await import(subject.module)) as { default: unknown }
-  const graph = subjectGraph(requireGraph(exported, subject.module), subject.delivery)
+  const graph = subjectGraph(await graphAt(subject.module), subject.delivery)
   return define({
     ...graph,
     deliver: replayed(graph.deliver),
     operators: subject.isWatched ? [watch, ...graph.operators] : graph.operators,
     sink: subject.ownSink ? graph.sink : (countingSink(graph.sink.kind) as Graph['sink']),
   })
+}
+
+/**
+ * The pipeline that a module exports, by the module's URL.
+ * @throws InvalidArgumentError where it exports none
+ */
+export async function graphAt(module: string): Promise<Graph> {
+  const { default: exported } = (await import(module)) as { default: unknown }
+  return requireGraph(exported, module)
 }
 
 /**

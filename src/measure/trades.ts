@@ -8,6 +8,9 @@ export interface Trade {
   time: number
 }
 
+/** The pipeline that takes them. */
+export const tradesModule = new URL('trades.pipeline.js', import.meta.url).href
+
 const symbols = ['AMZN', 'AAPL', 'MSFT', 'GOOG', 'INTC', 'CSCO', 'ORCL', 'IBM'] as const
 
 /** Trades, no two with the same id. */

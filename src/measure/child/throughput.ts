@@ -12,6 +12,8 @@ export interface ThroughputTask extends Load {
   readonly warmupSeconds: number
   /** Timed ones in this process. */
   readonly runs: number
+  /** Pushed before anything is timed. */
+  readonly before: number
 }
 
 /** Messages of the first run, which finds out whether the handler is a slow one. */
@@ -21,7 +23,7 @@ function bound(rate: number, seconds: number, times: number): number {
   return Math.max(probed, Math.ceil(rate * seconds * times))
 }
 
-await answer<ThroughputTask>(async ({ dir, seconds, warmupSeconds, runs, ...load }) => {
+await answer<ThroughputTask>(async ({ dir, seconds, warmupSeconds, runs, before, ...load }) => {
   const count = { sent: 0, told: 0 }
   const { stream, feed } = await openLoad(load, dir, (batch) => {
     count.told += batch.statuses.length
@@ -40,6 +42,7 @@ await answer<ThroughputTask>(async ({ dir, seconds, warmupSeconds, runs, ...load
     }
     return (1000 * sent) / (performance.now() - beganMs)
   }
+  if (before > 0) await run(Infinity, before)
   // Each run bounds the next one, loosely: a handler gets faster as it is compiled.
   let rate = await run(seconds, probed)
   rate = await run(warmupSeconds, bound(rate, warmupSeconds, 20))
