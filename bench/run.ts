@@ -17,7 +17,6 @@ import {
   type SampleFile,
 } from 'semel/measure'
 import { suites } from './suites/all.js'
-import { hurryNatives } from './suites/natives.js'
 import type { Setting } from './suites/suite.js'
 
 if (process.argv.includes('--contenders')) {
@@ -35,7 +34,6 @@ const { values } = parseArgs({
   },
 })
 const { smoke: isSmoke, only } = values
-if (isSmoke) hurryNatives()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
 const samples = new Map<string, SampleFile>()
@@ -64,7 +62,7 @@ for (const suite of suites) {
   })
   tell('')
   const own = measured.map((result) => ({ suite: suite.name, ...result }))
-  const more = isWhole ? (suite.conclude?.(own, results) ?? []) : []
+  const more = isWhole ? (suite.conclude?.(setting, own, results) ?? []) : []
   results.push(...own, ...more.map((result) => ({ suite: suite.name, ...result })))
 }
 for (const sample of samples.values()) sample.remove()

@@ -23,7 +23,7 @@ export const parts: Suite = {
         timeoutMs: 60_000,
       }
     }),
-  conclude: (own, before) => [...nativeResults(), ...rests(own, before)],
+  conclude: (setting, own, before) => [...nativeResults(setting), ...rests(own, before)],
 }
 
 /** Of a message in all, what neither encoding nor decoding explains: the slower thread decides. */

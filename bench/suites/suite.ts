@@ -7,7 +7,7 @@ export interface Suite {
   /** Where more children than one for each case are worth their time. */
   readonly rounds?: number
   /** What the results, and those of the suites before, allow to be said besides. */
-  conclude?(own: readonly Result[], before: readonly Result[]): Result[]
+  conclude?(setting: Setting, own: readonly Result[], before: readonly Result[]): Result[]
 }
 
 /** How thoroughly it is measured. */

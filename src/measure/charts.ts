@@ -30,9 +30,12 @@ export function chartsOf(report: Report): Chart[] {
   const suites = [...new Set(report.results.map((result) => result.suite))]
   return suites.flatMap((suite) => {
     const results = report.results.filter((result) => result.suite === suite)
-    return [...rateCharts(results, suite), ...latencyCharts(results, suite)].map((chart) =>
-      signed(chart, reportTitle(report)),
-    )
+    const charts = [
+      ...rateCharts(results, suite),
+      ...latencyCharts(results, suite),
+      ...loadCharts(results, suite),
+    ]
+    return charts.map((chart) => signed(chart, reportTitle(report)))
   })
 }
 
@@ -133,18 +136,58 @@ function latencyCharts(results: readonly Result[], suite: string | undefined): C
       return {
         name: named(suite, `${name} ${group}`),
         title: titled(suite, `${group}: microseconds from when it was due ${title}`),
-        heightPx: 380,
+        heightPx: 420,
         option: {
-          tooltip: { trigger: 'axis' },
-          legend: { bottom: 24 },
-          grid: { left: 8, right: 32, top: 44, bottom: 72, containLabel: true },
+          ...lineOption,
           xAxis: { type: 'category', data: ['p50', 'p90', 'p99', 'p99.9', 'max'] },
-          yAxis: { type: 'log', name: 'µs' },
           series: lines,
         },
       }
     })
   })
+}
+
+/** One for each way that was measured at several rates: what comes of latency as more is offered. */
+function loadCharts(results: readonly Result[], suite: string | undefined): Chart[] {
+  return latencyTitles.flatMap(([key, name, title]) => {
+    const measured = results.filter((one) => one[key] !== undefined && one.rate !== undefined)
+    const rates = [...new Set(measured.map(({ rate }) => rate as number))].toSorted((a, b) => a - b)
+    const groups = [...new Set(measured.map(groupOf))]
+    if (rates.length < 2) return []
+    return groups.map((group): Chart => {
+      const own = measured.filter((one) => groupOf(one) === group)
+      const lines = [...new Set(own.map(categoryOf))].flatMap((category) =>
+        (['p50', 'p99'] as const).map((percentile): Series => ({
+          type: 'line',
+          name: `${category} ${percentile}`,
+          lineStyle: { type: percentile === 'p50' ? 'solid' : 'dashed' },
+          data: rates.map((rate) => {
+            const found = own.find((one) => one.rate === rate && categoryOf(one) === category)
+            return found === undefined
+              ? null
+              : Number((found[key] as Latencies)[percentile].toFixed(2))
+          }),
+        })),
+      )
+      return {
+        name: named(suite, `${name} ${group} by rate`),
+        title: titled(suite, `${group}: microseconds from when it was due ${title}, by rate`),
+        heightPx: 420,
+        option: {
+          ...lineOption,
+          xAxis: { type: 'category', name: '/s', data: rates.map(String) },
+          series: lines,
+        },
+      }
+    })
+  })
+}
+
+const lineOption = {
+  tooltip: { trigger: 'axis' },
+  legend: { bottom: 24 },
+  grid: { left: 8, right: 40, top: 44, bottom: 96, containLabel: true },
+  yAxis: { type: 'log', name: 'µs' },
 }
 
 function line(name: string, latencies: Latencies, type: 'solid' | 'dotted'): Series {

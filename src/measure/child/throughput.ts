@@ -17,10 +17,15 @@ export interface ThroughputTask extends Load {
 }
 
 /** Messages of the first run, which finds out whether the handler is a slow one. */
-const probed = 256
+const probed = 32
 
-function bound(rate: number, seconds: number, times: number): number {
-  return Math.max(probed, Math.ceil(rate * seconds * times))
+/** From here on a handler still gets faster as it is compiled, and what lies in a ring is soon done. */
+const fastPerSecond = 10_000
+
+/** A bound on the messages of a run, by the rate of the one before. */
+function bound(perSecond: number, seconds: number): number {
+  const times = perSecond < fastPerSecond ? 1.5 : 20
+  return Math.max(probed, Math.ceil(perSecond * seconds * times))
 }
 
 await answer<ThroughputTask>(async ({ dir, seconds, warmupSeconds, runs, before, ...load }) => {
@@ -43,12 +48,17 @@ await answer<ThroughputTask>(async ({ dir, seconds, warmupSeconds, runs, before,
     return (1000 * sent) / (performance.now() - beganMs)
   }
   if (before > 0) await run(Infinity, before)
-  // Each run bounds the next one, loosely: a handler gets faster as it is compiled.
-  let rate = await run(seconds, probed)
-  rate = await run(warmupSeconds, bound(rate, warmupSeconds, 20))
+  const warmUntilMs = performance.now() + 1000 * warmupSeconds
+  let rate = await run(warmupSeconds, probed)
+  // Each run bounds the next one: messages that a slow handler will not come to in time are not sent.
+  for (;;) {
+    const restSeconds = (warmUntilMs - performance.now()) / 1000
+    if (restSeconds <= 0) break
+    rate = await run(restSeconds, bound(rate, restSeconds))
+  }
   const perSecond: number[] = []
   for (let i = 0; i < runs; i++) {
-    rate = await run(seconds, bound(rate, seconds, 4))
+    rate = await run(seconds, bound(rate, seconds))
     perSecond.push(Math.round(rate))
   }
   const note = noteOf(stream)
