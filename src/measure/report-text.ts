@@ -50,7 +50,7 @@ function rateLines(results: readonly Result[], paint: Paint): string[] {
       'messages/s',
       'min … max',
       ...(isCompared ? ['against at-most-once', ''] : []),
-      ...(hasCeiling ? ['of the ceiling', ''] : []),
+      ...(hasCeiling ? ['of the ceiling'] : []),
     ],
     style: 'dim',
   }
@@ -62,12 +62,14 @@ function rateLines(results: readonly Result[], paint: Paint): string[] {
         countText(median),
         `${countText(min)} … ${countText(max)}`,
         ...(isCompared ? againstCells(result.against) : []),
-        ...(hasCeiling ? ceilingCells(result) : []),
+        ...(hasCeiling ? [ceilingCell(result)] : []),
       ],
       ...(isNoisy(result) ? { style: 'yellow' } : {}),
     }
   })
-  return ['', ...tableLines([head, ...rows], paint)]
+  const ceilings = [...new Set(measured.flatMap(({ ceilingOf }) => ceilingOf ?? []))]
+  const below = hasCeiling ? ['', `  ceilings: ${ceilings.join('; ')}`] : []
+  return ['', ...tableLines([head, ...rows], paint), ...below]
 }
 
 function againstCells(against: Comparison | undefined): string[] {
@@ -85,9 +87,8 @@ export function changeText(share: number): string {
   return `${percent > 0 ? '+' : ''}${percent} %`
 }
 
-function ceilingCells({ shareOfCeiling, ceilingOf }: Result): string[] {
-  if (shareOfCeiling === undefined) return ['', '']
-  return [`${Math.round(shareOfCeiling * 100)} %`, ceilingOf ?? '']
+function ceilingCell({ shareOfCeiling }: Result): string {
+  return shareOfCeiling === undefined ? '' : `${Math.round(shareOfCeiling * 100)} %`
 }
 
 const latencyTitles = [
