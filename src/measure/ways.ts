@@ -44,9 +44,13 @@ export interface Until {
   readonly messages: number
 }
 
-/** Pushes until it is enough; how many were taken. */
+/**
+ * Pushes until it is enough; how many were taken. Frames go together, unless batches are acknowledged:
+ * those that are pushed together have no place in one.
+ */
 export async function pushUntil(stream: Stream<never>, feed: Feed, until: Until): Promise<number> {
-  if (feed.frames !== undefined) return pushBlocksUntil(stream, feed.frames, until)
+  if (feed.frames !== undefined && stream.acknowledge !== 'batched')
+    return pushBlocksUntil(stream, feed.frames, until)
   let sent = 0
   for (;;) {
     if (isEnough(sent, until)) return sent

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { figuresOf } from 'semel'
 import { describe, expect, it } from 'vitest'
 import { readBenchOptions } from '../../src/cli/bench-options.js'
 import type { Report } from '../../src/measure/result.js'
@@ -56,6 +57,8 @@ describe('semel bench', () => {
     const latencies = Object.fromEntries(
       ['p50', 'p90', 'p99', 'p999', 'max'].map((name) => [name, expect.any(Number)]),
     )
+    const { results: figures } = figuresOf(workspace.read('out.json'), 'out.json')
+    expect(figures.map(({ acknowledge }) => acknowledge)).toEqual(['stored', 'stored'])
     expect(report.results[3]).toMatchObject({
       rate: 500,
       latencyUs: latencies,
@@ -90,6 +93,27 @@ describe('semel bench', () => {
     expect(code).toBe(0)
     expect(stdout).toContain('into the sink file(out.ndjson)\n')
     expect(existsSync(join(workspace.folder, 'out.ndjson'))).toBe(false)
+  })
+
+  it('measures raw frames, each with its status where batches are told', async () => {
+    const workspace = new Workspace()
+    const module = workspace.module(
+      'frames.js',
+      `pipeline('raw').accepts(semel.frames({ size: 16 })).deliver('at-most-once').to(forEach(() => {}))`,
+      `export const source = () => semel.memorySource([new Uint8Array(16), new Uint8Array(16)])\n`,
+    )
+    const { code, stdout } = await workspace.semel(
+      ...`bench ${module} ${quick} --rate 0 --only`.split(' '),
+      'memory batched',
+    )
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/raw16 at-most-once memory batched +\d/)
+  })
+
+  it('stops when it is told to, and leaves nothing running', async () => {
+    const { child, ended } = new Workspace().start(['bench'])
+    setTimeout(() => child.kill('SIGINT'), 1500)
+    expect((await ended).code).toBe(130)
   })
 
   it.each([
