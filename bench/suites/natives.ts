@@ -10,6 +10,7 @@ import type { Setting } from './suite.js'
 export function nativeResults({ isSmoke }: Setting): Result[] {
   return [
     ...run('ring_bench', ['--messages', isSmoke ? '100000' : '20000000']),
+    ...run('ack_log_bench', ['--messages', isSmoke ? '100000' : '8000000']),
     ...(isSmoke ? ['1e4'] : ['1e4', '1e6', '1e8']).flatMap((ids) =>
       run('dedup_bench', ['fill', ids]),
     ),
