@@ -173,7 +173,7 @@ function loadOf(plan: Plan, { delivery, durability }: Grade, way: Way, isWatched
   return { subject: { module, delivery, ownSink, isWatched }, sample, way, options }
 }
 
-function known({ suite, message }: Plan, grade: Grade, way: Way, name: string): Result {
+function known({ suite, message, label }: Plan, grade: Grade, way: Way, name: string): Result {
   const acknowledge = acknowledgeOf(way)
   return {
     case: name,
@@ -182,6 +182,7 @@ function known({ suite, message }: Plan, grade: Grade, way: Way, name: string): 
     ...(acknowledge === undefined ? {} : { acknowledge }),
     durability: durabilityText(grade.durability),
     message,
+    ...(label === undefined ? {} : { label }),
     contender: 'semel',
     settings: waySettings[way],
   }

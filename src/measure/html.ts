@@ -1,4 +1,5 @@
-import { chartsOf, chartWidthPx } from './charts.js'
+import { chartWidthPx } from './chart.js'
+import { chartsOf } from './charts.js'
 import { echartsScript } from './echarts.js'
 import { reportTitle } from './machine.js'
 import { reportText } from './report-text.js'

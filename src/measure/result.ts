@@ -46,6 +46,8 @@ export interface Result {
   readonly durability?: string
   /** What a message is: `object`, `raw64`, `256 B`. */
   readonly message?: string
+  /** What is peculiar to the case besides: `shards 2, workers 1`. */
+  readonly label?: string
   /** `semel`, or another system that does the same. */
   readonly contender?: string
   /** In words: what it was told. */

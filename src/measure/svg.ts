@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { chartsOf, chartWidthPx, type Chart } from './charts.js'
+import { chartWidthPx, type Chart } from './chart.js'
+import { chartsOf } from './charts.js'
 import { loadECharts, type ECharts } from './echarts.js'
 import type { Report } from './result.js'
 import { whisker } from './whisker.js'

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { chartsOf } from '../../src/measure/charts.js'
 import { echartsScript, loadECharts } from '../../src/measure/echarts.js'
 import { reportHtml } from '../../src/measure/html.js'
 import { reportText } from '../../src/measure/report-text.js'
@@ -125,6 +126,34 @@ describe('pictures', () => {
     const throughput = readFileSync(join(folder, 'throughput.svg'), 'utf8')
     expect(throughput).toContain('messages a second, median and range of 3 runs')
   })
+})
+
+const at = (label: string, rate: number): Result => ({
+  ...(results[2] as Result),
+  suite: 'waiting',
+  label,
+  rate,
+})
+
+it('a chart has each case of its suite, and each rate', () => {
+  const charts = chartsOf({ ...report, results: [at('spin', 1), at('park', 1), at('spin', 9)] })
+  const names = charts.map(({ name, option }) => [
+    name,
+    ...new Set(option.series.map((series) => series['name'])),
+  ])
+  const bare = 'a bare loop, late'
+  const [spin, park] = ['exactly-once disk, spin', 'exactly-once disk, park']
+  expect(names.slice(0, 2)).toEqual([
+    ['waiting-handled-stored-at-1-s', spin, park, bare],
+    ['waiting-handled-stored-at-9-s', spin, bare],
+  ])
+  expect(names.at(-1)).toEqual([
+    'waiting-acknowledged-stored-by-rate',
+    `${spin} p50`,
+    `${spin} p99`,
+    `${park} p50`,
+    `${park} p99`,
+  ])
 })
 
 it('charts without their library say what to install', async () => {
