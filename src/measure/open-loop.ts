@@ -18,41 +18,60 @@ export function dueNs({ perSecond }: Schedule, number: number): number {
   return (number * 1e9) / perSecond
 }
 
-/** Sends in a row before answers are let in, where the sender is behind. */
+/** Who sends on a schedule. */
+export interface LoopSender {
+  /** Called once, with the time at which the first message is due. */
+  began(startNs: number): void
+  /** Whether the message was taken; where not, `ready` is awaited and it is offered again. */
+  send(number: number): boolean
+  ready(): Promise<void>
+  /** Whether answers come, so that the event loop has to turn whenever there is time. */
+  readonly isAnswered: boolean
+}
+
+/** Sends in a row before the event loop turns, where the sender is behind. */
 const inRowMax = 64
+/** A turn takes some microseconds: who waits for no answer has none in front of a message. */
+const turnNs = 20_000
+/** But one at least in that time, for notices and timers. */
+const betweenTurnsNs = 1_000_000
 
 /**
- * Calls `send` with each message's number at the time that it is due, or as soon after as it can. It
- * turns the event loop in between and has a core for it: a timer would be late by a millisecond.
+ * Sends each message at the time that it is due, or as soon after as it can. The thread has a core for
+ * it and looks at the clock all the time: a timer would be late by a millisecond.
  * @param clock in nanoseconds
- * @param send whether the message was taken; where not, `ready` is awaited and it is offered again
- * @returns when the first message was due, by the clock, and how late the sender was
+ * @returns how late the sender was
  */
 export async function openLoop(
   schedule: Schedule,
   clock: () => number,
-  send: (number: number) => boolean,
-  ready: () => Promise<void>,
-  began: (startNs: number) => void,
+  sender: LoopSender,
 ): Promise<Stopwatch> {
   const late = new Stopwatch()
   const startNs = clock()
-  began(startNs)
+  sender.began(startNs)
+  const shortestNs = sender.isAnswered ? 0 : turnNs
+  let turnedNs = startNs
   let inRow = 0
   for (let number = 0; number < schedule.messages;) {
-    const lateNs = clock() - startNs - dueNs(schedule, number)
-    if (lateNs < 0 || inRow === inRowMax) {
-      inRow = 0
+    const nowNs = clock()
+    const lateNs = nowNs - startNs - dueNs(schedule, number)
+    if (lateNs < -shortestNs || inRow === inRowMax || nowNs - turnedNs > betweenTurnsNs) {
       await turn()
+      turnedNs = clock()
+      inRow = 0
       continue
     }
-    if (!send(number)) {
-      await ready()
+    if (lateNs < 0) continue
+    if (!sender.send(number)) {
+      await sender.ready()
       continue
     }
     if (number >= schedule.warm) late.record(lateNs)
     number += 1
     inRow += 1
+    // What was pushed is on its way at the end of the tick: now, unless the next one is due as well.
+    if (clock() - startNs < dueNs(schedule, number)) await undefined
   }
   return late
 }

@@ -33,10 +33,11 @@ await answer<OpenLoopTask>(async ({ dir, perSecond, seconds, warmupSeconds, ...l
   const { stream, feed } = await openLoad(load, dir, toldBatch)
   const isAnswered = load.way === 'stored' || load.way === 'processed'
   let waiting: unknown
-  const late = await openLoop(
-    schedule,
-    clock,
-    (number) => {
+  const late = await openLoop(schedule, clock, {
+    isAnswered: load.way !== 'pushed',
+    began: (ns) => (startNs = ns),
+    ready: () => stream.ready(),
+    send(number) {
       if (isAnswered) {
         stream.send(feed.next() as never).then(
           () => told(number),
@@ -49,9 +50,7 @@ await answer<OpenLoopTask>(async ({ dir, perSecond, seconds, warmupSeconds, ...l
       waiting = undefined
       return true
     },
-    () => stream.ready(),
-    (ns) => (startNs = ns),
-  )
+  })
   await stream.drain()
   const note = noteOf(stream)
   await stream.close()
