@@ -15,6 +15,10 @@ export const shared = defineConfig({
   resolve: {
     alias: [
       { find: /^semel$/, replacement: fileURLToPath(new URL('./dist/index.js', import.meta.url)) },
+      {
+        find: /^semel\/measure$/,
+        replacement: fileURLToPath(new URL('./dist/measure/index.js', import.meta.url)),
+      },
     ],
   },
   test: {

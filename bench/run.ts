@@ -1,17 +1,23 @@
 /**
- * `npm run bench [-- --smoke] [-- --json FILE] [-- --only TEXT]`: what each delivery costs on this
- * machine. Each case runs in a process of its own; the cases take turns, round after round, so that a
- * change of the machine's mood meets all of them.
+ * `npm run bench [-- --smoke] [-- --only TEXT] [-- --json FILE] [-- --html FILE] [-- --svg DIR]`: what
+ * each guarantee costs on this machine, and where it goes. Each case runs in a process of its own, and
+ * the cases of a suite take turns.
  */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { cases, type Case } from './cases.js'
-import { sendCases, type SendCase } from './send-cases.js'
-import { sendLines, type SendResult } from './send-lines.js'
+import {
+  reportHtml,
+  reportOf,
+  reportText,
+  runJobs,
+  writeSample,
+  writeSvgs,
+  type Job,
+  type Result,
+  type SampleFile,
+} from 'semel/measure'
+import { suites } from './suites/all.js'
+import type { Setting } from './suites/suite.js'
 
 if (process.argv.includes('--contenders')) {
   await import('./contenders/run.js')
@@ -20,126 +26,67 @@ if (process.argv.includes('--contenders')) {
 const { values } = parseArgs({
   options: {
     smoke: { type: 'boolean', default: false },
-    json: { type: 'string' },
+    /** Only cases, or suites, whose name contains it. */
     only: { type: 'string', default: '' },
+    json: { type: 'string' },
+    html: { type: 'string' },
+    svg: { type: 'string' },
   },
 })
-const rounds = values.smoke ? 1 : 3
-const runs = values.smoke ? 1 : 3
-/** Enough for a second or so each. */
-const messages = values.smoke
-  ? { object: 20_480, raw64: 20_480 }
-  : { object: 3 * 2 ** 20, raw64: 16 * 2 ** 20 }
+const { smoke: isSmoke, only } = values
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
-const samples = new Map<Case, number[]>()
-for (let round = 0; round < rounds; round++) {
-  for (const settings of cases) {
-    if (!settings.case.includes(values.only)) continue
-    samples.set(settings, [...(samples.get(settings) ?? []), ...measure(settings)])
-  }
-}
-const sends = sendCases
-  .filter((settings) => settings.case.includes(values.only))
-  .map((settings) => ({ ...settings, ...measureSends(settings) }))
-const results = [...samples].map(([settings, rates]) => ({
-  ...settings,
-  messagesPerSecond: spread(rates),
-}))
-
-print()
-if (values.json !== undefined) {
-  writeFileSync(
-    values.json,
-    `${JSON.stringify({ machine: machine(), date: new Date().toISOString(), versions: versions(), results, sends }, undefined, 2)}\n`,
-  )
-}
-
-function measure(settings: Case): number[] {
-  return child(
-    'throughput.js',
-    { settings, runs, messages: messages[settings.message] },
-    { SEMEL_BENCH_DELIVERY: settings.delivery, SEMEL_BENCH_MESSAGE: settings.message },
-  ) as number[]
-}
-
-/** What a script prints that has a directory of its own. */
-function child(script: string, told: object, environment: Record<string, string> = {}): unknown {
-  const dir = mkdtempSync(join(tmpdir(), 'semel-bench-'))
-  try {
-    const output = execFileSync(
-      process.execPath,
-      [
-        fileURLToPath(new URL(script, import.meta.url)),
-        JSON.stringify({ ...told, dir: join(dir, 'data') }),
-      ],
-      {
-        env: { ...process.env, ...environment },
-        stdio: ['ignore', 'pipe', 'inherit'],
-        timeout: values.smoke ? 60_000 : 600_000,
-      },
-    )
-    return JSON.parse(output.toString())
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
-}
-
-function measureSends(settings: SendCase): SendResult {
-  const few = values.smoke ? 20 : 2000
-  return child('send.js', {
-    settings,
-    messages: settings.inFlight === 1 ? few : few * 1000,
-  }) as SendResult
-}
-
-function spread(rates: readonly number[]): { median: number; min: number; max: number } {
-  const sorted = rates.toSorted((a, b) => a - b)
-  return {
-    median: sorted[Math.floor(sorted.length / 2)] as number,
-    min: sorted[0] as number,
-    max: sorted.at(-1) as number,
-  }
-}
-
-function machine(): { cpu: string; cores: number; memoryGiB: number; os: string } {
-  return {
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: availableParallelism(),
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    os: `${process.platform} ${process.arch}`,
-  }
-}
-
-function versions(): Record<string, string> {
-  const root = new URL('../../../package.json', import.meta.url)
-  const { version } = JSON.parse(readFileSync(root, 'utf8')) as { version: string }
-  return { semel: version, node: process.versions.node, v8: process.versions.v8 }
-}
-
-function print(): void {
-  const { cpu, cores, memoryGiB, os } = machine()
-  const date = new Date().toISOString().slice(0, 10)
-  const lines = [
-    `semel ${versions()['semel']} · node ${process.versions.node} · ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${os} · ${date}`,
-    `million messages a second, one sender, one worker: median (min … max) of ${rounds * runs} runs`,
-  ]
-  for (const message of ['object', 'raw64'] as const) {
-    const rows = results.filter((result) => result.message === message)
-    if (rows.length === 0) continue
-    lines.push('', message === 'object' ? 'objects of 6 fields' : 'raw messages of 64 bytes')
-    const first = rows[0]?.messagesPerSecond.median ?? 1
-    for (const { delivery, durability, messagesPerSecond } of rows) {
-      const { median, min, max } = messagesPerSecond
-      const share = `${Math.round((median / first) * 100)} %`
-      lines.push(
-        `  ${delivery.padEnd(14)} ${durability.padEnd(8)} ${millions(median)}  (${millions(min)} … ${millions(max)})  ${share.padStart(6)}`,
-      )
+const samples = new Map<string, SampleFile>()
+const setting: Setting = {
+  isSmoke,
+  pace: isSmoke ? 0.02 : 1,
+  sample(name, messages) {
+    let sample = samples.get(name)
+    if (sample === undefined) {
+      sample = writeSample(messages())
+      samples.set(name, sample)
     }
-  }
-  lines.push(...sendLines(sends))
-  process.stdout.write(`${lines.join('\n')}\n`)
+    return sample.path
+  },
 }
 
-function millions(rate: number): string {
-  return (rate / 1e6).toFixed(2).padStart(6)
+const results: Result[] = []
+for (const suite of suites) {
+  const all = await suite.jobs(setting)
+  const isWhole = suite.name.includes(only)
+  const jobs = isSmoke ? ends(all) : all
+  const wanted = jobs.filter(({ result }) => isWhole || result.case.includes(only))
+  const measured = await runJobs(wanted, {
+    rounds: isSmoke ? 1 : (suite.rounds ?? 1),
+    onProgress: (done, of, next) => tell(`${suite.name}: ${done + 1} of ${of}: ${next}`),
+  })
+  tell('')
+  const own = measured.map((result) => ({ suite: suite.name, ...result }))
+  const more = isWhole ? (suite.conclude?.(setting, own, results) ?? []) : []
+  results.push(...own, ...more.map((result) => ({ suite: suite.name, ...result })))
+}
+for (const sample of samples.values()) sample.remove()
+
+const report = reportOf(results)
+process.stdout.write(reportText(report))
+if (values.json !== undefined) {
+  writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`)
+}
+if (values.html !== undefined) writeFileSync(values.html, reportHtml(report, 'What semel costs'))
+if (values.svg !== undefined) await writeSvgs(report, values.svg)
+// Native programs are built apart, by npm run build:bench.
+if (isSmoke && results.some(({ missing }) => missing?.includes('build:bench') === false)) {
+  process.exitCode = 1
+}
+
+/** The first and the last: enough to see that the machinery works. */
+function ends(jobs: readonly Job[]): Job[] {
+  return jobs.filter((_, i) => i === 0 || i === jobs.length - 1)
+}
+
+/** One line on a terminal. */
+function tell(text: string): void {
+  if (process.stderr.isTTY) {
+    process.stderr.write(`\r\u001b[2K${text.slice(0, (process.stderr.columns || 80) - 1)}`)
+  }
 }

@@ -50,6 +50,7 @@ const below: Record<string, readonly string[]> = {
     'runtime',
     'connectors',
   ],
+  measure: ['core', 'pipeline', 'acknowledge', 'runtime', 'connectors'],
   cli: [
     'core',
     'native',
@@ -59,6 +60,7 @@ const below: Record<string, readonly string[]> = {
     'runtime',
     'connectors',
     'index.ts',
+    'measure',
   ],
 }
 

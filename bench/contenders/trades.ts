@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr'
-import type { Trade } from '../throughput.pipeline.js'
+import type { Trade } from 'semel/measure'
 
 export type { Trade }
 

@@ -1,8 +1,7 @@
 // What the dedup index costs, in ns an id, in batches of 512 as a shard's worker calls it.
 //
-//   g++ -std=c++20 -O3 -msse4.2 -I native native/bench/dedup_bench.cc native/dedup/*.cc -o dedup_bench
-//   ./dedup_bench            every case, each in a process of its own
-//   ./dedup_bench fill 1e8   one case: fill, preallocated, rolling, restore
+//   dedup_bench            every case, each in a process of its own
+//   dedup_bench fill 1e8   one case: fill, preallocated, rolling, restore
 //
 // A filling index takes memory from the system; where a hypervisor has to find it first, that is most
 // of the cost, and `preallocated` shows the rest.

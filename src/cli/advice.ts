@@ -42,11 +42,15 @@ export function adviceText(advice: Advice, cpu: string | undefined, paint: Paint
 
 function figureText({ figure }: Advice, cpu: string | undefined): string {
   if (figure === null) {
-    return 'no figure: npm run bench -- --json FILE measures this machine, and --figures FILE reads it'
+    return 'no figure: semel bench --json FILE measures this machine, and --figures FILE reads it'
   }
   const { medianPerSecond, minPerSecond, maxPerSecond, date } = figure
+  const acknowledged =
+    figure.acknowledge === 'none'
+      ? 'pushed without an answer to each'
+      : `acknowledged when ${figure.acknowledge}`
   const elsewhere = figure.cpu === cpu ? '' : `, on another machine than this (${figure.cpu})`
-  return `${countText(medianPerSecond)} messages/s (${countText(minPerSecond)} to ${countText(maxPerSecond)}) with one sender, one worker and a handler that does next to nothing: ${figure.case}, acknowledged when ${figure.acknowledge}, ${date.slice(0, 10)}${elsewhere}`
+  return `${countText(medianPerSecond)} messages/s (${countText(minPerSecond)} to ${countText(maxPerSecond)}) with one sender and one worker: ${figure.case}, ${acknowledged}, ${date.slice(0, 10)}${elsewhere}`
 }
 
 /** As they are: a line that was broken could not be copied. */

@@ -39,7 +39,7 @@ export const adviseCommand: CommandSpec = {
     {
       name: 'figures',
       value: 'FILE',
-      says: 'figures of this machine, as npm run bench -- --json FILE writes them',
+      says: 'figures of this machine, as semel bench --json FILE writes them',
     },
     { name: 'json', says: 'one JSON object on standard output, and nothing else there' },
     { name: 'help', short: 'h', says: 'this text' },

@@ -1,7 +1,7 @@
 import type { Counters } from '../core/message.js'
 import type { DirectoryReport, ShardReport } from '../index.js'
 import { counterRows, endedOf } from './counters.js'
-import { tableLines, type Row } from './table.js'
+import { tableLines, type Row } from '../core/table.js'
 import { plain, type Paint } from './terminal.js'
 import { bytesText, countText, plural } from './text.js'
 

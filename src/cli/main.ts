@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { shown } from '../core/options.js'
 import { adviseCommand, readAdviseOptions } from './advise-options.js'
+import { benchCommand, readBenchOptions } from './bench-options.js'
 import { inEach } from './directories.js'
 import { exitCodeOf, exitCodes, failureText, UsageError } from './failures.js'
 import { commandHelp, programHelp } from './help.js'
@@ -16,6 +17,7 @@ const help = programHelp([
   { name: 'inspect', says: "shows what a stream's directory holds" },
   { name: 'verify', says: "tells what is damaged in a stream's directory, and what that costs" },
   { name: 'repair', says: 'cuts damage out of it, after saying what is lost' },
+  { name: 'bench', says: 'measures what each guarantee costs, for your handler and messages' },
   {
     name: 'advise',
     says: 'tells which delivery, acknowledgment and durability meet what you need',
@@ -49,6 +51,11 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
       if (options === 'help') return told(commandHelp(repairCommand))
       return inEach(options, (await import('./repair.js')).repair)
     }
+    case 'bench': {
+      const options = readBenchOptions(words)
+      if (options === 'help') return told(commandHelp(benchCommand))
+      return (await import('./bench.js')).bench(options)
+    }
     case 'advise': {
       const options = readAdviseOptions(words)
       if (options === 'help') return told(commandHelp(adviseCommand))
@@ -62,12 +69,12 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
       return told(`${version()}\n`)
     case undefined:
       throw new UsageError(
-        'a command is missing; give run, inspect, verify, repair or advise, or see semel --help',
+        'a command is missing; give run, inspect, verify, repair, bench or advise, or see semel --help',
       )
     default: {
       const what = command.startsWith('-') ? `option ${command}` : `command ${shown(command)}`
       throw new UsageError(
-        `there is no ${what}; give run, inspect, verify, repair or advise, or see semel --help`,
+        `there is no ${what}; give run, inspect, verify, repair, bench or advise, or see semel --help`,
       )
     }
   }

@@ -1,7 +1,7 @@
 import { durabilityText, type Delivery, type Durability } from '../core/delivery.js'
 import type { Counters } from '../core/message.js'
 import { counterRows, endedOf } from './counters.js'
-import { tableLines } from './table.js'
+import { tableLines } from '../core/table.js'
 import { plain, type Paint } from './terminal.js'
 import { countText, elapsedText, plural } from './text.js'
 

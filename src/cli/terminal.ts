@@ -1,4 +1,8 @@
 import { styleText } from 'node:util'
+import { plain, type Paint } from '../core/table.js'
+
+export { plain }
+export type { Paint, Style } from '../core/table.js'
 
 /** What is needed of a terminal to write on it; `process.stderr`, say. */
 export interface Terminal {
@@ -6,13 +10,6 @@ export interface Terminal {
   readonly columns?: number
   write(text: string): unknown
 }
-
-export type Style = Parameters<typeof styleText>[0]
-
-/** Colours a text, or leaves it as it is. */
-export type Paint = (style: Style, text: string) => string
-
-export const plain: Paint = (_style, text) => text
 
 /** Colours on a terminal that can show them, unless `NO_COLOR` is set (no-color.org). */
 export function paintFor(

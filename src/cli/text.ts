@@ -1,7 +1,6 @@
-/** `1,234,567`, the same in every locale: scripts read it too. */
-export function countText(count: number): string {
-  return Math.round(count).toLocaleString('en-US')
-}
+import { countText } from '../core/text.js'
+
+export { countText }
 
 /** `87 ms`, `1.24 s`, `2:05 min`, `1:02:05 h`. */
 export function elapsedText(ms: number): string {

@@ -1,3 +1,8 @@
+/** `1,234,567`, the same in every locale: scripts read it too. */
+export function countText(count: number): string {
+  return Math.round(count).toLocaleString('en-US')
+}
+
 /**
  * A text as lines of at most `columns` characters, broken at blanks, but not between a number and its
  * unit, nor in front of a dash: `kill -9`.

@@ -7,6 +7,7 @@ export interface Figure {
   readonly delivery: Delivery
   /** `memory`, `process`, `disk`, as the benchmark names it. */
   readonly durability: string
+  /** `none` where messages were pushed, and nobody was told of single ones. */
   readonly acknowledge: string
   /** What was sent: `object`, `raw64`. */
   readonly message: string
@@ -15,7 +16,7 @@ export interface Figure {
   readonly maxPerSecond: number
 }
 
-/** What `npm run bench -- --json FILE` has found on a machine. */
+/** What `semel bench --json FILE`, or `npm run bench -- --json FILE`, has found on a machine. */
 export interface Figures {
   readonly cpu: string
   readonly cores: number
@@ -57,7 +58,7 @@ function parsed(text: string, where: string): unknown {
 function noFigures(where: string, why: string, cause?: unknown): SemelError {
   return new SemelError(
     'SEMEL_FIGURES',
-    `${where} is no file of figures: ${why}; make one with npm run bench -- --json FILE`,
+    `${where} is no file of figures: ${why}; make one with semel bench --json FILE`,
     { cause },
   )
 }
@@ -77,7 +78,7 @@ function figureOf(result: Parts): Figure[] {
       case: textOf(result['case']),
       delivery: known,
       durability,
-      acknowledge: textOf(result['acknowledge']),
+      acknowledge: result['acknowledge'] === undefined ? 'none' : textOf(result['acknowledge']),
       message: textOf(result['message']),
       medianPerSecond,
       minPerSecond: countOf(min) ?? medianPerSecond,

@@ -56,9 +56,9 @@ asks of you     Give every message an id that its copies share, and a window tha
                 Without an answer send the same message again: unknown is not failed.
                 Use a device that honours a flush: disk is worth what fdatasync is worth on it.
 
-measured        1,920,000 messages/s (1,560,000 to 2,150,000) with one sender, one worker and a
-                handler that does next to nothing: object exactly-once disk, acknowledged when
-                batched, 2026-11-21, on another machine than this (A processor of another machine)
+measured        1,920,000 messages/s (1,560,000 to 2,150,000) with one sender and one worker: object
+                exactly-once disk, acknowledged when batched, 2026-11-21, on another machine than
+                this (A processor of another machine)
 
 rejected        at-most-once: It loses what is in flight at a crash, and drops what fails.
                 at-least-once: After a crash it processes some messages again, and neither handler
@@ -79,7 +79,7 @@ rejected        at-most-once: It loses what is in flight at a crash, and drops w
     const words = 'advise --loss none --duplicates none --figures figures.json'
     expect((await workspace.line(words)).stdout).toMatch(/batched, 2026-11-21\n/)
     expect((await workspace.line('advise --loss some --duplicates some')).stdout).toContain(
-      '\nmeasured        no figure: npm run bench -- --json FILE measures this machine, and --figures FILE\n                reads it\n',
+      '\nmeasured        no figure: semel bench --json FILE measures this machine, and --figures FILE reads\n                it\n',
     )
   })
 
@@ -125,7 +125,7 @@ rejected        at-most-once: It loses what is in flight at a crash, and drops w
       code: 1,
       stdout: '',
       stderr:
-        'semel: SEMEL_FIGURES: figures.json is no file of figures: none of its results has a delivery, a durability and messagesPerSecond; make one with npm run bench -- --json FILE\n',
+        'semel: SEMEL_FIGURES: figures.json is no file of figures: none of its results has a delivery, a durability and messagesPerSecond; make one with semel bench --json FILE\n',
     })
     const { code, stderr } = await workspace.line(`${words} none.json`)
     expect(code).toBe(1)

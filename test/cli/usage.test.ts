@@ -7,14 +7,17 @@ const runOptions =
 
 describe('a command line that is wrong', () => {
   it.each<[string[], string]>([
-    [[], 'a command is missing; give run, inspect, verify, repair or advise, or see semel --help'],
+    [
+      [],
+      'a command is missing; give run, inspect, verify, repair, bench or advise, or see semel --help',
+    ],
     [
       ['rnu'],
-      'there is no command "rnu"; give run, inspect, verify, repair or advise, or see semel --help',
+      'there is no command "rnu"; give run, inspect, verify, repair, bench or advise, or see semel --help',
     ],
     [
       ['--jsn'],
-      'there is no option --jsn; give run, inspect, verify, repair or advise, or see semel --help',
+      'there is no option --jsn; give run, inspect, verify, repair, bench or advise, or see semel --help',
     ],
     [
       ['run'],

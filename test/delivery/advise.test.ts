@@ -208,7 +208,7 @@ describe('figures', () => {
         case: 'unknown',
         delivery: 'exactly-once',
         durability: 'disk',
-        acknowledge: 'unknown',
+        acknowledge: 'none',
         message: 'unknown',
         medianPerSecond: 7,
         minPerSecond: 7,
@@ -230,7 +230,7 @@ describe('figures', () => {
     expect(() => figuresOf(text, 'f.json')).toThrowError(
       expect.objectContaining({
         code: 'SEMEL_FIGURES',
-        message: `f.json is no file of figures: ${why}; make one with npm run bench -- --json FILE`,
+        message: `f.json is no file of figures: ${why}; make one with semel bench --json FILE`,
       }),
     )
   })

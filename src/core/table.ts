@@ -1,4 +1,11 @@
-import { plain, type Paint, type Style } from './terminal.js'
+import type { styleText } from 'node:util'
+
+export type Style = Parameters<typeof styleText>[0]
+
+/** Colours a text, or leaves it as it is. */
+export type Paint = (style: Style, text: string) => string
+
+export const plain: Paint = (_style, text) => text
 
 /** A row of a table: a name, and texts that are set flush right below one another. */
 export interface Row {

@@ -1,0 +1,67 @@
+/**
+ * How many messages a second go through a pipeline: sent as fast as they are taken, until the last is
+ * acknowledged.
+ * @internal Run in a process of its own by jobs.ts.
+ */
+import { answer } from '../answer.js'
+import { noteOf, openLoad, type Load } from '../load.js'
+import { pushUntil, sendUntil } from '../ways.js'
+
+export interface ThroughputTask extends Load {
+  readonly seconds: number
+  readonly warmupSeconds: number
+  /** Timed ones in this process. */
+  readonly runs: number
+  /** Pushed before anything is timed. */
+  readonly before: number
+}
+
+/** Messages of the first run, which finds out whether the handler is a slow one. */
+const probed = 32
+
+/** From here on a handler still gets faster as it is compiled, and what lies in a ring is soon done. */
+const fastPerSecond = 10_000
+
+/** A bound on the messages of a run, by the rate of the one before. */
+function bound(perSecond: number, seconds: number): number {
+  const times = perSecond < fastPerSecond ? 1.5 : 20
+  return Math.max(probed, Math.ceil(perSecond * seconds * times))
+}
+
+await answer<ThroughputTask>(async ({ dir, seconds, warmupSeconds, runs, before, ...load }) => {
+  const count = { sent: 0, told: 0 }
+  const { stream, feed } = await openLoad(load, dir, (batch) => {
+    count.told += batch.statuses.length
+  })
+  const send = load.way === 'stored' || load.way === 'processed' ? sendUntil : pushUntil
+  /** The rate of one run. */
+  const run = async (forSeconds: number, messages: number): Promise<number> => {
+    const beganMs = performance.now()
+    const sent = await send(stream, feed, { timeMs: beganMs + 1000 * forSeconds, messages })
+    count.sent += sent
+    await stream.drain()
+    while (load.way === 'batched' && count.told < count.sent) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve)
+      })
+    }
+    return (1000 * sent) / (performance.now() - beganMs)
+  }
+  if (before > 0) await run(Infinity, before)
+  const warmUntilMs = performance.now() + 1000 * warmupSeconds
+  let rate = await run(warmupSeconds, probed)
+  // Each run bounds the next one: messages that a slow handler will not come to in time are not sent.
+  for (;;) {
+    const restSeconds = (warmUntilMs - performance.now()) / 1000
+    if (restSeconds <= 0) break
+    rate = await run(restSeconds, bound(rate, restSeconds))
+  }
+  const perSecond: number[] = []
+  for (let i = 0; i < runs; i++) {
+    rate = await run(seconds, bound(rate, seconds))
+    perSecond.push(Math.round(rate))
+  }
+  const note = noteOf(stream)
+  await stream.close()
+  return { perSecond, ...(note === undefined ? {} : { note }) }
+})

@@ -1,0 +1,31 @@
+export { answer } from './answer.js'
+export { grades, latencyJobs, missingDeliveries, throughputJobs, withoutOverload } from './cases.js'
+export type { Grade, Plan } from './cases.js'
+export { runChild } from './child.js'
+export type { ChildOptions } from './child.js'
+export { reportHtml } from './html.js'
+export { merged, runJobs } from './jobs.js'
+export type { Job, RunOptions, Sample } from './jobs.js'
+export { latenciesOf, Stopwatch } from './latencies.js'
+export { machine, reportOf, reportTitle, versions } from './machine.js'
+export { bareLoop, dueNs, openLoop, scheduleOf } from './open-loop.js'
+export type { LoopSender, Schedule } from './open-loop.js'
+export { changeText, isNoisy, microsecondsText, reportText } from './report-text.js'
+export type { Comparison, Latencies, Machine, Report, Result, Spread, Verdict } from './result.js'
+export { readSample, sampleMessagesMax, sampleOf, writeSample } from './sample.js'
+export type { SampleFile } from './sample.js'
+export {
+  conclude,
+  mergedLatencies,
+  noisyWidth,
+  pairedShare,
+  runsMin,
+  spread,
+  width,
+} from './statistics.js'
+export { writeSvgs } from './svg.js'
+export { graphAt } from './subject.js'
+export { tradesModule, tradesSample } from './trades.js'
+export type { Trade } from './trades.js'
+export { ways, waySettings } from './ways.js'
+export type { Way } from './ways.js'
