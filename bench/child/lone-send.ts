@@ -1,6 +1,6 @@
 /**
- * One way of sending, in a process of its own: one message at a time with a pause before each, so that
- * both sides are idle. At `disk` a bare write with its sync is timed between, in the same directory.
+ * One way of sending, in a process of its own: one message at a time, perhaps with a pause before each,
+ * so that both sides are idle. At `disk` a bare write with its sync is timed between, in the same directory.
  * @internal
  */
 import { closeSync, fdatasyncSync, mkdirSync, openSync, writeSync } from 'node:fs'
@@ -14,10 +14,12 @@ export interface LoneSendTask {
   /** 0: in the sender's thread. */
   readonly workers: 0 | 1
   readonly waiting: Waiting
+  readonly pauseMs: 0 | 1
   readonly messages: number
 }
 
-await answer<LoneSendTask>(async ({ acknowledge, durability, workers, waiting, messages, dir }) => {
+await answer<LoneSendTask>(async (task) => {
+  const { acknowledge, durability, workers, waiting, pauseMs, messages, dir } = task
   const module = new URL('../pipelines/lone-send.pipeline.js', import.meta.url)
   const stream = (await open<Trade>(module, {
     dir: join(dir, 'data'),
@@ -33,7 +35,7 @@ await answer<LoneSendTask>(async ({ acknowledge, durability, workers, waiting, m
   const warmup = Math.ceil(messages / 10)
   for (let id = 0; id < messages + warmup; id++) {
     const message = { ...(trades[id % trades.length] as Trade), id }
-    await idle()
+    if (pauseMs > 0) await idle()
     const began = process.hrtime.bigint()
     await stream.send(message)
     if (id >= warmup) sends.record(Number(process.hrtime.bigint() - began))

@@ -6,17 +6,23 @@ import type { Suite } from './suite.js'
 type Durable = LoneSendTask['durability']
 
 /**
- * One message at a time, with a pause before each so that both sides are idle, until it is
- * acknowledged.
+ * One message at a time until it is acknowledged: the next one at once, or after a pause, in which the
+ * machine forgets more than we do.
  */
 export const loneSends: Suite = {
   name: 'lone sends',
   jobs: ({ isSmoke }) =>
-    (['process', 'disk'] as const).flatMap((durability) => [
-      lone('stored', durability, 1, 'balanced', isSmoke),
-      lone('processed', durability, 0, 'balanced', isSmoke),
-      lone('processed', durability, 1, 'park', isSmoke),
-      lone('processed', durability, 1, 'spin', isSmoke),
+    (
+      [
+        ['process', 0],
+        ['process', 1],
+        ['disk', 1],
+      ] as const
+    ).flatMap(([durability, pauseMs]) => [
+      lone('stored', durability, 1, 'balanced', pauseMs, isSmoke),
+      lone('processed', durability, 0, 'balanced', pauseMs, isSmoke),
+      lone('processed', durability, 1, 'park', pauseMs, isSmoke),
+      lone('processed', durability, 1, 'spin', pauseMs, isSmoke),
     ]),
 }
 
@@ -25,6 +31,7 @@ function lone(
   durability: Durable,
   workers: 0 | 1,
   waiting: Waiting,
+  pauseMs: 0 | 1,
   isSmoke: boolean,
 ): Job {
   const way = workers === 0 ? 'inline' : acknowledge === 'stored' ? 'worker' : `worker, ${waiting}`
@@ -33,16 +40,17 @@ function lone(
     durability,
     workers,
     waiting,
-    messages: isSmoke ? 20 : 2000,
+    pauseMs,
+    messages: isSmoke ? 20 : pauseMs === 0 ? 50_000 : 2000,
   }
   return {
     result: {
-      case: `${acknowledge} ${durability}, ${way}`,
+      case: `${acknowledge} ${durability}, ${way}${pauseMs === 0 ? ', no pause' : ''}`,
       delivery: 'at-least-once',
       acknowledge,
       durability,
       message: 'object',
-      settings: `send, one at a time with 1 ms between; ${way}`,
+      settings: `send, one at a time${pauseMs === 0 ? '' : ' with 1 ms between'}; ${way}`,
     },
     script: new URL('../child/lone-send.js', import.meta.url),
     task,
