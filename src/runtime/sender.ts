@@ -40,6 +40,8 @@ export class Sender implements Desk {
   readonly #replies: ReplyReader
   readonly #sends = new SendQueue((message, awaited) => this.#attempt(message, awaited))
   readonly #batches: Batches<unknown>
+  /** Messages that are pushed have a place in a batch too. */
+  readonly #tellsOfPushed: boolean
   /** Senders that have not been told. */
   #waiting = 0
   /** Frames were left over: there was no room in some ring. */
@@ -48,6 +50,8 @@ export class Sender implements Desk {
   constructor(parts: SenderParts) {
     const { handle, graph, settings, payloadBytesMax } = parts
     this.#parts = parts
+    const { mode, onBatch } = settings.acknowledge
+    this.#tellsOfPushed = mode === 'batched' && onBatch !== undefined
     this.#replies = new ReplyReader(handle, settings, parts.late)
     this.#batches = new Batches(this, settings.acknowledge, settings.acknowledge.onBatch as never)
     this.ingest = new Ingest({
@@ -180,12 +184,6 @@ export class Sender implements Desk {
       default:
         return mode satisfies never
     }
-  }
-
-  /** Messages that are pushed have a place in a batch too. */
-  get #tellsOfPushed(): boolean {
-    const { mode, onBatch } = this.#parts.settings.acknowledge
-    return mode === 'batched' && onBatch !== undefined
   }
 
   get #isFull(): boolean {
