@@ -22,8 +22,10 @@ export interface NoticesParts {
  */
 export class Notices {
   readonly #parts: NoticesParts
-  /** Such shards see a message only after its group. */
-  readonly #runsInlineAfterGroups: boolean
+  /** Inline nobody else looks: that the stream's files are gone, say, comes as a notice. */
+  readonly #asksAlways: boolean
+  /** Inline shards that see a message only after its group. */
+  readonly #runsAfterGroups: boolean
   readonly #spins: boolean
   #keepsAlive = false
   #isSpinning = false
@@ -32,8 +34,8 @@ export class Notices {
   constructor(parts: NoticesParts) {
     this.#parts = parts
     const { workers, durability, waiting } = parts.settings
-    this.#runsInlineAfterGroups =
-      workers === 0 && durability !== 'memory' && durability !== 'process'
+    this.#asksAlways = workers === 0 && durability !== 'memory'
+    this.#runsAfterGroups = this.#asksAlways && durability !== 'process'
     this.#spins = waiting === 'spin' && workers > 0
   }
 
@@ -42,9 +44,8 @@ export class Notices {
     this.waitingChanged()
     const { handle, isAwaited, hasOpen, run, settle } = this.#parts
     if (isClosing && !isAwaited()) return
-    const runs = this.#runsInlineAfterGroups
-    if (runs || isAwaited() || hasOpen()) addon().wantNotice(handle)
-    if (runs) run()
+    if (this.#asksAlways || isAwaited() || hasOpen()) addon().wantNotice(handle)
+    if (this.#runsAfterGroups) run()
     if (!isAwaited()) return
     settle()
     if (this.#spins && isAwaited()) this.#spin()
