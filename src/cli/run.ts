@@ -10,7 +10,7 @@ import {
   type OpenOptions,
   type Stream,
 } from '../index.js'
-import { classDirectory } from '../runtime/class-directories.js'
+import { classDirectoriesIn, classDirectory } from '../runtime/class-directories.js'
 import { sum } from '../runtime/counters.js'
 import { countersOfRun, endedOf } from './counters.js'
 import { exitCodes } from './failures.js'
@@ -80,7 +80,7 @@ export async function run(options: RunOptions): Promise<number> {
     const counters = last[i] as Counters
     if (ended || dir === undefined || one.durability === 'memory') return counters
     // The shards went on until they were closed.
-    const own = classes.length === 1 ? dir : classDirectory(dir, one.delivery)
+    const own = classDirectoriesIn(dir).length === 0 ? dir : classDirectory(dir, one.delivery)
     return directoryCounters(inspectDirectory(own))
   })
 

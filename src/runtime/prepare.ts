@@ -28,10 +28,8 @@ export function prepare(
     return { classes, prepared: [prepareOne(graph, settle(options, graph.deliver.delivery))] }
   }
   const deliveries = classes.delivers.map(({ delivery }) => delivery)
-  const [first, ...others] = settleClasses(options, deliveries).map((settings) =>
-    prepareOne(graph, settings),
-  ) as [Prepared, ...Prepared[]]
-  return { classes, prepared: [first, ...others] }
+  const prepared = settleClasses(options, deliveries).map((settings) => prepareOne(graph, settings))
+  return { classes, prepared: prepared as [Prepared, ...Prepared[]] }
 }
 
 function prepareOne(graph: Graph, settings: Settings): Prepared {
