@@ -13,7 +13,7 @@ namespace semel {
   X(sync_error_retried, "a failed sync is tried again")                                    \
   X(id_seen_at_poll, "an id counts as seen when it is polled")                             \
   X(ids_not_logged, "an ack block leaves its ids out")                                     \
-  X(bloom_maybe_taken_as_yes, "a filter's maybe drops the message")                        \
+  X(tag_taken_as_id, "a tag like the id's drops the message")                              \
   X(window_forgets_early, "ids are forgotten after half of the window")                    \
   X(epoch_not_checked, "a commit of an older epoch is taken")                              \
   X(epoch_not_raised, "opening goes on in the epoch before")                               \

@@ -42,18 +42,8 @@ void ChunkPool::give(uint8_t* chunk) {
   free_.push_back(chunk);
 }
 
-void ChunkPool::preallocate(uint64_t bytes) {
-  kept_min_ = (bytes + kChunkBytes - 1) / kChunkBytes;
-  while (in_use_ + free_.size() < kept_min_) {
-    uint8_t* chunk = take_new();
-    if (chunk == nullptr) return;
-    for (uint64_t at = 0; at < kChunkBytes; at += kBlockBytes) chunk[at] = 1;  // the page fault
-    free_.push_back(chunk);
-  }
-}
-
 void ChunkPool::trim() {
-  if (free_.size() <= in_use_ / 4 * 3 || free_.size() + in_use_ <= kept_min_) return;
+  if (free_.size() <= in_use_ / 4 * 3) return;
   ::madvise(free_.back(), kChunkBytes, MADV_DONTNEED);
   cold_.push_back(free_.back());
   free_.pop_back();

@@ -1,7 +1,7 @@
 // The memory of one index: chunks of one huge page each, which circulate.
 //
-// A window that moves frees about as much as it takes, so a chunk that a table gives back serves the
-// next one. Asking the system instead costs a page fault and 2 MiB of zeroes each time (0.2 ms here;
+// A table that grows gives chunks back as it is left, and they serve the one that takes its place.
+// Asking the system instead costs a page fault and 2 MiB of zeroes each time (0.2 ms here;
 // 6 ms where a hypervisor has to find the memory first, 0.36 GB/s on the machine this was built on),
 // and giving back gigabytes in one call stalls the thread. With chunks neither happens: a step takes
 // or gives one. It also bounds what growing needs, since the old table's chunks become the new one's.
@@ -30,10 +30,7 @@ class ChunkPool {
   // A chunk, all zero where that is asked for. nullptr: no memory.
   uint8_t* take(bool zero);
   void give(uint8_t* chunk);
-  // Takes memory for `bytes` from the system now, page faults included, and keeps it.
-  void preallocate(uint64_t bytes);
-  // Gives one chunk back to the system where more than three quarters as many are free as are in use:
-  // a generation that is dropped frees half of that, which the next one takes again.
+  // Gives one chunk back to the system where more than three quarters as many are free as are in use.
   void trim();
 
   bool is_starved() const { return is_starved_; }
@@ -51,7 +48,6 @@ class ChunkPool {
   std::vector<uint8_t*> cold_;   // without memory behind them: zero when touched
   std::vector<uint8_t*> arenas_;
   uint64_t in_use_ = 0;
-  uint64_t kept_min_ = 0;        // chunks that were preallocated
   bool is_starved_ = false;
 };
 

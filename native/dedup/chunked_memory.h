@@ -1,4 +1,4 @@
-// The memory of one table or filter: an array of chunks, each taken from the pool when it is first
+// The memory of one table: an array of chunks, each taken from the pool when it is first
 // written and given back as soon as nothing needs it; or, where less than half a chunk is needed, one
 // block of the heap (short windows make and drop small tables all the time).
 #pragma once
@@ -51,6 +51,8 @@ class ChunkedMemory {
   // What lies on the heap; the pool counts the rest.
   uint64_t heap_bytes() const { return heap_bytes_ + chunks_.capacity() * sizeof(uint8_t*); }
 
+  // Whether it has been written.
+  bool is_taken(uint64_t chunk) const { return chunks_[chunk] != nothing(); }
   // To be read. Without memory yet: zeroes.
   const uint8_t* at(uint64_t chunk) const { return chunks_[chunk]; }
   // nullptr where there is no memory.

@@ -5,30 +5,33 @@
 // 1. An id is reserved when polled and seen when its effect is committed, never before; free() makes
 //    it absent again (I3).
 // 2. A seen id is remembered for at least `window_us` after its commit's time, and up to a slice
-//    (window_us / generations) longer, until advance() passes that time; what commits say of time
+//    (window_us / slices) longer, until advance() passes that time; what commits say of time
 //    forgets nothing, since older messages may still wait. Only `shorten_window_when_full` breaks
 //    this, and effective_window_us() says by how much.
-// 3. Verdicts are exact: filters only save work (I4).
+// 3. Verdicts are exact: tags only save work (I4).
 // 4. Memory is bounded by max_ids (I11): the caller asks has_room() before it takes messages. An id
-//    costs 19…41 bytes while its generation fills and 21 once it is sealed. Memory that expired ids
-//    leave is kept for the next ones, up to three quarters of what is in use.
-// 5. No call stalls for the size of the index: growing, building filters and giving memory back are
-//    done in steps, in proportion to the ids committed and the calls of advance().
+//    costs 23 bytes in a full index and up to twice that in one that has just grown.
+// 5. No call stalls for the size of the index but free_all(): growing, sweeping and giving memory back
+//    are done in steps, in proportion to the ids committed and the calls of advance().
 //
-// Calls are batched, in windows of 32 ids, each step for the whole window before the next one: tags
+// One table holds what is reserved and what is seen (id_table.h). With each id is a stamp that says
+// which: an id that is committed gets that of the newest slice of the window, and a slice that is over
+// is forgotten by its stamp alone. So a fresh id is one cache line that is fetched and one that is
+// written, whatever the number of slices. (A filter and a set for each slice, with a table of
+// reservations before them, took five, and seven times as long: docs/architecture.md.)
+//
+// Calls are batched, in windows of 32 ids, each step for the whole window before the next one: marks
 // are fetched, then keys, then compared. Cache misses overlap, and at 10^8 ids they are all the cost.
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <memory>
 #include <span>
 
 #include "core/id.h"
 #include "dedup/chunk_pool.h"
-#include "dedup/generation.h"
 #include "dedup/hash.h"
-#include "dedup/reservations.h"
+#include "dedup/id_table.h"
+#include "dedup/marks.h"
 
 namespace semel {
 
@@ -39,9 +42,9 @@ struct DedupOptions {
   uint64_t max_ids = uint64_t{1} << 24;
   // Secret: who knows it can choose ids that make the index slow (never wrong).
   uint64_t seed = 0;
-  // Slices of the window, 1…16. More of them forget closer to the window's end, and each is one more
-  // filter to ask for every id: with 2, ids are held for 1.5 windows at most.
-  uint32_t generations = 2;
+  // Slices of the window, 1…4. More of them forget closer to the window's end, and the table is swept
+  // once for each: with 2, ids are held for 1.5 windows at most.
+  uint32_t slices = 2;
   // When max_ids is met before the window ends: forget the oldest ids rather than take no messages.
   bool shorten_window_when_full = false;
 };
@@ -54,18 +57,10 @@ enum class Verdict : uint8_t {
 
 class Dedup {
  public:
-  // How well the sealed generations' filters do.
-  struct FilterStatistics {
-    uint64_t probes = 0;        // ids asked of a filter
-    uint64_t maybes = 0;        // … that it let pass
-    uint64_t false_maybes = 0;  // … and that the exact set then did not hold
-  };
-
   explicit Dedup(const DedupOptions& options);
-  ~Dedup();
 
-  // Takes the memory for `ids` ids from the system now rather than on the messages' way; optional.
-  void preallocate(uint64_t ids);
+  // Takes the room for so many ids at once and not step by step; nothing may be in it yet.
+  void expect(uint64_t ids) { table_.expect(ids); }
 
   // out[i] is the verdict on ids[i]; `out` has room for all of them.
   void reserve(std::span<const Id> ids, Verdict* out);
@@ -90,48 +85,53 @@ class Dedup {
   bool has_room(uint64_t ids) const;
 
   uint64_t size() const { return seen_; }
-  uint64_t reserved() const { return reservations_.size(); }
+  uint64_t reserved() const { return table_.reserved(); }
   uint64_t bytes() const;
   // Of bytes(), what is kept for ids to come.
   uint64_t idle_bytes() const { return pool_.idle_bytes(); }
   // window_us, but where ids had to be forgotten early, the age up to which none was; it recovers as
   // time passes.
   uint64_t effective_window_us() const;
-  const FilterStatistics& filter_statistics() const { return statistics_; }
-  // Generations with ids, the active one included.
-  uint64_t generations() const { return sealed_.size() + (active_->ids.size() > 0 ? 1 : 0); }
-  // Whether upkeep is done: every sealed generation has its filter.
-  bool is_settled() const;
+  // Slices with ids, the one that is being filled included.
+  uint64_t slices() const;
+  // Whether upkeep is done.
+  bool is_settled() const { return table_.is_settled(); }
 
  private:
   static constexpr uint64_t kWindow = 32;
 
-  void begin_window(std::span<const Id> ids, uint64_t from, uint64_t* hashes) const;
-  void insert_window(const Id* ids, const uint64_t* hashes, uint64_t count);
-  uint32_t seen_in_window(const Id* ids, const uint64_t* hashes, uint64_t count);
+  // Of the ids that were committed in its time.
+  struct Slice {
+    uint64_t ids = 0;
+    uint64_t first_us = 0;
+    uint64_t newest_us = 0;
+  };
+
+  // Calls `visit(i, hash)` for each id, in windows, with what it will read fetched before.
+  template <typename Visit>
+  void in_windows(std::span<const Id> ids, Visit visit);
+  Slice& newest() { return slices_[newest_]; }
   void note_time(uint64_t time_us);
-  void end_insert();
   void seal();
   void expire();
   void drop_oldest();
   void shorten();
-  void maintain(uint64_t groups);
 
   const DedupOptions options_;
   const uint64_t slice_us_;
-  const uint64_t slice_ids_max_;  // seals the active generation early where the window may shorten
+  const uint64_t slice_ids_max_;  // seals a slice early where the window may shorten
   const dedup::IdHash hash_;
 
-  dedup::ChunkPool pool_;  // outlives the generations
+  dedup::ChunkPool pool_;  // outlives the table
+  dedup::Stamps stamps_;
+  dedup::IdTable table_;
+  Slice slices_[dedup::kStampEnd];  // by stamp
+  dedup::Stamp newest_ = dedup::kSliceFirst;
   uint64_t time_us_ = 0;  // the latest that was told of
   uint64_t now_us_ = 0;   // … by advance()
   uint64_t seen_ = 0;
-  dedup::Reservations reservations_;
-  std::unique_ptr<dedup::Generation> active_;
-  std::deque<std::unique_ptr<dedup::Generation>> sealed_;  // oldest first
   bool has_forgotten_early_ = false;
   uint64_t forgotten_newest_us_ = 0;
-  FilterStatistics statistics_;
 };
 
 }  // namespace semel

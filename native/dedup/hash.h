@@ -1,10 +1,9 @@
 // The keyed hash of an id, and who takes which of its bits.
 //
-//   bits 32…63  place: the home group in a table and the block in a filter, by multiplication with
-//               their number. So every table and filter is sorted by hash, and copying one into
-//               another of any size is a sequential pass over both.
-//   bits 0…31   the filter's bits inside a block; the reservations' place
-//   bits 0…7    the tag
+//   bits 32…63  place: the home group in a table, by multiplication with their number. So every table
+//               is sorted by hash, and moving one into another of any size is a sequential pass over
+//               both.
+//   bits 0…11   the tag
 //
 // core/id.h's mix() is not used: it folds an id into one word with an exclusive or before it is keyed,
 // so ids can be chosen that collide under every seed (low = high × constant). Here both halves are

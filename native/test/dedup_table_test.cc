@@ -1,14 +1,11 @@
-// The parts of the dedup index: hash, tables, growing sets, filters, reservations.
+// The parts of the dedup index: hash, groups of marks, tables, and how they grow and are swept.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
-#include <set>
+#include <map>
 #include <vector>
 
-#include "dedup/bloom_filter.h"
-#include "dedup/id_set.h"
-#include "dedup/reservations.h"
+#include "dedup/id_table.h"
 #include "dedup/table.h"
 
 namespace semel::dedup {
@@ -20,7 +17,7 @@ TEST(IdHash, SpreadsStructuredIdsEvenlyOverPlacesAndTags) {
     const IdHash hash(seed);
     const auto check = [&](auto id_of) {
       std::vector<int> places(1024);
-      std::vector<int> tags(256);
+      std::vector<int> tags(256);  // of their low bits
       for (uint64_t n = 0; n < kCount; ++n) {
         const uint64_t h = hash(id_of(n));
         ++places[place(h, 1024)];
@@ -41,95 +38,207 @@ TEST(IdHash, SpreadsStructuredIdsEvenlyOverPlacesAndTags) {
   }
 }
 
-TEST(TagGroup, MatchesWhatALoopWouldMatch) {
-  alignas(16) uint8_t tags[16] = {0, 1, 255, 1, 0, 128, 127, 1, 9, 9, 0, 200, 1, 2, 3, 0};
-  const TagGroup group(tags);
-  for (int tag = 0; tag < 256; ++tag) {
-    uint32_t expected = 0;
-    for (uint32_t i = 0; i < 16; ++i) expected |= uint32_t{tags[i] == tag} << i;
-    EXPECT_EQ(group.match(static_cast<uint8_t>(tag)), expected);
+Stamps slices(Stamp oldest, Stamp newest) {
+  Stamps stamps;
+  stamps.oldest = oldest;
+  for (Stamp stamp = oldest; stamp <= newest; ++stamp) stamps.live |= 1u << stamp;
+  return stamps;
+}
+
+TEST(MarkGroup, MatchesWhatALoopWouldMatch) {
+  MarkGroup group{};
+  for (uint32_t i = 0; i < kSlots; ++i) {
+    group.lanes[i] = i % 4 == 0 ? Mark{0} : mark_of(i % 5 * 0x321, static_cast<Stamp>(1 + i));
   }
-  EXPECT_EQ(group.empty() | group.occupied(), 0xFFFFu);
-  EXPECT_NE(tag_of(0), 0) << "a tag is never the mark of an empty slot";
+  group.lanes[kSlots] = mark_of(0x321, 3);  // no slot's
+  for (uint64_t hash = 0; hash < 4096; ++hash) {
+    uint32_t expected = 0;
+    for (uint32_t i = 0; i < kSlots; ++i) {
+      const bool is_like = (group.lanes[i] & kTagMask) == (mark_of(hash, 0) & kTagMask);
+      expected |= uint32_t{group.lanes[i] != 0 && is_like} << i;
+    }
+    EXPECT_EQ(group.match(mark_of(hash, 0)), expected);
+  }
+  EXPECT_EQ(group.empty(), 0x1111u);
+  EXPECT_NE(mark_of(0, 0), 0) << "a tag is never the mark of an empty slot";
+}
+
+TEST(MarkGroup, AnAbsentIdRarelyMeetsItsTag) {
+  const IdHash hash(5);
+  uint64_t met = 0;
+  constexpr uint64_t kProbes = 1'000'000;
+  for (uint64_t n = 0; n < kProbes / 10; ++n) {
+    MarkGroup group{};
+    for (uint32_t i = 0; i < 12; ++i) group.lanes[i] = mark_of(hash({n, i}), 2);
+    for (uint64_t i = 0; i < 10; ++i) met += group.match(mark_of(hash({n, ~i}), 0)) != 0 ? 1 : 0;
+  }
+  EXPECT_GT(met, kProbes / 1000);
+  EXPECT_LT(met, kProbes / 250) << "12 of 4,096 are expected";
+}
+
+TEST(MarkGroup, IsPassedAsLongAsSomebodyWhoWentOnIsThere) {
+  Stamps stamps = slices(3, 5);
+  MarkGroup group{};
+  EXPECT_FALSE(group.was_passed(stamps));
+  group.pass(4, stamps);
+  group.pass(3, stamps);
+  stamps = slices(4, 5);
+  EXPECT_TRUE(group.was_passed(stamps)) << "the newer of them counts";
+  stamps = slices(5, 5);
+  EXPECT_FALSE(group.was_passed(stamps));
+  group.pass(kReserved, stamps);
+  group.pass(kReserved, stamps);
+  group.pass(5, stamps);
+  stamps = slices(6, 6);
+  EXPECT_TRUE(group.was_passed(stamps)) << "what is reserved never expires";
+  group.unpass_reserved();
+  EXPECT_TRUE(group.was_passed(stamps));
+  group.unpass_reserved();
+  EXPECT_FALSE(group.was_passed(stamps));
+  for (int i = 0; i < 5000; ++i) group.pass(kReserved, stamps);
+  for (int i = 0; i < 5000; ++i) group.unpass_reserved();
+  EXPECT_TRUE(group.was_passed(stamps)) << "too many to have been counted";
+  group.clear(kReserved);
+  EXPECT_FALSE(group.was_passed(stamps));
+}
+
+TEST(MarkGroup, ASlicesEndEmptiesItsSlotsAndNoOthers) {
+  const Stamps stamps = slices(2, 4);
+  MarkGroup group{};
+  for (uint32_t i = 0; i < kSlots; ++i) {
+    group.lanes[i] = mark_of(i, static_cast<Stamp>(1 + i % 4));
+  }
+  group.pass(3, stamps);
+  group.pass(kReserved, stamps);
+  const MarkGroup before = group;
+  group.clear(3);
+  for (uint32_t i = 0; i < kSlots; ++i) {
+    EXPECT_EQ(group.lanes[i], stamp_of(before.lanes[i]) == 3 ? 0 : before.lanes[i]);
+  }
+  EXPECT_EQ(group.lanes[kSlots], 1 << 4) << "who is reserved has still gone past";
 }
 
 TEST(Table, KeepsIdsThatAllWantTheLastGroup) {
   ChunkPool pool;
   Table table(pool, 4);
+  const Stamps stamps = slices(2, 2);
   const uint64_t hash = ~uint64_t{0};  // one home, one tag: the worst that could be chosen
   for (uint64_t n = 0; n < 1000; ++n) {
-    EXPECT_FALSE(table.contains({n, 7}, hash));
-    table.insert({n, 7}, hash);
+    EXPECT_FALSE(table.find({n, 7}, hash, stamps).exists());
+    table.insert({n, 7}, hash, n % 2 == 0 ? kReserved : Stamp{2}, stamps);
   }
   EXPECT_GT(table.spilled(), 0u);
-  for (uint64_t n = 0; n < 1000; ++n) EXPECT_TRUE(table.contains({n, 7}, hash));
-  EXPECT_FALSE(table.contains({1000, 7}, hash));
-}
-
-TEST(BloomFilter, SetsTheBitsOfTheParquetConstantsOneInEachWord) {
-  constexpr uint32_t kSalts[8] = {0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d,
-                                  0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31};
-  const IdHash hash(5);
-  for (uint64_t n = 0; n < 100'000; ++n) {
-    const uint64_t h = hash({n, 0});
-    const BloomFilter::Pattern pattern(h);
-    for (int i = 0; i < 8; ++i) {
-      ASSERT_EQ(pattern.words[i], uint32_t{1} << (static_cast<uint32_t>(h) * kSalts[i] >> 27));
-    }
+  for (uint64_t n = 0; n < 1000; n += 4) {
+    table.restamp(table.find({n, 7}, hash, stamps), hash, 2, stamps);
+    table.remove_reserved(table.find({n + 2, 7}, hash, stamps), hash);
   }
+  for (uint64_t n = 0; n < 1000; ++n) {
+    EXPECT_EQ(table.find({n, 7}, hash, stamps).exists(), n % 4 != 2) << n;
+  }
+  EXPECT_FALSE(table.find({1000, 7}, hash, stamps).exists());
+  for (uint64_t group = 0; group < table.groups_total(); ++group) table.clear_group(group, 2);
+  table.clear_spill(2);
+  EXPECT_EQ(table.spilled(), 0u);
 }
 
-TEST(BloomFilter, NeverDeniesAnIdThatWasAdded) {
+// Against a map, with hashes of few values, so that groups run over into each other all the time.
+TEST(IdTable, AgreesWithAMapWhileSlicesComeAndGo) {
   ChunkPool pool;
-  BloomFilter filter(pool, 3'000'000);  // several chunks
-  const IdHash hash(5);
-  for (uint64_t n = 0; n < 3'000'000; n += 3) ASSERT_TRUE(filter.add(hash({n, 0})));
-  for (uint64_t n = 0; n < 3'000'000; n += 3) {
-    ASSERT_TRUE(filter.maybe(hash({n, 0}), BloomFilter::Pattern(hash({n, 0}))));
+  Stamps stamps = slices(2, 2);
+  Stamp newest = 2;
+  IdTable table(pool, IdHash(9), stamps, 4'000);
+  std::map<uint64_t, Stamp> model;
+  std::vector<uint64_t> counts(kStampEnd);
+  uint64_t state = 1;
+  const auto next = [](Stamp stamp) {
+    return stamp + 1 < kStampEnd ? static_cast<Stamp>(stamp + 1) : kSliceFirst;
+  };
+  for (int i = 0; i < 500'000; ++i) {
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    const uint64_t n = (state >> 33) % 3'000;
+    const Id id{n, ~n};
+    const uint64_t h = (n % 50) * 0x0102'0304'0506'0708ull << 8 | n % 7;
+    const auto found = model.find(n);
+    const Stamp stood = found == model.end() ? Stamp{0} : found->second;
+    table.make_room(1);
+    const uint64_t choice = state >> 13 & 15;
+    ASSERT_EQ(table.stamp(id, h), stood) << i;
+    if (choice < 7) {
+      ASSERT_EQ(table.reserve(id, h), stood);
+      if (stood == 0) model[n] = kReserved;
+    } else if (choice < 12) {
+      ASSERT_EQ(table.see(id, h, newest), stood);
+      if (stood > kReserved) --counts[stood];
+      ++counts[newest];
+      model[n] = newest;
+    } else {
+      ASSERT_EQ(table.free(id, h), stood == kReserved);
+      if (stood == kReserved) model.erase(n);
+    }
+    if (i % 7'000 == 6'999) {
+      if (!table.is_unused(next(newest))) table.sweep_all();
+      newest = next(newest);
+      counts[newest] = 0;
+      stamps.live |= 1u << newest;
+    }
+    if (i % 7'000 == 3'000 && stamps.oldest != newest) {
+      const Stamp oldest = stamps.oldest;
+      stamps.live &= ~(1u << oldest);
+      stamps.oldest = next(oldest);
+      table.forget(oldest, counts[oldest]);
+      std::erase_if(model, [&](const auto& entry) { return entry.second == oldest; });
+    }
+    if (i % 50'000 == 49'999) {
+      table.free_reserved();
+      std::erase_if(model, [](const auto& entry) { return entry.second == kReserved; });
+    }
+    if (i % 3 == 0) table.maintain(1);
   }
 }
 
-TEST(IdSet, MovesEveryIdWhateverTheStep) {
+TEST(IdTable, MovesEveryIdWhateverTheStep) {
   for (const uint64_t step : {1ull, 3ull, 64ull, 1'000'000ull}) {
     ChunkPool pool;
     const IdHash hash(3);
-    IdSet set(pool, hash);
-    BloomFilter filter(pool, 20'000);
-    for (uint64_t n = 0; n < 20'000; ++n) {
-      set.make_room(1);
-      set.insert({n, n}, hash({n, n}));
+    const Stamps stamps = slices(2, 3);
+    IdTable table(pool, hash, stamps, 200'000);
+    for (uint64_t n = 0; n < 100'000; ++n) {
+      table.make_room(1);
+      const Id id{n, n};
+      if (n % 3 == 0) table.reserve(id, hash(id));
+      else table.see(id, hash(id), 2 + n % 2);
+      if (n % 8 == 0) table.maintain(step);
+      for (uint64_t old = n % 997; old < n; old += 9973) {
+        const uint64_t stamp = old % 3 == 0 ? 1 : 2 + old % 2;
+        ASSERT_EQ(table.stamp({old, old}, hash({old, old})), stamp) << old << " of " << n;
+      }
     }
-    while (set.is_moving()) set.move(step);
-    ASSERT_TRUE(set.fit(&filter));
-    for (uint64_t moved = 0; set.is_moving(); ++moved) {
-      set.move(step);
-      if (moved % 100 != 0) continue;
-      for (uint64_t n = 0; n < 20'000; n += 37) ASSERT_TRUE(set.contains({n, n}, hash({n, n})));
-    }
-    EXPECT_TRUE(set.is_filter_complete());
-    for (uint64_t n = 0; n < 20'000; ++n) {
-      ASSERT_TRUE(set.contains({n, n}, hash({n, n})));
-      ASSERT_TRUE(filter.maybe(hash({n, n}), BloomFilter::Pattern(hash({n, n}))));
-      ASSERT_FALSE(set.contains({n, n + 1}, hash({n, n + 1})));
-    }
+    for (uint64_t n = 0; n < 100'000; ++n) ASSERT_EQ(table.stamp({n, ~n}, hash({n, ~n})), 0);
   }
 }
 
-TEST(IdSet, MovesWhatRanOverTheTablesEndToo) {
+TEST(IdTable, MovesWhatRanOverTheTablesEndToo) {
   ChunkPool pool;
   const IdHash hash(3);
-  IdSet set(pool, hash);
-  std::vector<Id> ids;  // all want the last of the first 1024 groups; it and the spares hold 144
-  for (uint64_t n = 0; ids.size() < 400; ++n) {
-    if (place(hash({n, 1}), 1024) == 1023) ids.push_back({n, 1});
+  const Stamps stamps = slices(2, 2);
+  IdTable table(pool, hash, stamps, 20'000);
+  uint64_t count = 0;  // all of the last homes of any size: the spares hold 120
+  for (uint64_t n = 0; count < 400; ++n) {
+    const Id id{n, 1};
+    if (hash(id) >> 32 < 0xFFF0'0000) continue;
+    table.see(id, hash(id), 2);
+    ++count;
   }
-  for (const Id& id : ids) set.insert(id, hash(id));
-  BloomFilter filter(pool, ids.size());
-  ASSERT_TRUE(set.fit(&filter));
-  while (set.is_moving()) set.move(1);
-  for (const Id& id : ids) {
-    ASSERT_TRUE(set.contains(id, hash(id)));
-    ASSERT_TRUE(filter.maybe(hash(id), BloomFilter::Pattern(hash(id))));
+  for (uint64_t n = 0; n < 15'000; ++n) {
+    table.make_room(1);
+    table.reserve({n, 2}, hash({n, 2}));
+  }
+  while (!table.is_settled()) table.maintain(1);
+  for (uint64_t n = 0; count > 0; ++n) {
+    const Id id{n, 1};
+    if (hash(id) >> 32 < 0xFFF0'0000) continue;
+    ASSERT_EQ(table.stamp(id, hash(id)), 2);
+    --count;
   }
 }
 
@@ -146,36 +255,6 @@ TEST(ChunkPool, GivesAChunkAgainAndZeroesItWhereAsked) {
   EXPECT_TRUE(std::all_of(again, again + kChunkBytes, [](uint8_t b) { return b == 0; }));
   pool.give(again);
   while (pool.bytes() > 0) pool.trim();
-}
-
-TEST(ChunkPool, TrimKeepsWhatWasPreallocated) {
-  ChunkPool pool;
-  pool.preallocate(5 * kChunkBytes - 1);
-  EXPECT_EQ(pool.bytes(), 5 * kChunkBytes);
-  for (int i = 0; i < 10; ++i) pool.trim();
-  EXPECT_EQ(pool.bytes(), 5 * kChunkBytes);
-}
-
-TEST(Reservations, AgreeWithASetWhenGroupsOverflow) {
-  const IdHash hash(9);
-  Reservations reservations(hash);
-  std::set<uint64_t> model;
-  uint64_t state = 1;
-  for (int i = 0; i < 300'000; ++i) {
-    state = state * 6364136223846793005ull + 1442695040888963407ull;
-    const uint64_t n = (state >> 33) % 3'000;
-    const Id id{n, ~n};
-    // Hashes of few values: groups overflow into each other all the time.
-    const uint64_t h = (n % 5) << 8 | n % 3;
-    const bool is_add = state >> 63 != 0 && model.size() < 700;
-    if (is_add) {
-      ASSERT_EQ(reservations.add(id, h), model.insert(n).second);
-    } else {
-      ASSERT_EQ(reservations.remove(id, h), model.erase(n) == 1);
-    }
-    ASSERT_EQ(reservations.contains(id, h), model.count(n) == 1);
-    ASSERT_EQ(reservations.size(), model.size());
-  }
 }
 
 }  // namespace
