@@ -11,6 +11,7 @@
       "ring/journal_survey.cc",
       "dedup/chunk_pool.cc",
       "dedup/dedup.cc",
+      "dedup/id_log.cc",
       "dedup/id_table.cc",
       "dedup/table.cc",
       "acklog/ack_log.cc",

@@ -10,10 +10,6 @@
 namespace semel {
 namespace {
 
-using dedup::kReserved;
-using dedup::Stamp;
-
-constexpr uint32_t kSlicesMax = 4;  // and as many again that were sealed because they were full
 constexpr uint64_t kWindow = 32;
 // Groups of the table: a slice is swept within a quarter to a half of the next one's ids.
 constexpr uint64_t kSweptPerCommit = 1;
@@ -29,10 +25,6 @@ constexpr uint64_t slice_ids(const DedupOptions& options) {
   return std::max<uint64_t>(options.max_ids / (options.slices + 1), 1);
 }
 
-constexpr Stamp behind(Stamp stamp) {
-  return stamp + 1 < dedup::kStampEnd ? static_cast<Stamp>(stamp + 1) : dedup::kSliceFirst;
-}
-
 }  // namespace
 
 Dedup::Dedup(const DedupOptions& options)
@@ -40,10 +32,11 @@ Dedup::Dedup(const DedupOptions& options)
       slice_us_(slice_us(options)),
       slice_ids_max_(slice_ids(options)),
       hash_(options.seed),
-      table_(pool_, hash_, stamps_, options.max_ids) {
+      table_(pool_, hash_, options.max_ids),
+      slices_{{.begin = next_}},
+      held_(0, hash_) {
   assert(options.window_us > 0);
-  assert(options.slices >= 1 && options.slices <= kSlicesMax);
-  stamps_.live |= 1u << newest_;
+  assert(options.slices >= 1);
   if (!table_.exists()) {
     std::fputs("semel: no memory for a dedup index\n", stderr);
     std::abort();
@@ -53,19 +46,22 @@ Dedup::Dedup(const DedupOptions& options)
 template <typename Visit>
 void Dedup::in_windows(std::span<const Id> ids, Visit visit) {
   uint64_t hashes[2][kWindow];
-  // A window's first step is done while the one before is waited for.
+  // A window's groups are fetched while the one before is dealt with.
   const auto begin = [&](uint64_t from, uint64_t* into) {
     const uint64_t to = std::min(from + kWindow, ids.size());
     for (uint64_t i = from; i < to; ++i) {
       into[i - from] = hash_(ids[i]);
-      table_.prefetch_marks(into[i - from]);
+      table_.prefetch(into[i - from]);
     }
   };
   begin(0, hashes[0]);
   for (uint64_t from = 0, turn = 0; from < ids.size(); from += kWindow, turn ^= 1) {
     const uint64_t count = std::min(kWindow, ids.size() - from);
     table_.make_room(count);
-    for (uint64_t i = 0; i < count; ++i) table_.prefetch_key(hashes[turn][i]);
+    if (has_hits_) {
+      for (uint64_t i = 0; i < count; ++i) table_.prefetch_id(hashes[turn][i]);
+      has_hits_ = false;
+    }
     begin(from + kWindow, hashes[turn ^ 1]);
     for (uint64_t i = 0; i < count; ++i) visit(from + i, hashes[turn][i]);
   }
@@ -73,44 +69,128 @@ void Dedup::in_windows(std::span<const Id> ids, Visit visit) {
 
 void Dedup::reserve(std::span<const Id> ids, Verdict* out) {
   in_windows(ids, [&](uint64_t i, uint64_t hash) {
-    const Stamp stood = table_.reserve(ids[i], hash);
-    out[i] = stood == 0           ? Verdict::fresh
-             : stood == kReserved ? Verdict::in_flight
-                                  : Verdict::seen;
+    const dedup::Table::Found found = table_.find(ids[i], hash);
+    if (found.exists) {
+      out[i] = is_seen(found.position) ? Verdict::seen : Verdict::in_flight;
+      has_hits_ = true;
+    } else if (!held_.empty() && held_.contains(ids[i])) {
+      out[i] = Verdict::in_flight;
+    } else {
+      table_.add(ids[i], hash);
+      out[i] = Verdict::fresh;
+    }
   });
   shorten();
+}
+
+bool Dedup::is_seen(Position position) const {
+  const Position oldest = log().span().oldest;
+  return position - oldest < next_ - oldest || early_.contains(position);
 }
 
 void Dedup::commit(std::span<const Id> ids, uint64_t time_us) {
   if (ids.empty()) return;
   note_time(time_us);
-  in_windows(ids, [&](uint64_t i, uint64_t hash) {
-    const Stamp stood = table_.see(ids[i], hash, newest_);
-    if (stood <= kReserved) {
-      ++seen_;
-    } else {
-      --slices_[stood].ids;
-    }
-    ++newest().ids;
-  });
+  const std::span<const Id> rest = ids.subspan(see_in_order(ids));
+  in_windows(rest, [&](uint64_t i, uint64_t hash) { see(rest[i], hash); });
   table_.maintain(ids.size() * kSweptPerCommit);
   pool_.trim();
-  newest().newest_us = time_us_;
-  if (newest().ids >= slice_ids_max_) seal();
+  slices_.back().newest_us = time_us_;
+  if (slices_.back().ids >= slice_ids_max_) seal();
   shorten();
+}
+
+// As many as are the next in the log; how many those are.
+uint64_t Dedup::see_in_order(std::span<const Id> ids) {
+  if (!early_.empty() || !holes_.empty()) return 0;
+  const uint64_t count_max = std::min<uint64_t>(ids.size(), log().span().end - next_);
+  uint64_t count = 0;
+  while (count < count_max && log().at(next_ + static_cast<Position>(count)) == ids[count]) ++count;
+  next_ += static_cast<Position>(count);
+  count_seen(count);
+  return count;
+}
+
+void Dedup::see(const Id& id, uint64_t hash) {
+  const dedup::Table::Found found = table_.find(id, hash);
+  if (found.exists && !is_seen(found.position)) {
+    hold_before(found.position);
+    ++next_;
+  } else {
+    Position position;
+    if (found.exists) {
+      // Once more, from an overlapping block: remembered from now on.
+      --slice_of(found.position).ids;
+      --seen_;
+      if (early_.erase(found.position) > 0) holes_.insert(found.position);
+      position = table_.renew(found, id, hash);
+    } else {
+      held_.erase(id);
+      position = table_.add(id, hash);
+    }
+    if (position == next_) {
+      ++next_;
+    } else {
+      early_.insert(position);
+    }
+  }
+  count_seen(1);
+  skip_what_is_done();
+}
+
+void Dedup::count_seen(uint64_t ids) {
+  seen_ += ids;
+  slices_.back().ids += ids;
+}
+
+// What is still reserved before the position stays so, aside.
+void Dedup::hold_before(Position position) {
+  for (; next_ != position; ++next_) {
+    if (holes_.erase(next_) > 0 || early_.erase(next_) > 0) continue;
+    const Id& id = log().at(next_);
+    const uint64_t hash = hash_(id);
+    table_.remove(table_.find(id, hash), hash);
+    held_.insert(id);
+  }
+}
+
+void Dedup::skip_what_is_done() {
+  if (early_.empty() && holes_.empty()) return;
+  while (holes_.erase(next_) > 0 || early_.erase(next_) > 0) ++next_;
 }
 
 void Dedup::restore(std::span<const Id> ids, uint64_t time_us) { commit(ids, time_us); }
 
 void Dedup::free(std::span<const Id> ids) {
-  for (const Id& id : ids) table_.free(id, hash_(id));
+  for (const Id& id : ids) {
+    const uint64_t hash = hash_(id);
+    const dedup::Table::Found found = table_.find(id, hash);
+    if (!found.exists) {
+      held_.erase(id);
+    } else if (!is_seen(found.position)) {
+      table_.remove(found, hash);
+      holes_.insert(found.position);
+    }
+  }
+  skip_what_is_done();
+  leave_behind(0);
 }
 
-void Dedup::free_all() { table_.free_reserved(); }
+void Dedup::free_all() {
+  hold_before(log().span().end);
+  held_.clear();
+  leave_behind(0);
+}
 
-bool Dedup::contains(const Id& id) const { return table_.stamp(id, hash_(id)) > kReserved; }
+bool Dedup::contains(const Id& id) const {
+  const dedup::Table::Found found = table_.find(id, hash_(id));
+  return found.exists && is_seen(found.position);
+}
 
-bool Dedup::is_reserved(const Id& id) const { return table_.stamp(id, hash_(id)) == kReserved; }
+bool Dedup::is_reserved(const Id& id) const {
+  const dedup::Table::Found found = table_.find(id, hash_(id));
+  return found.exists ? !is_seen(found.position) : held_.contains(id);
+}
 
 void Dedup::advance(uint64_t now_us) {
   now_us_ = std::max(now_us_, now_us);
@@ -123,40 +203,46 @@ void Dedup::advance(uint64_t now_us) {
 // The newest slice is sealed once its time is over.
 void Dedup::note_time(uint64_t time_us) {
   time_us_ = std::max(time_us_, time_us);
-  if (newest().ids > 0 && time_us_ - newest().first_us >= slice_us_) seal();
-  if (newest().ids == 0) newest().first_us = time_us_;
+  if (slices_.back().ids > 0 && time_us_ - slices_.back().first_us >= slice_us_) seal();
+  if (slices_.back().ids == 0) slices_.back().first_us = time_us_;
 }
 
+// What was seen before its turn is this slice's all the same: so all turns are taken, where there is such.
 void Dedup::seal() {
-  const Stamp next = behind(newest_);
-  // Without a stamp for another, this slice goes on: ids are remembered longer, never shorter.
-  if (next == stamps_.oldest) return;
-  if (!table_.is_unused(next)) table_.sweep_all();
-  newest_ = next;
-  newest() = {.ids = 0, .first_us = time_us_, .newest_us = time_us_};
-  stamps_.live |= 1u << next;
+  if (!early_.empty()) hold_before(log().span().end);
+  slices_.push_back({.begin = next_, .ids = 0, .first_us = time_us_, .newest_us = time_us_});
+}
+
+Dedup::Slice& Dedup::slice_of(Position position) {
+  const Position oldest = log().span().oldest;
+  auto slice = slices_.end() - 1;
+  while (slice != slices_.begin() && position - oldest < slice->begin - oldest) --slice;
+  return *slice;
 }
 
 void Dedup::expire() {
   const uint64_t window_us = options_.window_us / (planted(Bug::window_forgets_early) ? 2 : 1);
-  while (stamps_.oldest != newest_ && now_us_ > slices_[stamps_.oldest].newest_us + window_us) {
-    drop_oldest();
-  }
+  while (slices_.size() > 1 && now_us_ > slices_.front().newest_us + window_us) drop_oldest();
 }
 
 void Dedup::drop_oldest() {
-  const Stamp oldest = stamps_.oldest;
-  stamps_.live &= ~(1u << oldest);
-  stamps_.oldest = behind(oldest);
-  seen_ -= slices_[oldest].ids;
-  table_.forget(oldest, slices_[oldest].ids);
+  const uint64_t ids = slices_.front().ids;
+  slices_.pop_front();
+  seen_ -= ids;
+  leave_behind(ids);
+}
+
+// What is before the oldest slice; where there is none but an empty one, all before next_.
+void Dedup::leave_behind(uint64_t ids) {
+  if (slices_.size() == 1 && slices_.front().ids == 0) slices_.front().begin = next_;
+  if (slices_.front().begin != log().span().oldest) table_.leave_behind(slices_.front().begin, ids);
 }
 
 void Dedup::shorten() {
   if (!options_.shorten_window_when_full) return;
-  while (seen_ + reserved() > options_.max_ids && stamps_.oldest != newest_) {
+  while (seen_ + reserved() > options_.max_ids && slices_.size() > 1) {
     has_forgotten_early_ = true;
-    forgotten_newest_us_ = slices_[stamps_.oldest].newest_us;
+    forgotten_newest_us_ = slices_.front().newest_us;
     drop_oldest();
   }
 }
@@ -164,7 +250,7 @@ void Dedup::shorten() {
 bool Dedup::has_room(uint64_t ids) const {
   const uint64_t coming = reserved() + ids;
   // What is sealed can be forgotten, if it may be.
-  const uint64_t kept = options_.shorten_window_when_full ? slices_[newest_].ids : seen_;
+  const uint64_t kept = options_.shorten_window_when_full ? slices_.back().ids : seen_;
   return kept + coming <= options_.max_ids && table_.can_take(coming);
 }
 
@@ -176,11 +262,8 @@ uint64_t Dedup::effective_window_us() const {
 }
 
 uint64_t Dedup::slices() const {
-  uint64_t count = 0;
-  for (Stamp stamp = stamps_.oldest; stamp != behind(newest_); stamp = behind(stamp)) {
-    count += slices_[stamp].ids > 0 ? 1 : 0;
-  }
-  return count;
+  return static_cast<uint64_t>(std::count_if(slices_.begin(), slices_.end(),
+                                             [](const Slice& slice) { return slice.ids > 0; }));
 }
 
 }  // namespace semel

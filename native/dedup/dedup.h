@@ -10,40 +10,47 @@
 //    this, and effective_window_us() says by how much.
 // 3. Verdicts are exact: tags only save work (I4).
 // 4. Memory is bounded by max_ids (I11): the caller asks has_room() before it takes messages. An id
-//    costs 23 bytes in a full index and up to twice that in one that has just grown.
-// 5. No call stalls for the size of the index but free_all(): growing, sweeping and giving memory back
-//    are done in steps, in proportion to the ids committed and the calls of advance().
+//    costs 24 bytes in a full index and up to 32 in one that has just grown.
+// 5. No call stalls for the size of the index: growing, sweeping and giving memory back are done in
+//    steps, in proportion to the ids committed and the calls of advance().
 //
-// One table holds what is reserved and what is seen (id_table.h). With each id is a stamp that says
-// which: an id that is committed gets that of the newest slice of the window, and a slice that is over
-// is forgotten by its stamp alone. So a fresh id is one cache line that is fetched and one that is
-// written, whatever the number of slices. (A filter and a set for each slice, with a table of
-// reservations before them, took five, and seven times as long: docs/architecture.md.)
+// Ids are logged in the order in which they are reserved (id_log.h), and a table says where in the log
+// each one stands (id_table.h). How an id stands follows from its position:
 //
-// Calls are batched, in windows of 32 ids, each step for the whole window before the next one: marks
-// are fetched, then keys, then compared. Cache misses overlap, and at 10^8 ids they are all the cost.
+//     oldest … slice … slice … next_ … end
+//       |      seen              |  reserved  |
+//
+// A commit in the order of the reservations, which is what commits nearly always are, moves next_ and
+// touches the table not at all; and a slice of the window is forgotten by moving `oldest`. So a fresh id
+// is one cache line that is fetched, whatever the number of slices. (A filter and a set for each slice,
+// with a table of reservations before them, took five: docs/architecture.md.) What does not go by order
+// is kept aside: `held_`, `early_`, `holes_`.
+//
+// Calls are batched, in windows of 32 ids, so that cache misses overlap; at 10^8 ids they are all the
+// cost.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <span>
+#include <unordered_set>
 
 #include "core/id.h"
 #include "dedup/chunk_pool.h"
 #include "dedup/hash.h"
 #include "dedup/id_table.h"
-#include "dedup/marks.h"
 
 namespace semel {
 
 struct DedupOptions {
   // How long an id is remembered after its commit, in µs; at least 1.
   uint64_t window_us = 0;
-  // Bound on the ids seen and reserved together.
+  // Bound on the ids seen and reserved together; below 2^31.
   uint64_t max_ids = uint64_t{1} << 24;
   // Secret: who knows it can choose ids that make the index slow (never wrong).
   uint64_t seed = 0;
-  // Slices of the window, 1…4. More of them forget closer to the window's end, and the table is swept
-  // once for each: with 2, ids are held for 1.5 windows at most.
+  // Slices of the window, at least 1. More of them forget closer to the window's end, and the table is
+  // swept once for each: with 2, ids are held for 1.5 windows at most.
   uint32_t slices = 2;
   // When max_ids is met before the window ends: forget the oldest ids rather than take no messages.
   bool shorten_window_when_full = false;
@@ -59,7 +66,7 @@ class Dedup {
  public:
   explicit Dedup(const DedupOptions& options);
 
-  // Takes the room for so many ids at once and not step by step; nothing may be in it yet.
+  // Has room for so many ids from now on, without growing; nothing may be in it yet.
   void expect(uint64_t ids) { table_.expect(ids); }
 
   // out[i] is the verdict on ids[i]; `out` has room for all of them.
@@ -85,7 +92,9 @@ class Dedup {
   bool has_room(uint64_t ids) const;
 
   uint64_t size() const { return seen_; }
-  uint64_t reserved() const { return table_.reserved(); }
+  uint64_t reserved() const {
+    return held_.size() + (log().span().end - next_) - early_.size() - holes_.size();
+  }
   uint64_t bytes() const;
   // Of bytes(), what is kept for ids to come.
   uint64_t idle_bytes() const { return pool_.idle_bytes(); }
@@ -100,22 +109,33 @@ class Dedup {
  private:
   static constexpr uint64_t kWindow = 32;
 
-  // Of the ids that were committed in its time.
+  using Position = dedup::Position;
+
+  // The ids that were committed in its time.
   struct Slice {
+    Position begin = 0;
     uint64_t ids = 0;
     uint64_t first_us = 0;
     uint64_t newest_us = 0;
   };
 
+  const dedup::IdLog& log() const { return table_.log(); }
   // Calls `visit(i, hash)` for each id, in windows, with what it will read fetched before.
   template <typename Visit>
   void in_windows(std::span<const Id> ids, Visit visit);
-  Slice& newest() { return slices_[newest_]; }
+  bool is_seen(Position position) const;
+  uint64_t see_in_order(std::span<const Id> ids);
+  void see(const Id& id, uint64_t hash);
+  void count_seen(uint64_t ids);
+  void hold_before(Position position);
+  void skip_what_is_done();
+  Slice& slice_of(Position position);
   void note_time(uint64_t time_us);
   void seal();
   void expire();
   void drop_oldest();
   void shorten();
+  void leave_behind(uint64_t ids);
 
   const DedupOptions options_;
   const uint64_t slice_us_;
@@ -123,13 +143,16 @@ class Dedup {
   const dedup::IdHash hash_;
 
   dedup::ChunkPool pool_;  // outlives the table
-  dedup::Stamps stamps_;
   dedup::IdTable table_;
-  Slice slices_[dedup::kStampEnd];  // by stamp
-  dedup::Stamp newest_ = dedup::kSliceFirst;
+  Position next_ = 1;         // of the log: the first that no commit has passed
+  std::deque<Slice> slices_;  // oldest first; the last one is being filled
+  std::unordered_set<Id, dedup::IdHash> held_;  // reserved, and passed by commits of younger ones
+  std::unordered_set<Position> early_;          // from next_ on: seen before their turn
+  std::unordered_set<Position> holes_;          // from next_ on: freed
   uint64_t time_us_ = 0;  // the latest that was told of
   uint64_t now_us_ = 0;   // … by advance()
   uint64_t seen_ = 0;
+  bool has_hits_ = false;  // lately: then what is compared is fetched before
   bool has_forgotten_early_ = false;
   uint64_t forgotten_newest_us_ = 0;
 };

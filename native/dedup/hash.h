@@ -3,7 +3,7 @@
 //   bits 32…63  place: the home group in a table, by multiplication with their number. So every table
 //               is sorted by hash, and moving one into another of any size is a sequential pass over
 //               both.
-//   bits 0…11   the tag
+//   bits 0…15   the tag
 //
 // core/id.h's mix() is not used: it folds an id into one word with an exclusive or before it is keyed,
 // so ids can be chosen that collide under every seed (low = high × constant). Here both halves are

@@ -38,206 +38,209 @@ TEST(IdHash, SpreadsStructuredIdsEvenlyOverPlacesAndTags) {
   }
 }
 
-Stamps slices(Stamp oldest, Stamp newest) {
-  Stamps stamps;
-  stamps.oldest = oldest;
-  for (Stamp stamp = oldest; stamp <= newest; ++stamp) stamps.live |= 1u << stamp;
-  return stamps;
-}
-
-TEST(MarkGroup, MatchesWhatALoopWouldMatch) {
-  MarkGroup group{};
-  for (uint32_t i = 0; i < kSlots; ++i) {
-    group.lanes[i] = i % 4 == 0 ? Mark{0} : mark_of(i % 5 * 0x321, static_cast<Stamp>(1 + i));
-  }
-  group.lanes[kSlots] = mark_of(0x321, 3);  // no slot's
-  for (uint64_t hash = 0; hash < 4096; ++hash) {
+TEST(Group, MatchesWhatALoopWouldMatch) {
+  Group group{};
+  for (uint32_t i = 0; i < kSlots; ++i) group.tags[i] = i % 4 == 0 ? 0 : tag_of(i % 5 * 0x4321);
+  group.passed = 0x4321'4321;  // the words behind the tags are no slots'
+  group.positions[0] = 0x4321'4321;
+  for (uint64_t hash = 0; hash < 0x10000; ++hash) {
     uint32_t expected = 0;
-    for (uint32_t i = 0; i < kSlots; ++i) {
-      const bool is_like = (group.lanes[i] & kTagMask) == (mark_of(hash, 0) & kTagMask);
-      expected |= uint32_t{group.lanes[i] != 0 && is_like} << i;
-    }
-    EXPECT_EQ(group.match(mark_of(hash, 0)), expected);
+    for (uint32_t i = 0; i < kSlots; ++i) expected |= uint32_t{group.tags[i] == tag_of(hash)} << i;
+    ASSERT_EQ(group.match(tag_of(hash)), expected);
   }
-  EXPECT_EQ(group.empty(), 0x1111u);
-  EXPECT_NE(mark_of(0, 0), 0) << "a tag is never the mark of an empty slot";
+  EXPECT_EQ(group.empty(), 0x111u) << "and not the one whose hash is 0";
+  EXPECT_EQ(group.occupied(), 0x3FFu & ~group.empty());
 }
 
-TEST(MarkGroup, AnAbsentIdRarelyMeetsItsTag) {
+TEST(Group, AnAbsentIdRarelyMeetsItsTag) {
   const IdHash hash(5);
   uint64_t met = 0;
   constexpr uint64_t kProbes = 1'000'000;
   for (uint64_t n = 0; n < kProbes / 10; ++n) {
-    MarkGroup group{};
-    for (uint32_t i = 0; i < 12; ++i) group.lanes[i] = mark_of(hash({n, i}), 2);
-    for (uint64_t i = 0; i < 10; ++i) met += group.match(mark_of(hash({n, ~i}), 0)) != 0 ? 1 : 0;
+    Group group{};
+    for (uint32_t i = 0; i < 8; ++i) group.tags[i] = tag_of(hash({n, i}));
+    for (uint64_t i = 0; i < 10; ++i) met += group.match(tag_of(hash({n, ~i}))) != 0 ? 1 : 0;
   }
-  EXPECT_GT(met, kProbes / 1000);
-  EXPECT_LT(met, kProbes / 250) << "12 of 4,096 are expected";
+  EXPECT_GT(met, kProbes / 16384);
+  EXPECT_LT(met, kProbes / 4096) << "8 of 65,536 are expected";
 }
 
-TEST(MarkGroup, IsPassedAsLongAsSomebodyWhoWentOnIsThere) {
-  Stamps stamps = slices(3, 5);
-  MarkGroup group{};
-  EXPECT_FALSE(group.was_passed(stamps));
-  group.pass(4, stamps);
-  group.pass(3, stamps);
-  stamps = slices(4, 5);
-  EXPECT_TRUE(group.was_passed(stamps)) << "the newer of them counts";
-  stamps = slices(5, 5);
-  EXPECT_FALSE(group.was_passed(stamps));
-  group.pass(kReserved, stamps);
-  group.pass(kReserved, stamps);
-  group.pass(5, stamps);
-  stamps = slices(6, 6);
-  EXPECT_TRUE(group.was_passed(stamps)) << "what is reserved never expires";
-  group.unpass_reserved();
-  EXPECT_TRUE(group.was_passed(stamps));
-  group.unpass_reserved();
-  EXPECT_FALSE(group.was_passed(stamps));
-  for (int i = 0; i < 5000; ++i) group.pass(kReserved, stamps);
-  for (int i = 0; i < 5000; ++i) group.unpass_reserved();
-  EXPECT_TRUE(group.was_passed(stamps)) << "too many to have been counted";
-  group.clear(kReserved);
-  EXPECT_FALSE(group.was_passed(stamps));
+TEST(Group, IsPassedAsLongAsTheNewestWhoWentOnIsThere) {
+  Group group{};
+  EXPECT_FALSE(group.was_passed({1, 50}));
+  group.pass(20, {10, 50});
+  group.pass(15, {10, 50});
+  EXPECT_TRUE(group.was_passed({20, 50})) << "the newer of them counts";
+  EXPECT_FALSE(group.was_passed({21, 50}));
+  group.pass(30, {25, 50});
+  EXPECT_TRUE(group.was_passed({30, 50}));
+  // Positions go round.
+  group.pass(3, {4'000'000'000u, 10});
+  group.pass(4'200'000'000u, {4'000'000'000u, 10});
+  EXPECT_EQ(group.passed, 3u);
 }
 
-TEST(MarkGroup, ASlicesEndEmptiesItsSlotsAndNoOthers) {
-  const Stamps stamps = slices(2, 4);
-  MarkGroup group{};
+TEST(Group, IsClearedOfTheDeadAndOfNobodyElse) {
+  Group group{};
   for (uint32_t i = 0; i < kSlots; ++i) {
-    group.lanes[i] = mark_of(i, static_cast<Stamp>(1 + i % 4));
+    group.tags[i] = i == 4 ? 0 : tag_of(i + 1);
+    group.positions[i] = 100 + i;
   }
-  group.pass(3, stamps);
-  group.pass(kReserved, stamps);
-  const MarkGroup before = group;
-  group.clear(3);
-  for (uint32_t i = 0; i < kSlots; ++i) {
-    EXPECT_EQ(group.lanes[i], stamp_of(before.lanes[i]) == 3 ? 0 : before.lanes[i]);
+  group.pass(104, {90, 200});
+  const Group before = group;
+  group.clear({105, 200});
+  for (uint32_t i = 0; i < kSlots; ++i) EXPECT_EQ(group.tags[i], i < 5 ? 0 : before.tags[i]);
+  EXPECT_FALSE(group.was_passed({105, 200}));
+  EXPECT_FALSE(group.was_passed({90, 104}));
+}
+
+TEST(IdLog, KeepsWhatIsInItsSpanWhileChunksComeAndGo) {
+  ChunkPool pool;
+  IdLog log(pool);
+  ASSERT_TRUE(log.exists());
+  uint64_t written = 0;
+  uint64_t released = 0;
+  const Position first = log.span().end;
+  uint64_t bytes_max = 0;
+  // Spans of up to twenty chunks, and of next to nothing.
+  for (const uint64_t keep : {2'600'000, 100, 900'000, 1}) {
+    for (const uint64_t end = written + 3'000'000; written < end;) {
+      for (int i = 0; i < 1000; ++i, ++written) log.append({written, ~written});
+      if (written - released > keep) released = written - keep;
+      log.release_before(first + static_cast<Position>(released));
+      ASSERT_EQ(log.span().size(), written - released);
+      for (uint64_t n = released; n < written; n += 99'991) {
+        ASSERT_EQ(log.at(first + static_cast<Position>(n)), (Id{n, ~n}));
+      }
+      bytes_max = std::max(bytes_max, pool.bytes() - pool.idle_bytes());
+    }
   }
-  EXPECT_EQ(group.lanes[kSlots], 1 << 4) << "who is reserved has still gone past";
+  EXPECT_LE(bytes_max, (20u + 3u) * kChunkBytes);
+  EXPECT_LE(pool.bytes() - pool.idle_bytes(), 3 * kChunkBytes);
 }
 
 TEST(Table, KeepsIdsThatAllWantTheLastGroup) {
   ChunkPool pool;
+  IdLog log(pool);
   Table table(pool, 4);
-  const Stamps stamps = slices(2, 2);
   const uint64_t hash = ~uint64_t{0};  // one home, one tag: the worst that could be chosen
   for (uint64_t n = 0; n < 1000; ++n) {
-    EXPECT_FALSE(table.find({n, 7}, hash, stamps).exists());
-    table.insert({n, 7}, hash, n % 2 == 0 ? kReserved : Stamp{2}, stamps);
+    EXPECT_FALSE(table.find({n, 7}, hash, log).exists);
+    const Position position = log.append({n, 7});
+    table.insert(hash, position, log.span());
   }
   EXPECT_GT(table.spilled(), 0u);
   for (uint64_t n = 0; n < 1000; n += 4) {
-    table.restamp(table.find({n, 7}, hash, stamps), hash, 2, stamps);
-    table.remove_reserved(table.find({n + 2, 7}, hash, stamps), hash);
+    const Position position = log.append({n, 7});
+    table.move_to(table.find({n, 7}, hash, log), hash, position, log.span());
+    table.remove(table.find({n + 2, 7}, hash, log));
   }
   for (uint64_t n = 0; n < 1000; ++n) {
-    EXPECT_EQ(table.find({n, 7}, hash, stamps).exists(), n % 4 != 2) << n;
+    const Table::Found found = table.find({n, 7}, hash, log);
+    ASSERT_EQ(found.exists, n % 4 != 2) << n;
+    if (!found.exists) continue;
+    ASSERT_EQ(log.at(found.position), (Id{n, 7}));
   }
-  EXPECT_FALSE(table.find({1000, 7}, hash, stamps).exists());
-  for (uint64_t group = 0; group < table.groups_total(); ++group) table.clear_group(group, 2);
-  table.clear_spill(2);
+  EXPECT_FALSE(table.find({1000, 7}, hash, log).exists);
+  log.release_before(log.span().end);
+  for (uint64_t group = 0; group < table.groups_total(); ++group) {
+    table.clear_group(group, log.span());
+  }
+  table.clear_spill(log.span());
   EXPECT_EQ(table.spilled(), 0u);
 }
 
-// Against a map, with hashes of few values, so that groups run over into each other all the time.
-TEST(IdTable, AgreesWithAMapWhileSlicesComeAndGo) {
+// Against a map, in a table that is too small, so that groups run over into each other all the time.
+TEST(IdTable, AgreesWithAMapWhileIdsComeAndGo) {
   ChunkPool pool;
-  Stamps stamps = slices(2, 2);
-  Stamp newest = 2;
-  IdTable table(pool, IdHash(9), stamps, 4'000);
-  std::map<uint64_t, Stamp> model;
-  std::vector<uint64_t> counts(kStampEnd);
+  const IdHash hash(9);
+  IdTable table(pool, hash, 60'000);
+  std::map<uint64_t, Position> model;
+  std::map<Position, uint64_t> by_position;
   uint64_t state = 1;
-  const auto next = [](Stamp stamp) {
-    return stamp + 1 < kStampEnd ? static_cast<Stamp>(stamp + 1) : kSliceFirst;
+  const auto forget = [&](std::map<uint64_t, Position>::iterator entry) {
+    by_position.erase(entry->second);
+    model.erase(entry);
   };
-  for (int i = 0; i < 500'000; ++i) {
+  for (int i = 0; i < 600'000; ++i) {
     state = state * 6364136223846793005ull + 1442695040888963407ull;
-    const uint64_t n = (state >> 33) % 3'000;
+    const uint64_t n = (state >> 33) % 70'000;
     const Id id{n, ~n};
-    const uint64_t h = (n % 50) * 0x0102'0304'0506'0708ull << 8 | n % 7;
-    const auto found = model.find(n);
-    const Stamp stood = found == model.end() ? Stamp{0} : found->second;
+    const uint64_t h = hash(id);
     table.make_room(1);
+    const Table::Found found = table.find(id, h);
+    const auto known = model.find(n);
+    ASSERT_EQ(found.exists, known != model.end()) << i;
     const uint64_t choice = state >> 13 & 15;
-    ASSERT_EQ(table.stamp(id, h), stood) << i;
-    if (choice < 7) {
-      ASSERT_EQ(table.reserve(id, h), stood);
-      if (stood == 0) model[n] = kReserved;
-    } else if (choice < 12) {
-      ASSERT_EQ(table.see(id, h, newest), stood);
-      if (stood > kReserved) --counts[stood];
-      ++counts[newest];
-      model[n] = newest;
+    if (!found.exists) {
+      if (model.size() < 58'000) by_position[model[n] = table.add(id, h)] = n;
     } else {
-      ASSERT_EQ(table.free(id, h), stood == kReserved);
-      if (stood == kReserved) model.erase(n);
+      ASSERT_EQ(found.position, known->second);
+      if (choice < 4) {
+        table.remove(found, h);
+        forget(known);
+      } else if (choice < 8) {
+        by_position.erase(known->second);
+        by_position[known->second = table.renew(found, id, h)] = n;
+      }
     }
-    if (i % 7'000 == 6'999) {
-      if (!table.is_unused(next(newest))) table.sweep_all();
-      newest = next(newest);
-      counts[newest] = 0;
-      stamps.live |= 1u << newest;
-    }
-    if (i % 7'000 == 3'000 && stamps.oldest != newest) {
-      const Stamp oldest = stamps.oldest;
-      stamps.live &= ~(1u << oldest);
-      stamps.oldest = next(oldest);
-      table.forget(oldest, counts[oldest]);
-      std::erase_if(model, [&](const auto& entry) { return entry.second == oldest; });
-    }
-    if (i % 50'000 == 49'999) {
-      table.free_reserved();
-      std::erase_if(model, [](const auto& entry) { return entry.second == kReserved; });
+    if (i % 30'000 == 29'999) {  // the older half, or all of them
+      const LogSpan span = table.log().span();
+      const Position to = i % 90'000 == 29'999 ? span.end : span.oldest + span.size() / 2;
+      uint64_t ids = 0;
+      while (!by_position.empty() && by_position.begin()->first < to) {
+        forget(model.find(by_position.begin()->second));
+        ++ids;
+      }
+      table.leave_behind(to, ids);
     }
     if (i % 3 == 0) table.maintain(1);
   }
+  while (!table.is_settled()) table.maintain(100);
 }
 
 TEST(IdTable, MovesEveryIdWhateverTheStep) {
   for (const uint64_t step : {1ull, 3ull, 64ull, 1'000'000ull}) {
     ChunkPool pool;
     const IdHash hash(3);
-    const Stamps stamps = slices(2, 3);
-    IdTable table(pool, hash, stamps, 200'000);
+    IdTable table(pool, hash, 200'000);
     for (uint64_t n = 0; n < 100'000; ++n) {
       table.make_room(1);
       const Id id{n, n};
-      if (n % 3 == 0) table.reserve(id, hash(id));
-      else table.see(id, hash(id), 2 + n % 2);
+      ASSERT_EQ(table.add(id, hash(id)), n + 1);
       if (n % 8 == 0) table.maintain(step);
       for (uint64_t old = n % 997; old < n; old += 9973) {
-        const uint64_t stamp = old % 3 == 0 ? 1 : 2 + old % 2;
-        ASSERT_EQ(table.stamp({old, old}, hash({old, old})), stamp) << old << " of " << n;
+        const Table::Found found = table.find({old, old}, hash({old, old}));
+        ASSERT_TRUE(found.exists) << old << " of " << n;
+        ASSERT_EQ(found.position, old + 1);
       }
     }
-    for (uint64_t n = 0; n < 100'000; ++n) ASSERT_EQ(table.stamp({n, ~n}, hash({n, ~n})), 0);
+    for (uint64_t n = 0; n < 100'000; ++n) {
+      ASSERT_FALSE(table.find({n, ~n}, hash({n, ~n})).exists);
+    }
   }
 }
 
 TEST(IdTable, MovesWhatRanOverTheTablesEndToo) {
   ChunkPool pool;
   const IdHash hash(3);
-  const Stamps stamps = slices(2, 2);
-  IdTable table(pool, hash, stamps, 20'000);
-  uint64_t count = 0;  // all of the last homes of any size: the spares hold 120
+  IdTable table(pool, hash, 100'000);
+  uint64_t count = 0;  // all of the last homes of any size, more than the spares hold
   for (uint64_t n = 0; count < 400; ++n) {
     const Id id{n, 1};
-    if (hash(id) >> 32 < 0xFFF0'0000) continue;
-    table.see(id, hash(id), 2);
+    if (hash(id) >> 32 < 0xFFF8'0000) continue;
+    table.add(id, hash(id));
     ++count;
   }
-  for (uint64_t n = 0; n < 15'000; ++n) {
+  for (uint64_t n = 0; n < 90'000; ++n) {
     table.make_room(1);
-    table.reserve({n, 2}, hash({n, 2}));
+    table.add({n, 2}, hash({n, 2}));
   }
   while (!table.is_settled()) table.maintain(1);
   for (uint64_t n = 0; count > 0; ++n) {
     const Id id{n, 1};
-    if (hash(id) >> 32 < 0xFFF0'0000) continue;
-    ASSERT_EQ(table.stamp(id, hash(id)), 2);
+    if (hash(id) >> 32 < 0xFFF8'0000) continue;
+    ASSERT_TRUE(table.find(id, hash(id)).exists);
     --count;
   }
 }
