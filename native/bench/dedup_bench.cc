@@ -1,10 +1,10 @@
 // What the dedup index costs, in ns an id, in batches of 512 as a shard's worker calls it.
 //
 //   dedup_bench            every case, each in a process of its own
-//   dedup_bench fill 1e8   one case: fill, expected, rolling, restore
+//   dedup_bench fill 1e8   one case: fill, rolling, restore
 //
 // A filling index grows, and takes memory from the system; where a hypervisor has to find that first, it
-// is most of the cost. `expected` does not grow, `rolling` neither.
+// is most of the cost. `rolling` has grown before.
 // Making the ids is not timed. `max batch` is the longest call pair of the run, and includes what the
 // machine does meanwhile: compare it with its own median. `resident` is the process's own figure.
 #include <sys/wait.h>
@@ -102,7 +102,7 @@ auto take_in(Dedup& dedup, uint64_t& time_us) {
 
 // One generation fills up; then hits and misses at its full size. Small counts are repeated with a
 // new index each time, so that neither cold caches nor the clock decide.
-void fill(uint64_t count, bool is_expected) {
+void fill(uint64_t count) {
   uint64_t time_us = 1;
   Timing insert;
   for (uint64_t round = 0; round < 4'000'000 / count; ++round) {
@@ -110,10 +110,8 @@ void fill(uint64_t count, bool is_expected) {
     insert.run(count, [](uint64_t i) { return i; }, take_in(dedup, time_us));
   }
   Dedup dedup(options(kYear_us, count));
-  if (is_expected) dedup.expect(count);
   insert.run(count, [](uint64_t i) { return i; }, take_in(dedup, time_us));
-  insert.print(is_expected ? "fresh: filling, expected" : "fresh: reserve + commit, filling", dedup);
-  if (is_expected) return;
+  insert.print("fresh: reserve + commit, filling", dedup);
   const uint64_t probes = std::clamp<uint64_t>(count, 1u << 20, 10'000'000);
   Timing hit;
   hit.run(probes, [&](uint64_t i) { return scramble(i) % count; },
@@ -165,8 +163,7 @@ void restore(uint64_t count) {
 
 void run(const char* name, double count) {
   const auto ids = static_cast<uint64_t>(count);
-  if (std::strcmp(name, "fill") == 0) fill(ids, false);
-  if (std::strcmp(name, "expected") == 0) fill(ids, true);
+  if (std::strcmp(name, "fill") == 0) fill(ids);
   if (std::strcmp(name, "rolling") == 0) rolling(ids);
   if (std::strcmp(name, "restore") == 0) restore(ids);
 }
@@ -195,6 +192,5 @@ int main(int argc, char** argv) {
     run_apart("fill", count);
     run_apart("rolling", count);
   }
-  run_apart("expected", 1e8);
   run_apart("restore", 1e7);
 }

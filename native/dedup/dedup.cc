@@ -33,6 +33,7 @@ Dedup::Dedup(const DedupOptions& options)
       slice_ids_max_(slice_ids(options)),
       hash_(options.seed),
       table_(pool_, hash_, options.max_ids),
+      next_(log().span().end),
       slices_{{.begin = next_}},
       held_(0, hash_) {
   assert(options.window_us > 0);

@@ -66,9 +66,6 @@ class Dedup {
  public:
   explicit Dedup(const DedupOptions& options);
 
-  // Has room for so many ids from now on, without growing; nothing may be in it yet.
-  void expect(uint64_t ids) { table_.expect(ids); }
-
   // out[i] is the verdict on ids[i]; `out` has room for all of them.
   void reserve(std::span<const Id> ids, Verdict* out);
   // reserved → seen. An earlier time than the latest one counts as the latest. Ids that were never
@@ -144,7 +141,7 @@ class Dedup {
 
   dedup::ChunkPool pool_;  // outlives the table
   dedup::IdTable table_;
-  Position next_ = 1;         // of the log: the first that no commit has passed
+  Position next_;             // of the log: the first that no commit has passed
   std::deque<Slice> slices_;  // oldest first; the last one is being filled
   std::unordered_set<Id, dedup::IdHash> held_;  // reserved, and passed by commits of younger ones
   std::unordered_set<Position> early_;          // from next_ on: seen before their turn

@@ -6,7 +6,8 @@
 //             slot is to be emptied, and means nothing until then
 //   passed    the newest position of an id that belongs here or before and lives further on, because
 //             this group was full. A probe goes on only where that is not dead; so nothing has to be
-//             counted back when ids are forgotten, who come and go in the order of positions.
+//             counted back when ids are forgotten, who come and go in the order of positions. (0 where
+//             nobody has: while that is some id's position, once in 2^32, a probe looks further in vain.)
 //
 // Tags are compared with vector instructions, after the groups of Abseil's Swiss tables
 // (https://abseil.io/about/design/swisstables).

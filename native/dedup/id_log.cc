@@ -6,7 +6,10 @@
 
 namespace semel::dedup {
 
-IdLog::IdLog(ChunkPool& pool) : pool_(pool), chunks_(8) { prepare(); }
+IdLog::IdLog(ChunkPool& pool, Position first)
+    : pool_(pool), span_{first, first}, chunks_(8) {
+  prepare();
+}
 
 IdLog::~IdLog() {
   for (Id* chunk : chunks_) {

@@ -1,7 +1,7 @@
 // The ids of one index, in the order in which they came. An id is written once, behind the one before
 // it, and stays there until the window has left it behind; the table knows it by its position.
 //
-// Positions are 32 bits and go round: what is kept spans less than half of them.
+// Positions are 32 bits and go round: what is kept spans at most half of them.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ using Position = uint32_t;
 
 // The positions from `oldest` to before `end`.
 struct LogSpan {
-  Position oldest = 1;
-  Position end = 1;
+  Position oldest;
+  Position end;
 
   Position size() const { return end - oldest; }
   bool holds(Position position) const { return position - oldest < end - oldest; }
@@ -32,7 +32,7 @@ class IdLog {
   static constexpr Position kSpanMax = Position{1} << 31;
 
   // exists() is false where memory could not be had.
-  explicit IdLog(ChunkPool& pool);
+  IdLog(ChunkPool& pool, Position first);
   IdLog(const IdLog&) = delete;
   IdLog& operator=(const IdLog&) = delete;
   ~IdLog();

@@ -31,24 +31,14 @@ constexpr uint64_t groups_small(uint64_t groups_max) {
 
 }  // namespace
 
-IdTable::IdTable(ChunkPool& pool, const IdHash& hash, uint64_t ids_max)
+IdTable::IdTable(ChunkPool& pool, const IdHash& hash, uint64_t ids_max, Position first)
     : pool_(pool),
       hash_(hash),
       groups_max_(fitting(ids_max)),
       groups_min_(groups_small(groups_max_)),
-      log_(pool),
+      log_(pool, first),
       used_max_(load_max(groups_min_)),
       current_(pool, groups_min_) {}
-
-void IdTable::expect(uint64_t ids) {
-  const uint64_t groups = std::min(fitting(ids), groups_max_);
-  if (used_ > 0 || is_moving_ || groups <= current_.groups()) return;
-  Table table(pool_, groups);
-  if (!table.exists()) return;
-  current_ = std::move(table);
-  groups_min_ = groups;
-  used_max_ = load_max(groups);
-}
 
 void IdTable::leave_behind(Position position, uint64_t ids) {
   log_.release_before(position);

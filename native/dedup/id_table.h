@@ -27,7 +27,7 @@ namespace semel::dedup {
 class IdTable {
  public:
   // `ids_max` bounds its size. exists() is false where memory could not be had.
-  IdTable(ChunkPool& pool, const IdHash& hash, uint64_t ids_max);
+  IdTable(ChunkPool& pool, const IdHash& hash, uint64_t ids_max, Position first = 1);
   IdTable(const IdTable&) = delete;
   IdTable& operator=(const IdTable&) = delete;
 
@@ -35,8 +35,6 @@ class IdTable {
   uint64_t heap_bytes() const {
     return current_.heap_bytes() + older_.heap_bytes() + log_.heap_bytes();
   }
-  // Has room for so many ids from now on. Nothing may be in it yet.
-  void expect(uint64_t ids);
 
   const IdLog& log() const { return log_; }
   Table::Found find(const Id& id, uint64_t hash) const { return table(hash).find(id, hash, log_); }
@@ -89,7 +87,7 @@ class IdTable {
   ChunkPool& pool_;
   const IdHash hash_;
   const uint64_t groups_max_;
-  uint64_t groups_min_;
+  const uint64_t groups_min_;
   IdLog log_;
   uint64_t used_ = 0;      // slots that are not empty
   uint64_t used_max_ = 0;  // at which the current table is left for a larger one

@@ -96,11 +96,11 @@ TEST(Group, IsClearedOfTheDeadAndOfNobodyElse) {
 
 TEST(IdLog, KeepsWhatIsInItsSpanWhileChunksComeAndGo) {
   ChunkPool pool;
-  IdLog log(pool);
+  const Position first = UINT32_MAX - 5'000'000;  // positions go round on the way
+  IdLog log(pool, first);
   ASSERT_TRUE(log.exists());
   uint64_t written = 0;
   uint64_t released = 0;
-  const Position first = log.span().end;
   uint64_t bytes_max = 0;
   // Spans of up to twenty chunks, and of next to nothing.
   for (const uint64_t keep : {2'600'000, 100, 900'000, 1}) {
@@ -121,7 +121,7 @@ TEST(IdLog, KeepsWhatIsInItsSpanWhileChunksComeAndGo) {
 
 TEST(Table, KeepsIdsThatAllWantTheLastGroup) {
   ChunkPool pool;
-  IdLog log(pool);
+  IdLog log(pool, 1);
   Table table(pool, 4);
   const uint64_t hash = ~uint64_t{0};  // one home, one tag: the worst that could be chosen
   for (uint64_t n = 0; n < 1000; ++n) {
@@ -154,8 +154,9 @@ TEST(Table, KeepsIdsThatAllWantTheLastGroup) {
 TEST(IdTable, AgreesWithAMapWhileIdsComeAndGo) {
   ChunkPool pool;
   const IdHash hash(9);
-  IdTable table(pool, hash, 60'000);
-  std::map<uint64_t, Position> model;
+  const Position first = UINT32_MAX - 100'000;  // positions go round on the way
+  IdTable table(pool, hash, 60'000, first);
+  std::map<uint64_t, Position> model;  // how far behind the first one an id stands
   std::map<Position, uint64_t> by_position;
   uint64_t state = 1;
   const auto forget = [&](std::map<uint64_t, Position>::iterator entry) {
@@ -173,22 +174,22 @@ TEST(IdTable, AgreesWithAMapWhileIdsComeAndGo) {
     ASSERT_EQ(found.exists, known != model.end()) << i;
     const uint64_t choice = state >> 13 & 15;
     if (!found.exists) {
-      if (model.size() < 58'000) by_position[model[n] = table.add(id, h)] = n;
+      if (model.size() < 58'000) by_position[model[n] = table.add(id, h) - first] = n;
     } else {
-      ASSERT_EQ(found.position, known->second);
+      ASSERT_EQ(found.position - first, known->second);
       if (choice < 4) {
         table.remove(found, h);
         forget(known);
       } else if (choice < 8) {
         by_position.erase(known->second);
-        by_position[known->second = table.renew(found, id, h)] = n;
+        by_position[known->second = table.renew(found, id, h) - first] = n;
       }
     }
     if (i % 30'000 == 29'999) {  // the older half, or all of them
       const LogSpan span = table.log().span();
       const Position to = i % 90'000 == 29'999 ? span.end : span.oldest + span.size() / 2;
       uint64_t ids = 0;
-      while (!by_position.empty() && by_position.begin()->first < to) {
+      while (!by_position.empty() && by_position.begin()->first < to - first) {
         forget(model.find(by_position.begin()->second));
         ++ids;
       }
