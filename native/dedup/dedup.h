@@ -104,8 +104,6 @@ class Dedup {
   bool is_settled() const { return table_.is_settled(); }
 
  private:
-  static constexpr uint64_t kWindow = 32;
-
   using Position = dedup::Position;
 
   // The ids that were committed in its time.
