@@ -100,6 +100,7 @@ export type {
   VerificationReport,
 } from './runtime/repair.js'
 export type { SendOptions } from './runtime/send-options.js'
+export type { StageTimes } from './runtime/stage-times.js'
 export { Stream } from './runtime/stream.js'
 export type { StreamClass, StreamEvents } from './runtime/stream.js'
 export type { WaitOptions } from './runtime/wait.js'

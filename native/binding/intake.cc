@@ -90,6 +90,7 @@ Napi::Value append(const Napi::CallbackInfo& info) {
     throw_status(info.Env(), health);
     return {};
   }
+  stream.sender_stages().enter(Stage::append);
   const uint64_t payload_max =
       semel::Intake::payload_bytes_max(stream.options().ring_bytes);
   const HashKey key = stream.hash_key();
@@ -138,6 +139,8 @@ Napi::Value append(const Napi::CallbackInfo& info) {
     store<double>(row, static_cast<double>(shard.intake().sequence()));
   }
   for (uint32_t i = 0; i < shards; ++i) stream.publish(i);
+  stream.sender_stages().count(taken);
+  stream.sender_stages().enter(Stage::none);
   if (!fault.is_ok() && taken == 0) {
     throw_status(info.Env(), fault);
     return {};
@@ -176,6 +179,7 @@ Napi::Value append_frames(const Napi::CallbackInfo& info) {
     throw_status(info.Env(), health);
     return {};
   }
+  stream.sender_stages().enter(Stage::append);
   const uint32_t shards = stream.shard_count();
   const uint64_t now_us = stream.clock().now_us();
   for (uint32_t i = 0; i < shards; ++i) stream.shard(i).intake().begin(now_us);
@@ -202,7 +206,10 @@ Napi::Value append_frames(const Napi::CallbackInfo& info) {
     if (!shard->intake().append_full(header, frame, size)) break;
   }
   for (uint32_t i = 0; i < shards; ++i) stream.publish(i);
-  return Napi::Number::New(info.Env(), static_cast<double>((frame - bytes.data()) / size));
+  const auto taken = static_cast<uint64_t>(frame - bytes.data()) / size;
+  stream.sender_stages().count(taken);
+  stream.sender_stages().enter(Stage::none);
+  return Napi::Number::New(info.Env(), static_cast<double>(taken));
 }
 
 // appendOffset(handle, shard, partition, offset): a control frame that says how far the source has

@@ -233,6 +233,31 @@ Napi::Value status(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// stages(handle): what the sender and the workers have spent, in nanoseconds; all shards together.
+Napi::Value stages(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  LocalStream* local = arguments.stream();
+  if (!arguments.ok()) return {};
+  Stream& stream = local->stream();
+  const StageSums sender = stream.sender_stages().sums();
+  StageSums worker;
+  for (uint32_t i = 0; i < stream.shard_count(); ++i) worker += stream.shard(i).consumer().stages();
+  const double scale = stream.tick_scale().ns_per_tick();
+  Napi::Object result = Napi::Object::New(info.Env());
+  const auto set = [&](const char* name, const StageSums& of, Stage stage) {
+    result.Set(name, static_cast<double>(of[stage]) * scale);
+  };
+  result.Set("sent", static_cast<double>(sender.messages));
+  set("append", sender, Stage::append);
+  result.Set("committed", static_cast<double>(worker.messages));
+  set("poll", worker, Stage::poll);
+  set("index", worker, Stage::index);
+  set("handle", worker, Stage::handle);
+  set("commit", worker, Stage::commit);
+  set("log", worker, Stage::log);
+  return result;
+}
+
 // putFile(handle, name, bytes)
 Napi::Value put_file(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
@@ -299,6 +324,7 @@ void export_lifecycle(Napi::Env env, Napi::Object exports) {
   exports.Set("detach", Napi::Function::New(env, detach, "detach"));
   exports.Set("keepAlive", Napi::Function::New(env, keep_alive, "keepAlive"));
   exports.Set("status", Napi::Function::New(env, status, "status"));
+  exports.Set("stages", Napi::Function::New(env, stages, "stages"));
   exports.Set("putFile", Napi::Function::New(env, put_file, "putFile"));
   exports.Set("getFile", Napi::Function::New(env, get_file, "getFile"));
   exports.Set("inspect", Napi::Function::New(env, inspect, "inspect"));

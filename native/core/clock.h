@@ -1,4 +1,4 @@
-// Time as the core uses it: microseconds.
+// Time as the core uses it: microseconds; nanoseconds only where time itself is measured.
 #pragma once
 
 #include <time.h>
@@ -12,6 +12,12 @@ inline uint64_t clock_us(clockid_t clock) {
   timespec now;
   ::clock_gettime(clock, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
+}
+
+inline uint64_t clock_ns(clockid_t clock) {
+  timespec now;
+  ::clock_gettime(clock, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 inline uint64_t monotonic_us() { return clock_us(CLOCK_MONOTONIC); }

@@ -89,6 +89,7 @@ bool Consumer::has_room_for_ids(uint64_t ids, uint64_t now_us) {
 
 uint32_t Consumer::adopt() {
   const uint32_t lost = in_flight();
+  stages_.forget();
   suspicion_.forget_tried();
   if (ack_log_ == nullptr) {
     // At most once: they were acknowledged when they were polled.
@@ -151,9 +152,14 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
     max = std::min(max, room - std::min(room, in_flight()));
   }
   if (!suspicion_.is_clear()) max = std::min(max, suspicion_.room(under_way()));
+  // A poll that can find nothing reads no clock (S2).
+  const bool may_find = max > 0 && has_work();
+  Staged staged(*this);
   if (dedup_ != nullptr) {
+    if (may_find) staged.enter(Stage::index);
     if (!has_room_for_ids(max + in_flight(), now_us)) return Polled{0, Stall::ids_full};
   }
+  if (may_find) staged.enter(Stage::poll);
   if (compact_) return polled(fill_compact(max));
 
   // Control frames take their turn: each waits until all messages before it are committed.
@@ -181,6 +187,7 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
 
   const uint32_t count = fill_full(max);
   if (dedup_ != nullptr && count > 0) {
+    staged.enter(Stage::index);
     dedup_->reserve({ids_.get() + slot, count}, verdicts_.data());
     for (uint32_t i = 0; i < count; ++i) {
       if (verdicts_[i] == Verdict::fresh) {

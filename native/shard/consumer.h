@@ -34,6 +34,7 @@
 #include "shard/parked.h"
 #include "shard/replies.h"
 #include "shard/source_offsets.h"
+#include "shard/stages.h"
 #include "shard/suspicion.h"
 #include "shard/tallies.h"
 
@@ -164,6 +165,8 @@ class Consumer {
   // Every message up to here is done or parked. Any thread; its answer can be read.
   uint64_t through() const { return through_.load(std::memory_order_acquire); }
   ConsumerCounters counters() const;
+  // Any thread.
+  StageSums stages() const { return stages_.sums(); }
 
  private:
   struct Block {
@@ -190,6 +193,23 @@ class Consumer {
     bool all_marked = true;  // every id in flight becomes seen
 
     bool holds(uint64_t sequence) const { return sequence >= first && sequence <= last; }
+  };
+
+  // The stages of a call. What comes behind it is the handling of what is in flight then; no clock is
+  // read where it has been so before, and the call has entered no stage.
+  class Staged {
+   public:
+    explicit Staged(Consumer& consumer) : consumer_(consumer) {}
+    ~Staged() {
+      const Stage rest = consumer_.in_flight() > 0 ? Stage::handle : Stage::none;
+      if (consumer_.stages_.stage() != rest) enter(rest);
+    }
+    Staged(const Staged&) = delete;
+    Staged& operator=(const Staged&) = delete;
+    void enter(Stage stage) { consumer_.stages_.enter(stage); }
+
+   private:
+    Consumer& consumer_;
   };
 
   uint64_t visible() const {
@@ -269,6 +289,7 @@ class Consumer {
   std::atomic<uint64_t> index_ids_{0};
   std::atomic<uint64_t> index_bytes_{0};
   std::atomic<uint64_t> window_us_{0};
+  Stages stages_;
 };
 
 }  // namespace semel

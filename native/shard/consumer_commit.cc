@@ -94,6 +94,8 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
     return Status{Code::invalid_argument, "more messages are committed than are in flight"};
   }
   fault_point("commit.begin");
+  Staged staged(*this);
+  staged.enter(Stage::commit);
   Draft draft{.first = committed_sequence_ + 1, .last = committed_sequence_ + count};
   SEMEL_TRY(judge(&draft));
   SEMEL_TRY(settle(details, &draft));
@@ -116,7 +118,9 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
     }
     if (Status written = write_letters(); !written.is_ok()) return fail(written);
   }
+  if (ack_log_ != nullptr) staged.enter(Stage::log);
   Result<Committed> appended = append_block(block);
+  if (ack_log_ != nullptr) staged.enter(Stage::commit);
   if (!appended.is_ok() && !letters_.empty()) return fail(appended.status());
   if (!appended.is_ok() || appended.value() == Committed::full) {
     block_sources_.clear();
@@ -148,7 +152,9 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
     suspicion_.passed(draft.first, draft.last);
     for (const Detail& detail : details) suspicion_.passed_parked(detail.sequence);
   }
+  stages_.count(count);
   if (dedup_ != nullptr) {
+    staged.enter(Stage::index);
     dedup_->commit(ids, time_us_);
     show_index();
   }

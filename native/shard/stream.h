@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/ticks.h"
 #include "shard/manifest.h"
 #include "shard/notice_flag.h"
 #include "shard/shard.h"
@@ -37,6 +38,10 @@ class Stream {
 
   // For messages with neither key nor id: one shard after another. Ingest thread.
   uint64_t next_round() { return round_++; }
+
+  // The ingest thread writes it.
+  Stages& sender_stages() { return sender_stages_; }
+  const TickScale& tick_scale() const { return tick_scale_; }
 
   // Publishes what the intake of `shard` has appended, and wakes who works on it.
   void publish(uint32_t shard);
@@ -91,8 +96,11 @@ class Stream {
   std::function<void()> notice_;
   NoticeFlag notice_wanted_;
   uint64_t round_ = 0;
+  const TickScale tick_scale_;
   bool shards_made_ = false;  // every shard's files have been there: one that is missing is damage
   bool closed_ = false;
+  // Apart from the flag that workers look at with each commit.
+  alignas(kCacheLinePair) Stages sender_stages_;
 };
 
 }  // namespace semel

@@ -1,4 +1,5 @@
 export { answer } from './answer.js'
+export type { Breakdown } from './breakdown.js'
 export { grades, latencyJobs, missingDeliveries, throughputJobs, withoutOverload } from './cases.js'
 export type { Grade, Plan } from './cases.js'
 export { runChild } from './child.js'

@@ -1,4 +1,5 @@
 import { toError } from '../core/errors.js'
+import { mergedBreakdown, type Breakdown } from './breakdown.js'
 import { runChild } from './child.js'
 import type { Latencies, Result, Spread } from './result.js'
 import { conclude, mergedLatencies, pairedShare, spread } from './statistics.js'
@@ -25,6 +26,7 @@ export interface Sample extends Partial<Result> {
   readonly perSecond?: readonly number[]
   /** Nanoseconds that one of something takes, of the child's runs. */
   readonly each?: readonly number[]
+  readonly breakdowns?: readonly Breakdown[]
 }
 
 const latencyNames = ['latencyUs', 'acknowledgedUs', 'lateUs', 'stallsUs'] as const
@@ -79,19 +81,21 @@ export async function runJobs(
 export function merged(known: Result, samples: readonly Sample[]): Result {
   const rates = samples.flatMap(({ perSecond }) => perSecond ?? [])
   const each = samples.flatMap((sample) => sample.each ?? [])
+  const breakdowns = samples.flatMap((sample) => sample.breakdowns ?? [])
   const latencies = latencyNames.flatMap((name) => {
     const runs = samples.flatMap((sample): Latencies[] =>
       sample[name] === undefined ? [] : [sample[name]],
     )
     return runs.length === 0 ? [] : [[name, mergedLatencies(runs)]]
   })
-  const { perSecond: _, each: __, ...last } = samples.at(-1) ?? {}
+  const { perSecond: _, each: __, breakdowns: ___, ...last } = samples.at(-1) ?? {}
   return {
     ...known,
     ...last,
     runs: Math.max(rates.length, each.length, samples.length),
     ...(rates.length === 0 ? {} : { messagesPerSecond: spread(rates) }),
     ...(each.length === 0 ? {} : { nanoseconds: spread(each) }),
+    ...(breakdowns.length === 0 ? {} : { stages: mergedBreakdown(breakdowns) }),
     ...Object.fromEntries(latencies),
   }
 }

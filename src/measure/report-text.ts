@@ -1,5 +1,6 @@
 import { plain, tableLines, type Paint, type Row } from '../core/table.js'
 import { countText } from '../core/text.js'
+import { breakdownLines } from './breakdown.js'
 import { reportTitle } from './machine.js'
 import type { Comparison, Latencies, Report, Result, Spread } from './result.js'
 import { noisyWidth, width } from './statistics.js'
@@ -18,7 +19,8 @@ export function reportText(report: Report, paint: Paint = plain): string {
   for (const suite of new Set(report.results.map((result) => result.suite))) {
     const results = report.results.filter((result) => result.suite === suite)
     if (suite !== undefined) lines.push('', paint('bold', suite))
-    lines.push(...rateLines(results, paint), ...latencyLines(results, paint))
+    lines.push(...rateLines(results, paint), ...breakdownLines(results, paint))
+    lines.push(...latencyLines(results, paint))
     lines.push(...partLines(results, paint), ...missingLines(results, paint), ...noteLines(results))
   }
   const noisy = report.results.filter(isNoisy)

@@ -1,5 +1,6 @@
 import type { Acknowledge } from '../core/acknowledge.js'
 import type { Delivery } from '../core/delivery.js'
+import type { Breakdown } from './breakdown.js'
 
 /** What a measuring program prints as JSON. */
 export interface Report {
@@ -59,6 +60,8 @@ export interface Result {
   readonly messagesPerSecond?: Spread
   /** Against the same under at-most-once, run by run. */
   readonly against?: Comparison
+  /** Where the time of a message goes, where one thread sends to one worker. */
+  readonly stages?: Breakdown
   /** Messages a second offered, open loop. */
   readonly rate?: number
   /** From the time at which a message was due until its handler has it. */

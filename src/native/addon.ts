@@ -55,6 +55,18 @@ export interface NativeStatus extends NativeOutcomes {
   windowMs: number
 }
 
+/** Messages, and nanoseconds by stage (native/shard/stages.h); all shards together. */
+export interface NativeStages {
+  sent: number
+  append: number
+  committed: number
+  poll: number
+  index: number
+  handle: number
+  commit: number
+  log: number
+}
+
 /** A shard as its worker works on it. */
 export interface NativeSeat {
   /** The ring's memory; payloads are read in place. */
@@ -193,6 +205,7 @@ export interface Addon {
   /** Whether a notice that was asked for keeps the process alive. */
   keepAlive(handle: number, on: boolean): void
   status(handle: number, shard: number): NativeStatus
+  stages(handle: number): NativeStages
   putFile(handle: number, name: StreamFile, bytes: Uint8Array): void
   getFile(handle: number, name: StreamFile): Buffer
   inspect(directory: string): NativeInspection

@@ -14,6 +14,7 @@ import { BufferFrame } from './frame.js'
 import type { OneStream } from './one-stream.js'
 import type { DoorCounters } from './producers.js'
 import type { Sender } from './sender.js'
+import { sumStages, type StageTimes } from './stage-times.js'
 import { Stream, type StreamEvents } from './stream.js'
 import type { WaitOptions } from './wait.js'
 
@@ -140,6 +141,10 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
 
   shardCounters(): ShardCounters[] {
     return this.classes.flatMap((stream) => stream.shardCounters())
+  }
+
+  stages(): StageTimes {
+    return sumStages(this.classes.map((stream) => stream.stages()))
   }
 
   protected checked(message: In): unknown {

@@ -15,6 +15,7 @@ import type { Settings } from './options.js'
 import { Producers, type DoorCounters } from './producers.js'
 import type { Runner, RunnerEvent } from './runner.js'
 import { Sender } from './sender.js'
+import { stageTimes, type StageTimes } from './stage-times.js'
 import { Stream } from './stream.js'
 import { checkWait, type WaitOptions } from './wait.js'
 
@@ -56,6 +57,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   #failure: SemelError | undefined
   #closing: Promise<void> | undefined
   #last: ShardCounters[] | undefined
+  #lastStages: StageTimes | undefined
   #lateOutcomes = 0
 
   constructor(parts: StreamParts) {
@@ -215,6 +217,10 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     )
   }
 
+  stages(): StageTimes {
+    return this.#lastStages ?? stageTimes(addon().stages(this.#parts.handle))
+  }
+
   /** The native core has made progress that somebody waits for. */
   noticed(): void {
     if (this.#last !== undefined) return
@@ -325,6 +331,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       this.sender.fail(this.#failure ?? new ClosedError())
       this.#releaseReady()
       this.#last = this.shardCounters()
+      this.#lastStages = this.stages()
       this.#notices.end()
       addon().close(handle)
     }

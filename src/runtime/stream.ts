@@ -19,6 +19,7 @@ import type { RunnerEvent } from './runner.js'
 import { checkIterable, checkSend, type SendOptions } from './send-options.js'
 import { sendMany, type Enter } from './send-many.js'
 import type { Sender } from './sender.js'
+import type { StageTimes } from './stage-times.js'
 import { statusesOf } from './statuses.js'
 import type { WaitOptions } from './wait.js'
 import { nodeWritable, webWritable } from './writables.js'
@@ -46,6 +47,7 @@ export type StreamClass = Pick<
   | 'counters'
   | 'shardCounters'
   | 'doorCounters'
+  | 'stages'
   | 'guarantee'
 >
 
@@ -219,6 +221,9 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
   }
 
   abstract shardCounters(): ShardCounters[]
+
+  /** Where the time goes, by stage, in nanoseconds since the stream was opened: for tools. */
+  abstract stages(): StageTimes
 
   /** The message as its sender class takes it. */
   protected abstract checked(message: In): unknown

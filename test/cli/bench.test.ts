@@ -53,6 +53,7 @@ describe('semel bench', () => {
       settings: expect.any(String),
       runs: 1,
       messagesPerSecond: spread,
+      stages: expect.objectContaining({ wall: expect.any(Number) }),
     })
     const latencies = Object.fromEntries(
       ['p50', 'p90', 'p99', 'p999', 'max'].map((name) => [name, expect.any(Number)]),

@@ -25,6 +25,12 @@ function jobOf(name: string, script_: URL, told: object, more: Partial<Job> = {}
   return { result: { case: name }, script: script_, task: told, timeoutMs: 20_000, ...more }
 }
 
+const stages = (wall: number, index: number) => ({
+  wall,
+  sender: { append: 10, rest: wall - 10 },
+  worker: { poll: 1, index, handle: 2, commit: 3, log: 4, rest: 5 },
+})
+
 describe('cases', () => {
   it('take turns, there and back, and are compared round by round', async () => {
     const counting = script(`
@@ -77,6 +83,18 @@ describe('cases', () => {
       undefined,
     ])
     expect(results[3]?.nanoseconds).toEqual({ median: 2, min: 1, max: 3 })
+  })
+
+  it('whose runs were taken apart have the median of each figure', async () => {
+    const child = script(`return { perSecond: [1, 2], breakdowns: told.breakdowns }`)
+    const breakdowns = [stages(100, 9.876), stages(300, 9.111), stages(200, 70)]
+    const [result] = await runJobs([jobOf('apart', child, { breakdowns })], { rounds: 1 })
+    expect(result).toEqual({
+      case: 'apart',
+      runs: 2,
+      messagesPerSecond: { median: 1.5, min: 1, max: 2 },
+      stages: { ...stages(200, 9.88), sender: { append: 10, rest: 190 } },
+    })
   })
 
   it('end when they are to', async () => {

@@ -20,6 +20,11 @@ const results: Result[] = [
     message: 'object',
     runs: 3,
     messagesPerSecond: of(2_500_000),
+    stages: {
+      wall: 400,
+      sender: { append: 25.4, rest: 374.6 },
+      worker: { poll: 6.25, index: 0, handle: 120, commit: 3.04, log: 0, rest: 270.71 },
+    },
   },
   {
     case: 'object exactly-once disk pushed',
@@ -62,6 +67,12 @@ it('a report says what was measured on what, with runs, spread, and what is too 
   median of 3 runs                   messages/s              min … max   against at-most-once
   object at-most-once memory pushed   2,500,000  2,250,000 … 2,750,000
   object exactly-once disk pushed     2,000,000    900,000 … 2,100,000  -20 % (-30 % … -10 %)  slower in every run
+
+  nanoseconds a message                    sender:        worker:
+                                     wall   append  rest     poll  index  handle  commit  log  rest
+  object at-most-once memory pushed   400       25   375      6.3            120     3.0        271
+  rest: the sender's encoding and its waiting for room; the worker's waiting, and its loop
+  handle: decoding, operators, sink; blank: there is no such stage
 
   microseconds from when it was due            p50   p90  p99  p99.9     max
   object exactly-once disk stored at 10,000/s

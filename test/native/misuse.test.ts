@@ -63,6 +63,7 @@ const attemptOf = Symbol('attempt')
 const shapes: Record<string, unknown[]> = {
   keepAlive: [handleOf, true],
   status: [handleOf, 0],
+  stages: [handleOf],
   putFile: [handleOf, 'sources', new Uint8Array(4)],
   getFile: [handleOf, 'sources'],
   registerIntake: [handleOf, new Uint8Array(64), new Uint8Array(64)],

@@ -4,6 +4,7 @@
  * @internal Run in a process of its own by jobs.ts.
  */
 import { answer } from '../answer.js'
+import { breakdownOf, type Breakdown } from '../breakdown.js'
 import { noteOf, openLoad, type Load } from '../load.js'
 import { pushUntil, sendUntil } from '../ways.js'
 
@@ -14,6 +15,11 @@ export interface ThroughputTask extends Load {
   readonly runs: number
   /** Pushed before anything is timed. */
   readonly before: number
+}
+
+interface Run {
+  readonly rate: number
+  readonly breakdown: Breakdown
 }
 
 /** Messages of the first run, which finds out whether the handler is a slow one. */
@@ -34,8 +40,10 @@ await answer<ThroughputTask>(async ({ dir, seconds, warmupSeconds, runs, before,
     count.told += batch.statuses.length
   })
   const send = load.way === 'stored' || load.way === 'processed' ? sendUntil : pushUntil
-  /** The rate of one run. */
-  const run = async (forSeconds: number, messages: number): Promise<number> => {
+  // Otherwise several threads share a stage, or both sides a thread.
+  const isTakenApart = stream.shards === 1 && stream.workers === 1 && stream.classes.length === 1
+  const run = async (forSeconds: number, messages: number): Promise<Run> => {
+    const stagesBefore = stream.stages()
     const beganMs = performance.now()
     const sent = await send(stream, feed, { timeMs: beganMs + 1000 * forSeconds, messages })
     count.sent += sent
@@ -45,23 +53,28 @@ await answer<ThroughputTask>(async ({ dir, seconds, warmupSeconds, runs, before,
         setImmediate(resolve)
       })
     }
-    return (1000 * sent) / (performance.now() - beganMs)
+    const wallMs = performance.now() - beganMs
+    const breakdown = breakdownOf(stagesBefore, stream.stages(), wallMs, sent)
+    return { rate: (1000 * sent) / wallMs, breakdown }
   }
   if (before > 0) await run(Infinity, before)
   const warmUntilMs = performance.now() + 1000 * warmupSeconds
-  let rate = await run(warmupSeconds, probed)
+  let { rate } = await run(warmupSeconds, probed)
   // Each run bounds the next one: messages that a slow handler will not come to in time are not sent.
   for (;;) {
     const restSeconds = (warmUntilMs - performance.now()) / 1000
     if (restSeconds <= 0) break
-    rate = await run(restSeconds, bound(rate, restSeconds))
+    rate = (await run(restSeconds, bound(rate, restSeconds))).rate
   }
   const perSecond: number[] = []
+  const breakdowns: Breakdown[] = []
   for (let i = 0; i < runs; i++) {
-    rate = await run(seconds, bound(rate, seconds))
+    const timed = await run(seconds, bound(rate, seconds))
+    rate = timed.rate
     perSecond.push(Math.round(rate))
+    if (isTakenApart) breakdowns.push(timed.breakdown)
   }
   const note = noteOf(stream)
   await stream.close()
-  return { perSecond, ...(note === undefined ? {} : { note }) }
+  return { perSecond, breakdowns, ...(note === undefined ? {} : { note }) }
 })
