@@ -19,8 +19,14 @@ import {
 import { suites } from './suites/all.js'
 import type { Setting } from './suites/suite.js'
 
-if (process.argv.includes('--contenders')) {
-  await import('./contenders/run.js')
+const others: Readonly<Record<string, string>> = {
+  '--contenders': './contenders/run.js',
+  '--long': './long-run/run.js',
+  '--garbage': './garbage/run.js',
+}
+const other = process.argv.find((word) => word in others)
+if (other !== undefined) {
+  await import(others[other] as string)
   process.exit()
 }
 const { values } = parseArgs({
