@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { BroadcastChannel } from 'node:worker_threads'
 import { Allocations } from './allocations.js'
 import type { Place } from './places.js'
@@ -14,15 +15,15 @@ const channelName = 'semel-bench-allocations'
 export function listen(): void {
   const channel = new BroadcastChannel(channelName)
   const allocations = new Allocations()
-  channel.onmessage = ({ data }) => {
-    const { kind } = data as Said
-    if (kind === 'begin') {
+  channel.addEventListener('message', (event) => {
+    const { data } = event as Event & { data: Said }
+    if (data.kind === 'begin') {
       allocations.begin()
       channel.postMessage({ kind: 'begun' } satisfies Said)
-    } else if (kind === 'end') {
+    } else if (data.kind === 'end') {
       channel.postMessage({ kind: 'places', places: allocations.end() } satisfies Said)
     }
-  }
+  })
   ;(channel as unknown as { unref(): void }).unref()
 }
 
@@ -40,10 +41,10 @@ export class RemoteAllocations {
     return said.kind === 'places' ? said.places : []
   }
 
-  #ask(kind: 'begin' | 'end'): Promise<Said> {
-    return new Promise((resolve) => {
-      this.#channel.onmessage = ({ data }) => resolve(data as Said)
-      this.#channel.postMessage({ kind } satisfies Said)
-    })
+  async #ask(kind: 'begin' | 'end'): Promise<Said> {
+    const said = once(this.#channel, 'message') as Promise<[{ data: Said }]>
+    this.#channel.postMessage({ kind } satisfies Said)
+    const [{ data }] = await said
+    return data
   }
 }

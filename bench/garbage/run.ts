@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- --garbage [--smoke] [--json FILE]`: what JavaScript allocates for each message in
- * the sender's thread and in the worker's, beside what the decoded object takes.
+ * the sender's thread and in the worker's, beside what decoding allocates by itself.
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -37,16 +37,13 @@ interface Case {
   readonly places: readonly Place[]
 }
 
-const decoding = perMessage(
-  (await runChild(
-    new URL('../child/garbage-decoding.js', import.meta.url),
-    { messages } satisfies DecodingTask,
-    { timeoutMs },
-  )) as Place[],
-)
-const cases: Case[] = [
-  { who: 'a decoded object', all: sum(decoding), decoding: sum(decoding), places: decoding },
-]
+const decoding = (await runChild(
+  new URL('../child/garbage-decoding.js', import.meta.url),
+  { messages } satisfies DecodingTask,
+  { timeoutMs },
+)) as readonly Place[]
+const decoded = sum(perMessage(decoding))
+const cases: Case[] = [caseOf('decoding an object', decoding, decoded)]
 for (const isRaw of [false, true]) {
   for (const delivery of deliveries) {
     const task: GarbageTask = { isRaw, delivery, messages }
@@ -54,17 +51,17 @@ for (const isRaw of [false, true]) {
     const { sender, worker } = (await runChild(script, task, { timeoutMs })) as Garbage
     const name = `${isRaw ? 'raw' : 'object'} ${delivery}`
     cases.push(caseOf(`${name}, sender`, sender, 0))
-    cases.push(caseOf(`${name}, worker`, worker, isRaw ? 0 : sum(decoding)))
+    cases.push(caseOf(`${name}, worker`, worker, isRaw ? 0 : decoded))
   }
 }
 
 const { results: _, ...about } = reportOf([])
 const head = ['bytes a message', 'in all', 'decoding', 'beyond']
-const rows = cases.map(({ who, all, decoding: decoded }) => [
+const rows = cases.map(({ who, all, decoding: own }) => [
   who,
   all.toFixed(1),
-  decoded.toFixed(1),
-  (all - decoded).toFixed(1),
+  own.toFixed(1),
+  (all - own).toFixed(1),
 ])
 process.stdout.write(`${reportTitle({ ...about, results: [] })}\n\n${columns([head, ...rows])}\n`)
 for (const { who, places } of cases) {
@@ -79,9 +76,9 @@ if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify(json, undefined, 2)}\n`)
 }
 
-function caseOf(who: string, places: readonly Place[], decoded: number): Case {
+function caseOf(who: string, places: readonly Place[], own: number): Case {
   const each = perMessage(places)
-  return { who, all: sum(each), decoding: decoded, places: each }
+  return { who, all: sum(each), decoding: own, places: each }
 }
 
 function perMessage(places: readonly Place[]): Place[] {

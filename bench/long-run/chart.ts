@@ -3,7 +3,6 @@ import type { State } from './state.js'
 
 /** Memory over messages, and below it the rate. */
 export function chartOf(states: readonly State[]): Chart {
-  const messages = (value: number): string => `${Number((value / 1e6).toPrecision(3))} M`
   const line = (name: string, below: 0 | 1, of: (state: State) => number | undefined): object => ({
     type: 'line',
     name,
@@ -18,7 +17,7 @@ export function chartOf(states: readonly State[]): Chart {
   const xAxis = {
     type: 'value',
     max: states.at(-1)?.messages,
-    axisLabel: { formatter: messages },
+    axisLabel: { formatter: millions },
   }
   return {
     name: 'long-run',
@@ -50,4 +49,8 @@ export function chartOf(states: readonly State[]): Chart {
       ] as Chart['option']['series'],
     },
   }
+}
+
+function millions(value: number): string {
+  return `${Number((value / 1e6).toPrecision(3))} M`
 }
