@@ -13,6 +13,8 @@ export interface LongRunTask {
   readonly framesPerBlock: number
   /** Messages between two states. */
   readonly every: number
+  /** Ids are known by their number, so many, and not by their age; undefined: for a second. */
+  readonly ids: number | undefined
   /** The file that gets a line of JSON for each state. */
   readonly states: string
 }
@@ -20,9 +22,13 @@ export interface LongRunTask {
 const size = 64
 
 await answer<LongRunTask & { dir: string }>(async ({ dir, messages, ...task }) => {
-  const { framesPerBlock, every, states } = task
+  const { framesPerBlock, every, ids: idsMax, states } = task
   const module = new URL('../pipelines/raw.pipeline.js', import.meta.url)
-  module.search = new URLSearchParams({ bytes: String(size) }).toString()
+  module.searchParams.set('bytes', String(size))
+  if (idsMax !== undefined) {
+    module.searchParams.set('window', '1h')
+    module.searchParams.set('maxIds', String(idsMax))
+  }
   const data = join(dir, 'data')
   const stream = await open<Frame>(module, { dir: data, durability: 'process' })
 

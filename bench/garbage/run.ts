@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- --garbage [--smoke] [--json FILE]`: what JavaScript allocates for each message in
- * the sender's thread and in the worker's, beside what decoding allocates by itself.
+ * `npm run bench -- --garbage [--messages 2e6] [--json FILE]`: what JavaScript allocates for each
+ * message in the sender's thread and in the worker's, beside what decoding allocates by itself.
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -14,15 +14,19 @@ import type { Place } from './places.js'
 const { values } = parseArgs({
   options: {
     garbage: { type: 'boolean' },
-    smoke: { type: 'boolean', default: false },
+    messages: { type: 'string', default: '2e6' },
     json: { type: 'string' },
   },
 })
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
 
-const messages = values.smoke ? 20_000 : 2_000_000
-const timeoutMs = 120_000
+const messages = Number(values.messages)
+if (!Number.isSafeInteger(messages) || messages < 1) {
+  process.stderr.write(`--messages ${values.messages}: give a whole number, such as 2e6\n`)
+  process.exit(2)
+}
+const timeoutMs = 60_000 + messages / 10
 const placesMax = 5
 /** A place that allocates less is the profiler's own, or made once for a run. */
 const bytesMin = 0.05

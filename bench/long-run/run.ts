@@ -1,7 +1,10 @@
 /**
- * `npm run bench -- --long [--messages 1e9] [--smoke] [--json FILE] [--svg DIR]`: whether memory stays
- * what it is however many messages go through. One process, sampled two hundred times; exit code 1
- * where it grew.
+ * `npm run bench -- --long [--messages 1e9] [--ids N] [--smoke] [--json FILE] [--svg DIR]`: whether
+ * memory stays what it is however many messages go through. One process, sampled two hundred times; exit
+ * code 1 where it grew.
+ *
+ * Ids are known for a second, so that the index grows and shrinks with the rate. With `--ids` the window
+ * is shortened to so many, and the index is as large at any rate.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,6 +27,7 @@ const { values } = parseArgs({
   options: {
     long: { type: 'boolean' },
     messages: { type: 'string', default: '1e9' },
+    ids: { type: 'string' },
     smoke: { type: 'boolean', default: false },
     json: { type: 'string' },
     svg: { type: 'string' },
@@ -33,6 +37,13 @@ const messages = values.smoke ? 1e6 : Number(values.messages)
 if (!Number.isSafeInteger(messages) || messages < statesMax * framesPerBlock) {
   process.stderr.write(
     `--messages ${values.messages}: give a whole number from ${statesMax * framesPerBlock} on, such as 1e9\n`,
+  )
+  process.exit(2)
+}
+const ids = values.ids === undefined ? undefined : Number(values.ids)
+if (ids !== undefined && !(Number.isSafeInteger(ids) && ids >= framesPerBlock)) {
+  process.stderr.write(
+    `--ids ${values.ids}: give a whole number from ${framesPerBlock} on, such as 4e6\n`,
   )
   process.exit(2)
 }
@@ -46,7 +57,8 @@ for (const [signal, code] of [
 const scratch = mkdtempSync(join(tmpdir(), 'semel-long-run-'))
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))
 const path = join(scratch, 'states')
-const task: LongRunTask = { messages, framesPerBlock, every: messages / statesMax, states: path }
+const every = messages / statesMax
+const task: LongRunTask = { messages, framesPerBlock, every, ids, states: path }
 let told = 0
 const progress = setInterval(tell, lookMs)
 await runChild(new URL('../child/long-run.js', import.meta.url), task, {

@@ -48,7 +48,9 @@ SEMEL_APART void* operator new(std::size_t bytes, std::align_val_t alignment) {
 SEMEL_APART void operator delete(void* at) noexcept { std::free(at); }
 SEMEL_APART void operator delete(void* at, std::size_t) noexcept { std::free(at); }
 SEMEL_APART void operator delete(void* at, std::align_val_t) noexcept { std::free(at); }
-SEMEL_APART void operator delete(void* at, std::size_t, std::align_val_t) noexcept { std::free(at); }
+SEMEL_APART void operator delete(void* at, std::size_t, std::align_val_t) noexcept {
+  std::free(at);
+}
 #undef SEMEL_APART
 
 namespace semel {
