@@ -13,7 +13,7 @@ export interface LongRunTask {
   readonly framesPerBlock: number
   /** Messages between two states. */
   readonly every: number
-  /** Ids are known by their number, so many, and not by their age; undefined: for a second. */
+  /** Ids that are known at most; undefined: those of a second, however many. */
   readonly ids: number | undefined
   /** The file that gets a line of JSON for each state. */
   readonly states: string
@@ -25,10 +25,7 @@ await answer<LongRunTask & { dir: string }>(async ({ dir, messages, ...task }) =
   const { framesPerBlock, every, ids: idsMax, states } = task
   const module = new URL('../pipelines/raw.pipeline.js', import.meta.url)
   module.searchParams.set('bytes', String(size))
-  if (idsMax !== undefined) {
-    module.searchParams.set('window', '1h')
-    module.searchParams.set('maxIds', String(idsMax))
-  }
+  if (idsMax !== undefined) module.searchParams.set('maxIds', String(idsMax))
   const data = join(dir, 'data')
   const stream = await open<Frame>(module, { dir: data, durability: 'process' })
 

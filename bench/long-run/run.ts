@@ -3,8 +3,8 @@
  * memory stays what it is however many messages go through. One process, sampled two hundred times; exit
  * code 1 where it grew.
  *
- * Ids are known for a second, so that the index grows and shrinks with the rate. With `--ids` the window
- * is shortened to so many, and the index is as large at any rate.
+ * Ids are known for a second, so that the index grows and shrinks with the rate. With `--ids`, fewer than
+ * come in a second, the window is shortened to so many, and the index is as large at any rate.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
