@@ -19,8 +19,15 @@ import {
 import { suites } from './suites/all.js'
 import type { Setting } from './suites/suite.js'
 
-if (process.argv.includes('--contenders')) {
-  await import('./contenders/run.js')
+/** Programs of their own. */
+const others: Readonly<Record<string, string>> = {
+  '--contenders': './contenders/run.js',
+  '--long': './long-run/run.js',
+  '--garbage': './garbage/run.js',
+}
+const other = process.argv.find((word) => Object.hasOwn(others, word))
+if (other !== undefined) {
+  await import(others[other] as string)
   process.exit()
 }
 const { values } = parseArgs({

@@ -9,6 +9,6 @@ const window = searchParams.get('window') ?? '1s'
 /** Raw messages of so many bytes; the id is in the first eight. */
 export default pipeline('raw')
   .accepts(frames({ size }))
-  .deliver('exactly-once', { id: at(0), window, maxIds })
+  .deliver('exactly-once', { id: at(0), window, maxIds, whenFull: 'shorten-window' })
   .map((frame) => frame.u32(8))
   .to(forEach(() => {}, { idempotent: true, name: 'nothing' }))

@@ -23,7 +23,7 @@ export function chartsOf(report: Report): Chart[] {
 }
 
 /** With its title, and with what it was measured on below it. */
-function signed(chart: Chart, below: string): Chart {
+export function signed(chart: Chart, below: string): Chart {
   const style = { fontSize: 11, fontWeight: 'normal', color: '#777' }
   return {
     ...chart,

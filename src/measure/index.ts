@@ -2,6 +2,8 @@ export { answer } from './answer.js'
 export type { Breakdown } from './breakdown.js'
 export { grades, latencyJobs, missingDeliveries, throughputJobs, withoutOverload } from './cases.js'
 export type { Grade, Plan } from './cases.js'
+export type { Chart } from './chart.js'
+export { signed } from './charts.js'
 export { runChild } from './child.js'
 export type { ChildOptions } from './child.js'
 export { reportHtml } from './html.js'
@@ -24,7 +26,7 @@ export {
   spread,
   width,
 } from './statistics.js'
-export { writeSvgs } from './svg.js'
+export { writeCharts, writeSvgs } from './svg.js'
 export { graphAt } from './subject.js'
 export { tradesModule, tradesSample } from './trades.js'
 export type { Trade } from './trades.js'

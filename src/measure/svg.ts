@@ -11,10 +11,15 @@ import { whisker } from './whisker.js'
  * @returns the paths
  * @throws SemelError `SEMEL_MISSING_PEER` where echarts is not installed
  */
-export async function writeSvgs(report: Report, folder: string): Promise<string[]> {
+export function writeSvgs(report: Report, folder: string): Promise<string[]> {
+  return writeCharts(chartsOf(report), folder)
+}
+
+/** The same for charts that are none of a report. */
+export async function writeCharts(charts: readonly Chart[], folder: string): Promise<string[]> {
   const echarts = await loadECharts()
   mkdirSync(folder, { recursive: true })
-  return chartsOf(report).map((chart) => {
+  return charts.map((chart) => {
     const path = join(folder, `${chart.name}.svg`)
     writeFileSync(path, svgOf(echarts, chart))
     return path

@@ -60,6 +60,12 @@ export class Ingest {
   #waiters: Awaited[] = []
   #failure: SemelError | undefined
 
+  /** Made once: a closure inside of `#schedule` would cost every call of it, which mostly returns early. */
+  readonly #flushScheduled = (): void => {
+    this.#scheduled = false
+    this.flush()
+  }
+
   constructor(parts: IngestParts) {
     const { handle, graph } = parts
     this.#handle = handle
@@ -309,10 +315,7 @@ export class Ingest {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    queueMicrotask(() => {
-      this.#scheduled = false
-      this.flush()
-    })
+    queueMicrotask(this.#flushScheduled)
   }
 
   #noteTaken(): void {
