@@ -25,6 +25,7 @@ await answer<LongRunTask & { dir: string }>(async ({ dir, messages, ...task }) =
   const { framesPerBlock, every, ids: idsMax, states } = task
   const module = new URL('../pipelines/raw.pipeline.js', import.meta.url)
   module.searchParams.set('bytes', String(size))
+  module.searchParams.set('window', '1s')
   if (idsMax !== undefined) module.searchParams.set('maxIds', String(idsMax))
   const data = join(dir, 'data')
   const stream = await open<Frame>(module, { dir: data, durability: 'process' })

@@ -218,7 +218,7 @@ bool Shard::has_unsynced() const {
          replies_->tail() != durable_replies_.load(std::memory_order_relaxed);
 }
 
-Status Shard::sync_group() {
+Status Shard::sync_group(const std::atomic<bool>* failed) {
   // Before the acks: answers show behind the block that they belong to.
   const uint64_t replies = replies_->tail();
   ack_log_->mark();
@@ -242,6 +242,8 @@ Status Shard::sync_group() {
     SEMEL_TRY(journal_->sync());
     fault_point("group.journal-synced");
   }
+  // Another thread's failure has been told meanwhile: nothing becomes durable behind it.
+  if (failed != nullptr && failed->load(std::memory_order_acquire)) return Status::ok();
   if (tail != durable || sequence != durable_sequence_.load(std::memory_order_relaxed)) {
     durable_sequence_.store(sequence, std::memory_order_release);
     // The worker's has_work() reads this; the doorbell's fence orders it before the look.

@@ -85,8 +85,9 @@ class Shard {
   // Whether every commit so far is as durable as the level makes it.
   bool acks_durable() const { return !syncs_ || !ack_log_->has_unsynced(); }
 
-  // One group to stable storage, with the doorbell rung for who waits on it.
-  Status sync_group();
+  // One group to stable storage, with the doorbell rung for who waits on it. Where `failed` is raised
+  // meanwhile, nothing of it shows.
+  Status sync_group(const std::atomic<bool>* failed = nullptr);
   // Segments ahead and behind; not on a message's way.
   Status maintain(uint64_t now_us);
   // Whether the files that it has open are still there, in their whole length.

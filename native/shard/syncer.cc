@@ -84,7 +84,7 @@ Status Syncer::round(bool* worked, bool* maintaining) {
   SEMEL_TRY(check_files());
   for (Shard* shard : shards_) {
     if (shard->has_unsynced()) {
-      SEMEL_TRY(shard->sync_group());
+      SEMEL_TRY(shard->sync_group(&failed_));
       *worked = true;
     }
     SEMEL_TRY(shard->maintain(clock_.now_us()));

@@ -70,8 +70,8 @@ export function loadCharts(results: readonly Result[], suite: string | undefined
 
 const lineOption = {
   tooltip: { trigger: 'axis' },
-  legend: { bottom: 24 },
-  grid: { left: 8, right: 40, top: 44, bottom: 96, containLabel: true },
+  legend: { bottom: 24, itemGap: 24 },
+  grid: { left: 16, right: 40, top: 64, bottom: 96, containLabel: true },
   yAxis: { type: 'log', name: 'µs' },
 }
 

@@ -73,8 +73,8 @@ function barChart(
       heightPx: 130 + categories.length * (20 + 16 * groups.length),
       option: {
         tooltip: {},
-        legend: { bottom: 24, data: groups },
-        grid: { left: 8, right: 32, top: 44, bottom: 56, containLabel: true },
+        legend: { bottom: 24, itemGap: 24, data: groups },
+        grid: { left: 32, right: 32, top: 44, bottom: 56, containLabel: true },
         xAxis: { type: 'value' },
         yAxis: { type: 'category', inverse: true, data: categories },
         series,

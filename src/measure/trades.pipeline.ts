@@ -8,6 +8,6 @@ import type { Trade } from './trades.js'
  */
 export default pipeline('trades')
   .accepts<Trade>()
-  .deliver('exactly-once', { id: (trade) => trade.id, window: '1s', maxIds: 2 ** 27 })
+  .deliver('exactly-once', { id: (trade) => trade.id, window: '200ms', maxIds: 2 ** 27 })
   .map((trade) => trade.price * trade.size)
   .to(forEach(() => {}, { idempotent: true, name: 'nothing' }))
