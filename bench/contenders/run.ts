@@ -1,11 +1,12 @@
 /**
- * `npm run bench -- --contenders [--only NAME] [--smoke] [--json FILE]`: semel beside what is used in
- * its place. Each run is a process of its own, with a server of its own where one is needed; contenders
- * take turns, round after round, so that a change of the machine's mood meets all of them. What is not
- * installed is named together with the command that installs it.
+ * `npm run bench -- --contenders [--only NAME] [--smoke] [--json FILE] [--html FILE] [--svg DIR]`: semel
+ * beside what is used in its place. Each run is a process of its own, with a server of its own where one
+ * is needed; contenders take turns, round after round, so that a change of the machine's mood meets all
+ * of them. What is not installed is named together with the command that installs it.
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { reportHtml, writeSvgs } from 'semel/measure'
 import { missingOf, versionsOf } from './availability.js'
 import type { Contender } from './contender.js'
 import { contenders } from './registry.js'
@@ -19,6 +20,8 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     smoke: { type: 'boolean', default: false },
     json: { type: 'string' },
+    html: { type: 'string' },
+    svg: { type: 'string' },
   },
 })
 for (const [signal, code] of [
@@ -52,6 +55,10 @@ process.stdout.write(`${tableOf(report).join('\n')}\n`)
 if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`)
 }
+if (values.html !== undefined) {
+  writeFileSync(values.html, reportHtml(report, 'semel beside what is used in its place'))
+}
+if (values.svg !== undefined) await writeSvgs(report, values.svg)
 process.exitCode = failures.size > 0 ? 1 : 0
 
 async function take(contender: Contender, round: number): Promise<void> {

@@ -25,9 +25,19 @@ export interface Series {
 export const chartWidthPx = 960
 
 /** What a case is called on an axis. */
-export function categoryOf({ contender, delivery, durability, label, case: name }: Result): string {
+export function categoryOf({
+  suite,
+  contender,
+  delivery,
+  durability,
+  label,
+  case: name,
+}: Result): string {
   if (delivery === undefined || durability === undefined) return name
-  const who = contender === undefined || contender === 'semel' ? '' : `${contender} `
+  const who =
+    contender === undefined || (contender === 'semel' && suite !== 'contenders')
+      ? ''
+      : `${contender} `
   return [`${who}${delivery} ${durability}`, label].filter((part) => part !== undefined).join(', ')
 }
 
