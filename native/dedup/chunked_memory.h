@@ -1,6 +1,6 @@
-// The memory of one table: an array of chunks, each taken from the pool when it is first
-// written and given back as soon as nothing needs it; or, where less than half a chunk is needed, one
-// block of the heap (short windows make and drop small tables all the time).
+// The memory of one table, zero until it is written: an array of chunks, each taken from the pool when
+// it is first written and given back as soon as nothing needs it; or, where less than half a chunk is
+// needed, one block of the heap (short windows make and drop small tables all the time).
 #pragma once
 
 #include <algorithm>
@@ -17,11 +17,8 @@ namespace semel::dedup {
 
 class ChunkedMemory {
  public:
-  enum class Content { any, zero };  // before the first write
-
   ChunkedMemory() = default;
-  ChunkedMemory(ChunkPool& pool, uint64_t bytes, Content content)
-      : pool_(&pool), is_zero_(content == Content::zero) {
+  ChunkedMemory(ChunkPool& pool, uint64_t bytes) : pool_(&pool) {
     if (bytes > kChunkBytes / 2) {
       chunks_.assign((bytes + kChunkBytes - 1) / kChunkBytes, nothing());
       return;
@@ -29,7 +26,7 @@ class ChunkedMemory {
     heap_bytes_ = round_up(bytes, kCacheLinePair);
     auto* block = static_cast<uint8_t*>(std::aligned_alloc(kCacheLinePair, heap_bytes_));
     if (block == nullptr) return;
-    if (is_zero_) std::memset(block, 0, heap_bytes_);
+    std::memset(block, 0, heap_bytes_);
     chunks_.assign(1, block);
   }
   ~ChunkedMemory() {
@@ -73,13 +70,12 @@ class ChunkedMemory {
   static uint8_t* nothing() { return ChunkPool::zeroes(); }
 
   uint8_t* take(uint64_t chunk) {
-    uint8_t* taken = pool_->take(is_zero_);
+    uint8_t* taken = pool_->take(true);
     if (taken != nullptr) chunks_[chunk] = taken;
     return taken;
   }
   void swap(ChunkedMemory& other) noexcept {
     std::swap(pool_, other.pool_);
-    std::swap(is_zero_, other.is_zero_);
     std::swap(heap_bytes_, other.heap_bytes_);
     std::swap(released_, other.released_);
     chunks_.swap(other.chunks_);
@@ -88,7 +84,6 @@ class ChunkedMemory {
   ChunkPool* pool_ = nullptr;
   uint64_t heap_bytes_ = 0;
   uint64_t released_ = 0;
-  bool is_zero_ = false;
   std::vector<uint8_t*> chunks_;
 };
 

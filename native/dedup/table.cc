@@ -12,7 +12,7 @@ constexpr uint64_t kSpareGroups = 16;
 Table::Table(ChunkPool& pool, uint64_t groups)
     : groups_(groups),
       groups_total_(groups + kSpareGroups),
-      groups_memory_(pool, groups_total_ * sizeof(Group), ChunkedMemory::Content::zero) {}
+      groups_memory_(pool, groups_total_ * sizeof(Group)) {}
 
 void Table::move_to(const Found& found, uint64_t hash, Position position, const LogSpan& span) {
   if (found.group == groups_total_) {
