@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { answer, readSample } from 'semel/measure'
 import { Packr } from 'msgpackr/pack'
 import { Blocks, messagesPerBlock } from './blocks.js'
+import { sharedShapes } from './shapes.js'
 
 interface Task {
   readonly sample: string
@@ -19,20 +20,16 @@ const reuseBuffer = 512
 
 await answer<Task>(async ({ sample, seconds }) => {
   const messages = readSample(sample)
-  let shapes: unknown[] = []
-  const packr = new Packr({
-    getStructures: () => shapes,
-    saveStructures: (known: unknown[]) => {
-      shapes = known
-      return true
-    },
-    maxSharedStructures: 64,
-  } as never)
+  const shared = sharedShapes()
+  const packr = new Packr(shared as never)
   for (const message of messages) packr.pack(message)
 
   const blocks = new Blocks()
   const worker = new Worker(new URL('codec-worker.js', import.meta.url), {
-    workerData: { memory: blocks.memory, shapes: JSON.parse(JSON.stringify(shapes)) as unknown },
+    workerData: {
+      memory: blocks.memory,
+      shapes: JSON.parse(JSON.stringify(shared.getStructures())) as unknown,
+    },
   })
   // It is told by its first message that it runs, or by an error that it does not.
   await once(worker, 'message')

@@ -4,22 +4,14 @@ import { Unpackr } from 'msgpackr/unpack'
 import { answer, tradesSample, type Trade } from 'semel/measure'
 import { Allocations } from '../garbage/allocations.js'
 import type { Place } from '../garbage/places.js'
+import { sharedShapes } from './shapes.js'
 
 export interface DecodingTask {
   readonly messages: number
 }
 
 await answer<DecodingTask>(({ messages }): readonly Place[] => {
-  let shapes: unknown[] = []
-  const shared = {
-    getStructures: () => shapes,
-    saveStructures: (known: unknown[]) => {
-      shapes = known
-      return true
-    },
-    maxSharedStructures: 64,
-    copyBuffers: true,
-  } as never
+  const shared = { ...sharedShapes(), copyBuffers: true } as never
   const packr = new Packr(shared)
   const packed = tradesSample().map((trade) => Buffer.from(packr.pack(trade)))
   const ring = new Uint8Array(Buffer.concat(packed))

@@ -6,6 +6,7 @@ import { Packr } from 'msgpackr/pack'
 import { Unpackr } from 'msgpackr/unpack'
 import { answer, tradesSample, type Trade } from 'semel/measure'
 import { Bench } from 'tinybench'
+import { sharedShapes } from './shapes.js'
 
 export type Part = 'encode' | 'decode' | 'native call'
 
@@ -60,15 +61,7 @@ await answer<PartTask>(async ({ part, ms }) => {
 })
 
 async function workOf(part: Part): Promise<(i: number) => number> {
-  let shapes: unknown[] = []
-  const shared = {
-    getStructures: () => shapes,
-    saveStructures: (known: unknown[]) => {
-      shapes = known
-      return true
-    },
-    maxSharedStructures: 64,
-  } as never
+  const shared = sharedShapes() as never
   const trades = tradesSample(perCall)
   const packr = new Packr(shared)
   const packed = trades.map((trade) => packr.pack(trade))
