@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** What each part of src may import, besides itself; docs/design.md §11. */
 const below: Record<string, readonly string[]> = {
   core: [],
+  codec: ['core'],
   native: ['core'],
   pipeline: ['core', 'reliability'],
   reliability: ['core'],
@@ -27,6 +28,7 @@ const below: Record<string, readonly string[]> = {
   ],
   runtime: [
     'core',
+    'codec',
     'native',
     'pipeline',
     'reliability',
@@ -67,7 +69,8 @@ const below: Record<string, readonly string[]> = {
 /** What may be used of others: packages and modules of Node alone are free to all. */
 const packages: Record<string, readonly string[]> = {
   core: [],
-  runtime: ['msgpackr', 'piscina'],
+  codec: ['msgpackr'],
+  runtime: ['piscina'],
   connectors: ['csv-parse'],
 }
 

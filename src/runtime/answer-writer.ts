@@ -1,6 +1,8 @@
+import { Encoder } from '../codec/encoder.js'
+import { Memory } from '../codec/memory.js'
+import { TooLong, UnfitValue } from '../codec/unfit.js'
 import { toError } from '../core/errors.js'
 import { answerHeaderBytes, answerKinds, type AnswerKind } from '../native/replies.js'
-import { Encoder } from './encoder.js'
 
 /** What a sender is told of its message besides the outcome. */
 export type Answer =
@@ -18,8 +20,8 @@ export class AnswerWriter {
   readonly #payloadBytesMax: number
   readonly #bytesMax: number
   /** Records, without which a map and a plain object would be the same. */
-  readonly #encoder = new Encoder()
-  #buffer = Buffer.allocUnsafeSlow(bytesMin)
+  readonly #encoder: Encoder
+  readonly #memory = new Memory(bytesMin)
   #at = 0
 
   /** @param answerBytesMax the longest payload: an eighth of the ring */
@@ -27,6 +29,7 @@ export class AnswerWriter {
     this.#payloadBytesMax = answerBytesMax
     // More than the ring holds could never be told; half of it is left to the histories of dead letters.
     this.#bytesMax = answerBytesMax * 4
+    this.#encoder = new Encoder(this.#memory)
   }
 
   /** What there is no room for is told without: the message has its outcome all the same. */
@@ -36,50 +39,53 @@ export class AnswerWriter {
       if ('error' in answer) this.#text(sequence, answerKinds.error, answer.error)
       else this.#results(sequence, answer.results)
     }
-    return new Uint8Array(this.#buffer.buffer, 0, this.#at)
+    return new Uint8Array(this.#memory.bytes.buffer, 0, this.#at)
   }
 
   #results(sequence: number, results: readonly unknown[]): void {
-    const encoder = this.#encoder
-    let why: string
+    const start = this.#at + answerHeaderBytes
+    let length: number
     try {
-      encoder.write(results, this.#buffer, this.#at + answerHeaderBytes)
-      const { length, spilled } = encoder
-      if (length <= this.#payloadBytesMax) {
-        if (!this.#hasRoom(length)) return
-        if (spilled !== undefined) this.#buffer.set(spilled, this.#at + answerHeaderBytes)
-        this.#end(sequence, answerKinds.result, length)
-        return
-      }
-      why = `the result takes ${length} bytes, and ${this.#payloadBytesMax} fit; open the stream with a larger ring`
+      length = this.#encoder.encode(results, start, this.#payloadBytesMax) - start
     } catch (error) {
-      why = `the result can't be encoded: ${toError(error).message}; let the operators put out plain data`
+      this.#text(sequence, answerKinds.lost, this.#whyLost(error))
+      return
     }
-    this.#text(sequence, answerKinds.lost, why)
+    if (this.#hasRoom(length)) this.#end(sequence, answerKinds.result, length)
+  }
+
+  #whyLost(error: unknown): string {
+    if (error instanceof TooLong) {
+      return `the result takes more than the ${this.#payloadBytesMax} bytes that fit; open the stream with a larger ring`
+    }
+    const what =
+      error instanceof UnfitValue ? `result${error.path}: ${error.why}` : toError(error).message
+    return `the result can't be encoded: ${what}; let the operators put out plain data`
   }
 
   #text(sequence: number, kind: AnswerKind, text: string): void {
     // A character takes three bytes at most.
     if (!this.#hasRoom(text.length * 3)) return
-    this.#end(sequence, kind, this.#buffer.write(text, this.#at + answerHeaderBytes))
+    this.#end(
+      sequence,
+      kind,
+      this.#memory.putText(text.toWellFormed(), this.#at + answerHeaderBytes),
+    )
   }
 
   #hasRoom(payloadBytes: number): boolean {
     const end = this.#at + answerHeaderBytes + payloadBytes + 7
     if (end > this.#bytesMax) return false
-    if (end > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, end))
-      this.#buffer.copy(grown)
-      this.#buffer = grown
-    }
+    this.#memory.reserve(end)
     return true
   }
 
   #end(sequence: number, kind: AnswerKind, payloadBytes: number): void {
     const at = this.#at
-    this.#buffer.writeDoubleLE(sequence, at)
-    this.#buffer.writeUInt32LE(kind, at + 8)
-    this.#buffer.writeUInt32LE(payloadBytes, at + 12)
+    const { bytes } = this.#memory
+    bytes.writeDoubleLE(sequence, at)
+    bytes.writeUInt32LE(kind, at + 8)
+    bytes.writeUInt32LE(payloadBytes, at + 12)
     this.#at = at + answerHeaderBytes + ((payloadBytes + 7) & ~7)
   }
 }

@@ -1,7 +1,9 @@
+import { types } from 'node:util'
 import { InvalidArgumentError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import type { Accepts } from '../pipeline/graph.js'
 import { describeIssues } from '../pipeline/schema.js'
+import { ask } from './ask.js'
 
 /**
  * The message as operators will see it: checked, perhaps changed, by the schema.
@@ -9,7 +11,7 @@ import { describeIssues } from '../pipeline/schema.js'
  */
 export function checkMessage(accepts: Accepts, message: unknown): unknown {
   if (accepts.kind === 'frames') {
-    if (!(message instanceof Uint8Array) || message.length !== accepts.size) {
+    if (!types.isUint8Array(message) || message.length !== accepts.size) {
       throw new InvalidArgumentError(
         `message: ${shown(message)} is no frame; give a Uint8Array of ${accepts.size} bytes`,
       )
@@ -17,7 +19,7 @@ export function checkMessage(accepts: Accepts, message: unknown): unknown {
     return message
   }
   if (accepts.validate === undefined) return message
-  const checked = accepts.validate(message)
+  const checked = ask(accepts.validate, message, 'accepts')
   if (checked.issues !== undefined) {
     throw new InvalidArgumentError(
       `message: ${describeIssues(checked.issues)}; the pipeline's schema refuses it`,

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
-import type { MalformedRow } from '../core/message.js'
+import type { Id, MalformedRow } from '../core/message.js'
 import { checkOptions, shown } from '../core/options.js'
 import type { Source, SourceBatch, SourceRow } from '../core/source.js'
 import { addon, type NativeRecovery } from '../native/addon.js'
@@ -122,10 +122,11 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
     let checked: unknown
     let target: Target
     let shard: number
+    let id: Id | undefined
     try {
       checked = parts.check(row.message)
       target = targets[parts.classOf(checked)] as Target
-      shard = target.ingest.route(checked)
+      ;({ shard, id } = target.ingest.route(checked))
     } catch (error) {
       return takeMalformed(refusal(row.message, batch, error), row)
     }
@@ -139,7 +140,7 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       push() {
         if (unfit !== undefined) return unfit()
         try {
-          return ingest.pushTo(shard, checked, origin)
+          return ingest.pushTo(shard, id, checked, origin)
         } catch (error) {
           if (!(error instanceof SemelError) || isFinal(error)) throw error
           // Too large, or its id is none: the row's fault, and so its end.

@@ -1,9 +1,9 @@
-import { Unpackr } from 'msgpackr/unpack'
+import { Reader } from '../codec/reader.js'
 import type { MalformedRow } from '../core/message.js'
 import { kindHeaderShift } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
 import { BufferFrame } from './frame.js'
-import { sharedStructuresMax, structuresOf } from './structures.js'
+import { shapesOf } from './structures.js'
 
 /**
  * Payload bytes → the message that operators get. Objects are decoded in place from the ring; of raw
@@ -11,10 +11,9 @@ import { sharedStructuresMax, structuresOf } from './structures.js'
  */
 export class Decoder {
   readonly #frame: BufferFrame | undefined
-  readonly #unpackr: Unpackr
+  readonly #reader: Reader
   readonly #ring: Uint8Array
   readonly #view: DataView
-  readonly #range = { start: 0, end: 0 }
 
   constructor(handle: number, graph: Graph, ring: ArrayBuffer) {
     this.#ring = new Uint8Array(ring)
@@ -23,18 +22,13 @@ export class Decoder {
       graph.accepts.kind === 'frames'
         ? new BufferFrame(graph.accepts.size).over(this.#ring)
         : undefined
-    this.#unpackr = new Unpackr({
-      ...structuresOf(handle),
-      maxSharedStructures: sharedStructuresMax,
-      // What lies in the ring is overwritten later: bytes inside a message must be its own.
-      copyBuffers: true,
-    } as never)
+    this.#reader = new Reader(shapesOf(handle).load)
   }
 
   /** The message at a place of the ring. */
   at(place: number, length: number): unknown {
     if (this.#frame !== undefined) return this.#frame.moveTo(place)
-    return this.#object(place, length)
+    return this.#reader.at(this.#ring, place, place + length)
   }
 
   /** A malformed row at a place of the ring, whatever the pipeline takes. */
@@ -42,16 +36,9 @@ export class Decoder {
     return this.row(this.#ring.subarray(place, place + length))
   }
 
-  #object(place: number, length: number): unknown {
-    const range = this.#range
-    range.start = place
-    range.end = place + length
-    return this.#unpackr.unpack(this.#ring, range)
-  }
-
   /** The message in bytes outside the ring. */
   of(payload: Buffer): unknown {
-    if (this.#frame === undefined) return this.#unpackr.unpack(payload)
+    if (this.#frame === undefined) return this.#reader.of(payload)
     return new BufferFrame(payload.length).over(payload)
   }
 
@@ -59,7 +46,7 @@ export class Decoder {
   row(payload: Uint8Array): MalformedRow {
     if (payload.length === 0 || payload[0] === lostMark) return lostRow
     try {
-      return this.#unpackr.unpack(payload) as MalformedRow
+      return this.#reader.of(payload) as MalformedRow
     } catch {
       return undecodableRow
     }

@@ -1,18 +1,16 @@
 import type { Awaited } from '../acknowledge/awaited.js'
 import type { Durability } from '../core/delivery.js'
 import { ClosedError, InvalidArgumentError, type SemelError } from '../core/errors.js'
-import type { Id, Key, MalformedRow } from '../core/message.js'
+import type { Id, MalformedRow, Produced } from '../core/message.js'
 import { shown } from '../core/options.js'
 import { addon } from '../native/addon.js'
 import { frameTypes } from '../native/slots.js'
 import type { At } from '../pipeline/frames.js'
 import type { Graph } from '../pipeline/graph.js'
-import { checkMessage } from './check-message.js'
-import { BufferFrame } from './frame.js'
-import { shardOf } from './keys.js'
 import { conflatedKeysMax, dropped, OverflowPolicy, type OverflowCounters } from './overflow.js'
 import type { Producers } from './producers.js'
-import { invalidId, rowsDefault, Staging, type Origin } from './staging.js'
+import { Kept, Router, sentFromInside, type Routed } from './router.js'
+import { rowsDefault, Staging, type Origin } from './staging.js'
 
 export interface IngestParts {
   readonly handle: number
@@ -37,12 +35,11 @@ export interface IngestParts {
 export class Ingest {
   readonly #handle: number
   readonly #graph: Graph
-  readonly #shards: number
+  readonly #router: Router
   readonly #firstShard: number
   readonly #staging: Staging
   /** Of raw frames, in bytes; 0 where the pipeline takes objects. */
   readonly frameSize: number
-  readonly #frame: BufferFrame
   readonly #durability: Durability
   readonly #flushed: () => void
   readonly #taken: (awaited: Awaited) => void
@@ -55,7 +52,6 @@ export class Ingest {
   #putRow = -1
   #putShard = 0
   #scheduled = false
-  #round = 0
   /** Messages in the staging buffer whose senders wait, in the order of rows. */
   #waiters: Awaited[] = []
   #failure: SemelError | undefined
@@ -70,7 +66,6 @@ export class Ingest {
     const { handle, graph } = parts
     this.#handle = handle
     this.#graph = graph
-    this.#shards = parts.shards
     this.#firstShard = parts.firstShard
     this.#durability = parts.durability
     const { overflow } = graph.deliver
@@ -84,10 +79,12 @@ export class Ingest {
         ? undefined
         : new OverflowPolicy(overflow, this.#staging, (row, error) => this.#refuseRow(row, error))
     this.frameSize = graph.accepts.kind === 'frames' ? graph.accepts.size : 0
-    this.#frame = new BufferFrame(this.frameSize)
     this.#flushed = parts.flushed
     this.#taken = parts.taken
     this.#producers = parts.producers
+    this.#router = new Router(graph, parts.shards, (mark) =>
+      (this.#producers as Producers).check(mark),
+    )
   }
 
   /** From now on every message is refused with this error, and so are those that wait. */
@@ -117,8 +114,9 @@ export class Ingest {
    * @throws SemelError where the message can't be taken whatever the room; it leaves no trace
    */
   push(message: unknown): boolean {
-    const verdict = this.#admit(message)
-    if (verdict === 'room') this.#put(message, 0)
+    const routed = this.#route(message)
+    const verdict = this.#admit(routed)
+    if (verdict === 'room') this.#put(routed, 0)
     return verdict !== 'none'
   }
 
@@ -127,19 +125,30 @@ export class Ingest {
     return this.#overflow !== undefined || this.hasRoom()
   }
 
-  /** As `push`, for a message that `check` and `route` have been through. */
-  pushTo(shard: number, message: unknown, origin: Origin): boolean {
+  /** As `push`, for a message of a source that `check` and `route` have been through. */
+  pushTo(shard: number, id: Id | undefined, message: unknown, origin: Origin): boolean {
     if (!this.hasRoom()) return false
-    this.#stage(shard, message, 0, origin)
+    this.#stage(message, false, shard, id, 0, origin)
     return true
+  }
+
+  /**
+   * A message as it is now, to be pushed when there is room.
+   * @throws SemelError where it can't be taken whatever the room
+   */
+  keep(message: unknown): Kept {
+    const routed = this.#route(message)
+    if (this.frameSize > 0) return new Kept(new Uint8Array(routed.message as Uint8Array), routed)
+    return new Kept(this.#staging.encoded(routed.message), routed)
   }
 
   /** As `push`; the sender is told what becomes of the message. */
   pushAwaited(message: unknown, awaited: Awaited): boolean {
-    const verdict = this.#admit(message)
+    const routed = message instanceof Kept ? message : this.#route(message)
+    const verdict = this.#admit(routed)
     if (verdict === 'dropped') awaited.refused(dropped('there was no room for it'))
     if (verdict !== 'room') return verdict === 'dropped'
-    this.#put(message, awaited.wants)
+    this.#put(routed, awaited.wants)
     awaited.row = this.#putRow
     awaited.shard = this.#firstShard + this.#putShard
     if (awaited.row >= 0) {
@@ -200,23 +209,24 @@ export class Ingest {
     return taken
   }
 
-  /** Which shard a message goes to. Without key and id they take turns. */
-  route(message: unknown): number {
-    if (this.#shards === 1) return 0
-    const { keyBy, deliver } = this.#graph
-    const by = keyBy ?? deliver.id
-    if (by === undefined) return this.#round++ % this.#shards
-    return shardOf(this.#extract(by, message), this.#shards)
+  /**
+   * Where a message of a source goes, and as what it is known.
+   * @returns valid until the next message
+   */
+  route(message: unknown): Pick<Routed, 'shard' | 'id'> {
+    return this.#router.route(message)
   }
 
   /** The message as operators will see it: checked, perhaps changed, by the schema. */
   check(message: unknown): unknown {
-    return checkMessage(this.#graph.accepts, message)
+    return this.#router.check(message)
   }
 
   /** Hands over what waits; false where there was not room for all of it. */
   flush(): boolean {
     const staging = this.#staging
+    // What is being written there is no row yet.
+    if (staging.isWriting) return false
     if (staging.isEmpty) return true
     for (let hasAsked = false; ; hasAsked = true) {
       if (this.#failure !== undefined) return false
@@ -250,66 +260,64 @@ export class Ingest {
     return !this.#staging.isFull || this.flush()
   }
 
-  #admit(message: unknown): 'room' | 'dropped' | 'none' {
+  /** @throws SemelError where the message can't be taken, or the stream can't go on */
+  #route(sent: unknown): Routed {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#staging.isWriting) throw sentFromInside()
+    return this.#router.admit(sent)
+  }
+
+  #admit(routed: Routed): 'room' | 'dropped' | 'none' {
     if (this.#overflow === undefined) return this.hasRoom() ? 'room' : 'none'
     const staging = this.#staging
     if (staging.isFull && this.#overflow.dropsUnasked()) return 'dropped'
     // A waiting room that holds many is no reason to let them wait.
     if (!this.#isBlocked && staging.nextRow - staging.firstWaiting >= rowsDefault) this.flush()
     if (this.hasRoom()) return 'room'
-    return this.#overflow.makeRoom(() => this.#conflationKey(this.check(message)))
+    return this.#overflow.makeRoom(routed.key)
   }
 
-  #conflationKey(message: unknown): Key {
-    const { keyBy, deliver } = this.#graph
-    return this.#extract((keyBy ?? deliver.id) as never, message)
-  }
-
-  #put(sent: unknown, wants: number): void {
-    const message = this.check(sent)
-    if (this.#producers !== undefined) {
-      this.#putProduced(message, wants, this.#producers)
+  #put(routed: Routed, wants: number): void {
+    if (routed.produced !== undefined) {
+      this.#putProduced(routed, routed.produced, wants, this.#producers as Producers)
       return
     }
-    this.#putShard = this.route(message)
-    this.#stage(this.#putShard, message, wants)
+    const { shard, key } = routed
+    this.#stage(routed.message, routed.isEncoded, shard, routed.id, wants)
+    this.#putShard = shard
     this.#putRow = this.#staging.nextRow - 1
-    if (this.#isBlocked && this.#overflow?.conflates === true) {
-      this.#putRow = this.#overflow.written(this.#conflationKey(message))
+    if (this.#isBlocked && key !== undefined) {
+      this.#putRow = (this.#overflow as OverflowPolicy).written(key)
     }
   }
 
   /** As `#put`; a duplicate is not staged. */
-  #putProduced(message: unknown, wants: number, producers: Producers): void {
-    const { deliver, keyBy } = this.#graph
-    const mark = producers.check(this.#extract(deliver.producer as never, message))
-    const shard = keyBy === undefined ? shardOf(mark.id, this.#shards) : this.route(message)
+  #putProduced(routed: Routed, mark: Produced, wants: number, producers: Producers): void {
+    const { shard } = routed
     const origin = producers.admit(mark, shard)
     this.#putShard = shard
     this.#putRow = -1
     if (origin === undefined) return
-    this.#stage(shard, message, wants, origin)
+    this.#stage(routed.message, routed.isEncoded, shard, routed.id, wants, origin)
     this.#putRow = this.#staging.nextRow - 1
     producers.staged(shard, origin)
   }
 
-  #stage(shard: number, message: unknown, wants: number, origin?: Origin): void {
-    const { deliver, accepts } = this.#graph
-    const id = deliver.id === undefined ? undefined : this.#extract(deliver.id, message)
-    // Without one, it could not be told from its copies.
-    if (id === undefined && deliver.id !== undefined) throw invalidId(id)
-    if (accepts.kind === 'frames') {
-      this.#staging.putBytes(message as Uint8Array, frameTypes.message | wants, shard, id, origin)
+  #stage(
+    message: unknown,
+    isEncoded: boolean,
+    shard: number,
+    id: Id | undefined,
+    wants: number,
+    origin?: Origin,
+  ): void {
+    const type = frameTypes.message | wants
+    if (isEncoded || this.frameSize > 0) {
+      this.#staging.putBytes(message as Uint8Array, type, shard, id, origin)
     } else {
-      this.#staging.putObject(message, frameTypes.message | wants, shard, id, origin)
+      this.#staging.putObject(message, type, shard, id, origin)
     }
     this.#schedule()
-  }
-
-  #extract(by: ((message: never) => Id) | At, message: unknown): Id {
-    if (this.frameSize === 0) return (by as (message: unknown) => Id)(message)
-    const frame = this.#frame.over(message as Uint8Array)
-    return typeof by === 'function' ? by(frame as never) : frame.u64(by.offset)
   }
 
   #schedule(): void {

@@ -45,11 +45,6 @@ export class OverflowPolicy {
     this.#refuse = refuse
   }
 
-  /** Whether messages of one key take each other's place. */
-  get conflates(): boolean {
-    return this.#policy === 'conflate'
-  }
-
   /** Whether the message that is coming is dropped without asking the ring, which had no room just now. */
   dropsUnasked(): boolean {
     if (this.#unasked === 0) return false
@@ -60,9 +55,9 @@ export class OverflowPolicy {
 
   /**
    * There is no room: makes some, or drops the message that is coming.
-   * @param keyOf that message's
+   * @param key that message's, where messages of a key take each other's place
    */
-  makeRoom(keyOf: () => Key): 'room' | 'dropped' | 'none' {
+  makeRoom(key: Key | undefined): 'room' | 'dropped' | 'none' {
     const staging = this.#staging
     switch (this.#policy) {
       case 'wait':
@@ -81,7 +76,7 @@ export class OverflowPolicy {
       }
       case 'conflate':
         staging.makeBytes()
-        if (!staging.hasNoRows || this.#waits(keyOf())) return 'room'
+        if (!staging.hasNoRows || this.#waits(key as Key)) return 'room'
         if (staging.hasTakenRows) staging.compact()
         return staging.hasNoRows ? 'none' : 'room'
       default:

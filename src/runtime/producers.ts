@@ -78,9 +78,12 @@ export class Producers {
         `deliver.producer.id: ${shown(id)} is no name; return a text of 1 to ${nameLengthMax} characters`,
       )
     }
-    wholeNumber(epoch, 'deliver.producer.epoch', 0, Number.MAX_SAFE_INTEGER)
-    wholeNumber(sequence, 'deliver.producer.sequence', 0, sequenceMax)
-    return mark as Produced
+    // As they were looked at, whatever a getter would answer the next time.
+    return {
+      id,
+      epoch: wholeNumber(epoch, 'deliver.producer.epoch', 0, Number.MAX_SAFE_INTEGER),
+      sequence: wholeNumber(sequence, 'deliver.producer.sequence', 0, sequenceMax),
+    }
   }
 
   /**

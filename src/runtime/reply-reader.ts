@@ -1,5 +1,5 @@
-import { Unpackr } from 'msgpackr/unpack'
 import type { Awaited } from '../acknowledge/awaited.js'
+import { Reader } from '../codec/reader.js'
 import type { Told } from '../acknowledge/ends.js'
 import { SemelError } from '../core/errors.js'
 import type { Outcome } from '../core/message.js'
@@ -13,7 +13,7 @@ import type { Settings } from './options.js'
 const numbersPerShard = 5
 const [unreadAt, readAt, storedAt, endedAt, answersAt] = [0, 1, 2, 3, 4]
 
-const unpackr = new Unpackr({ copyBuffers: true } as never)
+const reader = new Reader()
 const nothing: Told = Object.freeze({})
 
 /**
@@ -252,7 +252,7 @@ function toldBy(reply: Reply, bytes: Buffer): Told {
     case answerKinds.none:
       return nothing
     case answerKinds.result:
-      return { results: unpackr.unpack(bytes, reply as never) as unknown[] }
+      return { results: reader.of(bytes.subarray(start, end)) as unknown[] }
     case answerKinds.error:
       return { error: new SemelError('SEMEL_DROPPED', text()) }
     case answerKinds.lost:

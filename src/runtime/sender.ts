@@ -195,8 +195,14 @@ export class Sender implements Desk {
     return this.#sends.serve() && this.#attempt(message, awaited)
   }
 
+  /** It waits as it is now: what the sender makes of the object meanwhile changes nothing. */
   #queue(message: unknown, awaited: Awaited, left?: () => void): void {
-    this.#sends.add(message, awaited, left)
+    try {
+      this.#sends.add(this.ingest.keep(message), awaited, left)
+    } catch (error) {
+      awaited.refused(error)
+      left?.()
+    }
     this.#parts.waitingChanged()
   }
 

@@ -1,9 +1,10 @@
+import { Encoder } from '../codec/encoder.js'
+import { Memory } from '../codec/memory.js'
+import { TooLong, UnfitValue } from '../codec/unfit.js'
 import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
-import type { Id } from '../core/message.js'
-import { shown } from '../core/options.js'
+import type { Id, MalformedRow } from '../core/message.js'
 import { addon } from '../native/addon.js'
-import { Encoder } from './encoder.js'
-import { sharedStructuresMax, structuresOf } from './structures.js'
+import { shapesOf } from './structures.js'
 
 const rowWords = 8
 /** So many messages go to the core together at most. */
@@ -11,6 +12,8 @@ export const rowsDefault = 1024
 const stagingBytes = 1024 * 1024
 /** A flush is due before less than this is free, so that an ordinary message never spills. */
 const spareBytes = 64 * 1024
+/** Of why a row is malformed. */
+const reasonLengthMax = 4096
 
 const idForms = { none: 0, positive: 1, negative: 2, text: 3, internal: 4 } as const
 
@@ -26,8 +29,10 @@ export interface Origin {
  */
 export class Staging {
   readonly #handle: number
+  readonly #memory = new Memory(stagingBytes)
   readonly #encoder: Encoder
-  #buffer: Buffer
+  /** The buffer that the core knows. */
+  #registered: Buffer | undefined
   #at = 0
   readonly #words: Uint32Array
   readonly #numbers: Float64Array
@@ -50,15 +55,15 @@ export class Staging {
     this.#spareRows = spareRows
     this.#handle = handle
     this.#payloadBytesMax = payloadBytesMax
-    this.#buffer = Buffer.allocUnsafeSlow(stagingBytes)
     const rows = new ArrayBuffer(this.#rowsMax * rowWords * 4)
     this.#words = new Uint32Array(rows)
     this.#numbers = new Float64Array(rows)
-    this.#encoder = new Encoder({
-      ...structuresOf(handle),
-      maxSharedStructures: sharedStructuresMax,
-    })
-    this.#register()
+    this.#encoder = new Encoder(this.#memory, shapesOf(handle))
+  }
+
+  /** Whether a message is being encoded: its getters may call anything. */
+  get isWriting(): boolean {
+    return this.#encoder.isBusy
   }
 
   get isEmpty(): boolean {
@@ -76,7 +81,7 @@ export class Staging {
   }
 
   get #hasNoBytes(): boolean {
-    return this.#at >= this.#buffer.length - spareBytes
+    return this.#at >= this.#memory.bytes.length - spareBytes
   }
 
   /** Whether a compaction would give rows back. */
@@ -89,41 +94,55 @@ export class Staging {
     return this.#first + this.#taken
   }
 
-  /** Encodes a message. Throws without a trace where it or its id can't be encoded. */
+  /**
+   * Encodes a message.
+   * @throws SemelError where it can't be carried, without a trace
+   */
   putObject(message: unknown, type: number, shard: number, id?: Id, origin?: Origin): void {
-    const encoder = this.#encoder
-    try {
-      encoder.write(message, this.#buffer, this.#at)
-    } catch (cause) {
-      if (cause instanceof SemelError) throw cause
-      throw new InvalidArgumentError(
-        `message: ${shown(message)} can't be encoded: ${toError(cause).message}; send plain data`,
-        { cause },
-      )
-    }
-    const { spilled, length } = encoder
-    const start = spilled === undefined ? encoder.start : this.#copyIn(spilled)
-    this.#row(start, length, type, shard, id, origin)
+    const start = this.#next8
+    this.#row(start, this.#encoded(message, start), type, shard, id, origin)
   }
 
   /** Copies raw bytes. */
   putBytes(bytes: Uint8Array, type: number, shard: number, id?: Id, origin?: Origin): void {
-    this.#row(this.#copyIn(bytes), bytes.length, type, shard, id, origin)
+    if (bytes.length > this.#payloadBytesMax) throw this.#tooLarge(bytes.length)
+    const start = this.#next8
+    this.#memory.put(bytes, start)
+    this.#row(start, start + bytes.length, type, shard, id, origin)
   }
 
-  /** A malformed row: its id is its place, since it has no other. */
-  putMalformed(row: unknown, type: number, shard: number, origin: Origin): void {
-    this.putObject(row, type, shard, undefined, origin)
+  /** A malformed row: its id is its place, since it has no other. Of a text that is too long, the start. */
+  putMalformed(row: MalformedRow, type: number, shard: number, origin: Origin): void {
+    const max = this.#payloadBytesMax
+    this.putObject(
+      {
+        text: row.text.slice(0, max / 8).toWellFormed(),
+        line: row.line,
+        reason: row.reason.slice(0, Math.min(max / 16, reasonLengthMax)).toWellFormed(),
+      },
+      type,
+      shard,
+      undefined,
+      origin,
+    )
     const at = (this.#rows - 1) * rowWords
     this.#words[at + 3] = (this.#words[at + 3] as number) | (idForms.internal << 8)
     this.#words[at + 4] = origin.offset >>> 0
     this.#words[at + 5] = Math.floor(origin.offset / 4_294_967_296) | ((origin.partition + 1) << 16)
   }
 
+  /** A message as bytes of its own, for later: what becomes of the object meanwhile changes nothing. */
+  encoded(message: unknown): Uint8Array {
+    const start = this.#next8
+    const end = this.#encoded(message, start)
+    return new Uint8Array(this.#memory.bytes.subarray(start, end))
+  }
+
   /** Hands the waiting rows over; how many were taken. `sequenceOf` tells of those until the next put. */
   flush(): number {
     const count = this.#rows - this.#taken
     if (count === 0) return 0
+    if (this.#registered !== this.#memory.bytes) this.#register()
     const taken = addon().append(this.#handle, this.#taken, count)
     this.#taken += taken
     if (this.#taken === this.#rows) {
@@ -162,7 +181,8 @@ export class Staging {
   makeBytes(): void {
     if (!this.#hasNoBytes) return
     this.compact()
-    if (this.#at > this.#buffer.length / 2) this.#makeRoom(this.#buffer.length, 1)
+    const { length } = this.#memory.bytes
+    if (this.#at > length / 2) this.#memory.reserve(length)
   }
 
   /** Moves what waits to the front: where rows were dropped or replaced, there is room behind it. */
@@ -174,14 +194,15 @@ export class Staging {
     this.#rows -= this.#taken
     this.#first += this.#taken
     this.#taken = 0
-    const payloads = Buffer.from(this.#buffer.subarray(0, this.#at))
+    const { bytes } = this.#memory
+    const payloads = Buffer.from(bytes.subarray(0, this.#at))
     this.#at = 0
     for (let at = 0; at < this.#rows * rowWords; at += rowWords) {
       const start = words[at] as number
       const isText = (((words[at + 3] as number) >>> 8) & 0xff) === idForms.text
       const length = (words[at + 1] as number) + (isText ? (words[at + 5] as number) : 0)
       const to = (this.#at + 7) & ~7
-      payloads.copy(this.#buffer, to, start, start + length)
+      payloads.copy(bytes, to, start, start + length)
       words[at] = to
       if (isText) words[at + 4] = to + (words[at + 1] as number)
       this.#at = to + length
@@ -189,69 +210,73 @@ export class Staging {
   }
 
   #register(): void {
+    this.#registered = this.#memory.bytes
     addon().registerIntake(
       this.#handle,
-      this.#buffer,
+      this.#registered,
       new Uint8Array(this.#words.buffer as ArrayBuffer),
     )
   }
 
-  /** Bytes into the buffer, which grows where it must; where they begin. */
-  #copyIn(bytes: Uint8Array): number {
-    const start = (this.#at + 7) & ~7
-    this.#makeRoom(start, bytes.length)
-    this.#buffer.set(bytes, start)
-    return start
+  /** Where the next payload begins: frames are read by words. */
+  get #next8(): number {
+    return (this.#at + 7) & ~7
   }
 
-  #makeRoom(start: number, length: number): void {
-    if (start + length <= this.#buffer.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, start + length))
-    this.#buffer.copy(grown, 0, 0, this.#at)
-    this.#buffer = grown
-    this.#register()
+  /** Where the message ends that begins at `start`. */
+  #encoded(message: unknown, start: number): number {
+    try {
+      return this.#encoder.encode(message, start, this.#payloadBytesMax)
+    } catch (error) {
+      if (error instanceof SemelError) throw error
+      if (error instanceof TooLong) throw this.#tooLarge()
+      const what =
+        error instanceof UnfitValue ? `message${error.path}: ${error.why}` : toError(error).message
+      throw new InvalidArgumentError(
+        error instanceof UnfitValue
+          ? what
+          : `message: it can't be encoded: ${what}; send plain data`,
+        { cause: error },
+      )
+    }
+  }
+
+  #tooLarge(bytes?: number): SemelError {
+    return new SemelError(
+      'SEMEL_TOO_LARGE',
+      `a message of ${bytes === undefined ? 'more bytes' : `${bytes} bytes`} is over the limit of ${this.#payloadBytesMax} (an eighth of the ring); open the stream with a larger ring`,
+    )
   }
 
   #row(
     start: number,
-    length: number,
+    payloadEnd: number,
     type: number,
     shard: number,
     id: Id | undefined,
     origin: Origin | undefined,
   ): void {
-    if (length > this.#payloadBytesMax) {
-      throw new SemelError(
-        'SEMEL_TOO_LARGE',
-        `a message of ${length} bytes is over the limit of ${this.#payloadBytesMax} (an eighth of the ring); open the stream with a larger ring`,
-      )
-    }
     const words = this.#words
     const at = this.#rows * rowWords
-    let end = start + length
+    let end = payloadEnd
     let form: number = idForms.none
     if (typeof id === 'number') {
-      if (!Number.isSafeInteger(id)) throw invalidId(id)
       form = id >= 0 ? idForms.positive : idForms.negative
       words[at + 4] = id >>> 0
       words[at + 5] = Math.floor(id / 4_294_967_296) >>> 0
     } else if (typeof id === 'string') {
       form = idForms.text
-      this.#makeRoom(end, id.length * 3)
-      const bytes = this.#buffer.write(id, end)
+      const bytes = this.#memory.putText(id, end)
       words[at + 4] = end
       words[at + 5] = bytes
       end += bytes
     } else if (typeof id === 'bigint') {
-      if (id < -(2n ** 63n) || id >= 2n ** 64n) throw invalidId(id)
       form = id >= 0n ? idForms.positive : idForms.negative
       words[at + 4] = Number(BigInt.asUintN(32, id))
       words[at + 5] = Number(BigInt.asUintN(32, id >> 32n))
-    } else if (id !== undefined) {
-      throw invalidId(id)
     }
     words[at] = start
-    words[at + 1] = length
+    words[at + 1] = payloadEnd - start
     words[at + 2] = shard
     words[at + 3] = type | (form << 8) | (origin === undefined ? 0 : (origin.partition + 1) << 16)
     if (origin !== undefined) this.#numbers[(at + 6) / 2] = origin.offset
@@ -260,10 +285,4 @@ export class Staging {
     this.#next += 1
     this.#at = end
   }
-}
-
-export function invalidId(id: unknown): SemelError {
-  return new InvalidArgumentError(
-    `id: ${shown(id)} is no id; return a string, a safe integer or a bigint of 64 bits`,
-  )
 }
