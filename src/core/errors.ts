@@ -1,3 +1,6 @@
+import { types } from 'node:util'
+import { describeThrown } from './thrown.js'
+
 /** What every error of the library carries; `code` is stable, `message` is for people. */
 export interface SemelErrorOptions {
   cause?: unknown
@@ -76,7 +79,40 @@ export class FencedError extends SemelError {
   }
 }
 
-/** Wraps whatever was thrown, so that `error.message` can be relied on. */
+/**
+ * What was thrown as an error whose `name` and `message` can be relied on: the same one where they are
+ * plain texts, and otherwise another, with what was thrown as its cause. Never throws.
+ */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+  if (isReliable(thrown)) return thrown
+  const { name, message, code } = describeThrown(thrown)
+  const error = new Error(message, { cause: thrown })
+  if (name !== error.name) error.name = name
+  return code === undefined ? error : Object.assign(error, { code })
+}
+
+/** Whether nothing of the user's runs when its name and message are read. */
+function isReliable(thrown: unknown): thrown is Error {
+  if (types.isNativeError(thrown)) {
+    return isPlainText(thrown, 'name') && isPlainText(thrown, 'message')
+  }
+  if (types.isProxy(thrown)) return false
+  try {
+    return thrown instanceof DOMException
+  } catch {
+    return false
+  }
+}
+
+function isPlainText(error: Error, name: 'name' | 'message'): boolean {
+  for (
+    let at: object | null = error;
+    at !== null;
+    at = Object.getPrototypeOf(at) as object | null
+  ) {
+    if (types.isProxy(at)) return false
+    const own = Object.getOwnPropertyDescriptor(at, name)
+    if (own !== undefined) return typeof own.value === 'string'
+  }
+  return false
 }

@@ -5,12 +5,12 @@ import { checkOptions, shown } from '../core/options.js'
 /** How long to wait before a failed message is tried again: frozen data and one pure function. */
 export interface Backoff {
   /**
-   * The wait in milliseconds, finite and ≥ 0.
+   * The wait in milliseconds, finite and ≥ 0; one of your own may also answer a text such as `'50ms'`.
    * @param attempt the attempt that failed: 1 for the first
    * @param random a number in [0, 1) at each call
    * @default random Math.random
    */
-  delayMs(attempt: number, random?: () => number): number
+  delayMs(attempt: number, random?: () => number): Duration
 }
 
 export interface ExponentialOptions {
@@ -34,6 +34,7 @@ export interface ExponentialOptions {
 
 /** What `exponential` makes; its data is what reports show. */
 export interface ExponentialBackoff extends Backoff {
+  delayMs(attempt: number, random?: () => number): number
   readonly kind: 'exponential'
   readonly baseMs: number
   readonly maxMs: number
@@ -43,6 +44,7 @@ export interface ExponentialBackoff extends Backoff {
 
 /** What `fixed` makes. */
 export interface FixedBackoff extends Backoff {
+  delayMs(attempt: number, random?: () => number): number
   readonly kind: 'fixed'
   readonly waitMs: number
 }

@@ -3,7 +3,7 @@ import { addon } from '../native/addon.js'
 import { frameTypes } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
 import { Decoder, kept } from './decoder.js'
-import type { FailedAttempt } from './failures.js'
+import { decodeHistory, type FailedAttempt } from './failures.js'
 
 /** A message that failed for good, kept until it is retried or dropped. */
 export interface DeadLetter {
@@ -55,7 +55,7 @@ export class DeadLetters {
       let page = addon().deadLetters(handle, shard, 0, pageSize)
       while (page.length > 0) {
         for (const { type, payload, history, ...letter } of page) {
-          const attempts = history === '' ? [] : (JSON.parse(history) as FailedAttempt[])
+          const attempts = decodeHistory(history)
           yield {
             ...letter,
             shard: firstShard + shard,

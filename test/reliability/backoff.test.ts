@@ -12,6 +12,16 @@ const anyExponential = fc.record({
 })
 const nearlyOne = () => 1 - Number.EPSILON / 2
 
+function raised(what: unknown): never {
+  throw what
+}
+
+const refuse = (): never => raised(new Error('unreadable'))
+
+function unreadable(): unknown {
+  return new Proxy({}, { get: refuse, getPrototypeOf: refuse, ownKeys: refuse })
+}
+
 function answering(answer: unknown): number {
   return retryPolicy({ backoff: { delayMs: () => answer as number } }).delayMs(1)
 }
@@ -164,9 +174,30 @@ describe('retryPolicy', () => {
   it('keeps the waits of a backoff of the user within 0 and a day', () => {
     expect(answering(5)).toBe(5)
     expect(answering(-5)).toBe(0)
-    expect(answering(Number.NaN)).toBe(0)
-    expect(answering(undefined)).toBe(0)
     expect(answering(Infinity)).toBe(86_400_000)
+  })
+
+  it('takes a text for a wait, as everywhere else', () => {
+    expect(answering('70ms')).toBe(70)
+    expect(answering('3d')).toBe(86_400_000)
+  })
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['NaN', () => Number.NaN, /NaN is not a duration/],
+    ['nothing', () => {}, /undefined is not a duration/],
+    ['a text that is none', () => 'soon', /"soon" is not a duration/],
+    ['a bigint', () => 50n, /50n is not a duration/],
+    ['a promise that rejects', () => Promise.reject(new Error('unseen')), /is not a duration/],
+    ['a symbol', () => Symbol('wait'), /Symbol\(wait\) is not a duration/],
+    ['an error', () => raised(new Error('no wait')), /no wait/],
+    ['what can not be looked at', () => raised(unreadable()), /no error was thrown/],
+  ])('waits as by default in place of %s, and says so', (_what, answer, why) => {
+    const policy = retryPolicy({ attempts: 9, backoff: { delayMs: answer as never } })
+    const { delayMs, instead } = policy.wait(3)
+    expect(delayMs).toBeGreaterThanOrEqual(0)
+    expect(delayMs).toBeLessThanOrEqual(400)
+    expect(instead).toMatch(why)
+    expect(policy.delayMs(3)).toBeLessThanOrEqual(400)
   })
 
   it('calls a backoff of the user as a method, with attempt and random', () => {
