@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import type { Writable, WritableOptions } from 'node:stream'
 import type { QueuingStrategy, WritableStream } from 'node:stream/web'
 import type { Acknowledged, Stronger } from '../acknowledge/acknowledged.js'
@@ -14,6 +13,7 @@ import type { Guarantee } from '../delivery/guarantee.js'
 import type { Consumed, ConsumeOptions } from './consume.js'
 import { sum, type ShardCounters } from './counters.js'
 import type { DeadLetters } from './dead-letters.js'
+import { Emitter } from './emitter.js'
 import type { DoorCounters } from './producers.js'
 import type { RunnerEvent } from './runner.js'
 import { checkIterable, checkSend, type SendOptions } from './send-options.js'
@@ -58,7 +58,7 @@ export type StreamClass = Pick<
  * @typeParam A when its senders hear back
  */
 export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowledge>
-  extends EventEmitter<StreamEvents>
+  extends Emitter<StreamEvents>
   implements AsyncDisposable
 {
   abstract readonly name: string
