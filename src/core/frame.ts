@@ -1,13 +1,15 @@
 /**
- * A raw message of a fixed size, read where it lies. One frame object is reused for all messages: it
- * is valid only during the call that it was passed to. What must live longer is read out, or copied.
+ * A raw message of a fixed size, read where it lies. It is valid until the operators are through with
+ * its message, promises included; what must live longer is read out, or copied. A read after that
+ * throws a SemelError, `SEMEL_FRAME`: the memory may hold another message by then.
  *
  * `at` counts bytes from the frame's first; numbers are little-endian and need no alignment. A read
  * that leaves the frame throws a RangeError.
  */
 export interface Frame {
-  /** The memory that the frame lies in, from `offset`, `length` bytes long. Not to be written. */
+  /** As `copy`, but made once: the frame's bytes, valid for ever. Not to be written. */
   readonly bytes: Uint8Array
+  /** Where the frame begins in `bytes`: 0. */
   readonly offset: number
   /** In bytes: the size that `frames({ size })` gave. */
   readonly length: number

@@ -28,9 +28,7 @@ export function feedOf(graph: Graph, messages: readonly unknown[]): Feed {
   const { id, producer } = deliver
   const seen = messages.map((message) => {
     const checked = checkMessage(accepts, message)
-    return accepts.kind === 'frames'
-      ? new BufferFrame(accepts.size).over(checked as Uint8Array)
-      : checked
+    return accepts.kind === 'frames' ? BufferFrame.over(checked as Uint8Array) : checked
   })
   replay.begin(
     typeof id === 'function' ? seen.map((one) => (id as (message: unknown) => Id)(one)) : [],

@@ -100,10 +100,17 @@ export interface Pipeline<
     apply: (value: Out, context: MessageContext) => R,
   ): Pipeline<In, Awaited<R>, D, M, 'operated'>
 
-  /** Any number of values for each, in their order; with none, the message is `filtered`. */
+  /**
+   * Any number of values for each, in their order; with none, the message is `filtered`. The iterable
+   * is read to its end, or closed where one of its values fails. Values may be promised, one after the
+   * other. A text is no list of values: answering one fails the message.
+   */
   flatMap<R>(
-    apply: (value: Out, context: MessageContext) => Iterable<R> | Promise<Iterable<R>>,
-  ): Pipeline<In, R, D, M, 'operated'>
+    apply: (
+      value: Out,
+      context: MessageContext,
+    ) => Iterable<R> | AsyncIterable<R> | Promise<Iterable<R> | AsyncIterable<R>>,
+  ): Pipeline<In, Awaited<R>, D, M, 'operated'>
 
   /** Looks at each value and passes it on; what it returns is awaited and forgotten. */
   tap(apply: (value: Out, context: MessageContext) => unknown): Pipeline<In, Out, D, M, 'operated'>

@@ -1,6 +1,7 @@
 import type { MessageContext } from '../core/message.js'
 import { Collector, isPromise, type Chain } from './chain.js'
 import type { Job } from './lane.js'
+import { noContext } from './slot-reader.js'
 
 /** A value on its way between two stages, and the messages that it was made of. */
 export interface Held {
@@ -88,7 +89,7 @@ export class Batcher {
     try {
       pending = this.#chain(
         group.map(({ value }) => value),
-        undefined as unknown as MessageContext,
+        contextOf(lastOf(group.flatMap(({ owners }) => owners))),
         out,
       )
     } catch (thrown) {
@@ -118,4 +119,14 @@ export class Batcher {
     }
     for (const job of new Set(owners)) this.#release(job)
   }
+}
+
+/** The one that is committed last. */
+export function lastOf(jobs: readonly Job[]): Job {
+  return jobs.reduce((a, b) => (b.sequence > a.sequence ? b : a))
+}
+
+/** Operators that may ask for it find one. Behind a batch it is that of its last message. */
+export function contextOf({ context }: Job): MessageContext {
+  return context ?? noContext
 }

@@ -1,6 +1,10 @@
 import type { MessageContext } from '../core/message.js'
 import type { Operator } from '../core/operator.js'
+import { shown } from '../core/options.js'
+import { adopted } from '../core/thenable.js'
+import { usesContext } from './context-use.js'
 import { kept } from './decoder.js'
+import { closing, closingSoon } from './iterators.js'
 
 /** Where a chain puts what comes out of it. */
 export class Collector {
@@ -16,7 +20,7 @@ export type Chain = (
 
 export interface CompiledChain {
   readonly run: Chain
-  /** Whether an operator declares its second parameter, the message's context. */
+  /** Whether an operator may look at its second parameter, the message's context. */
   readonly usesContext: boolean
 }
 
@@ -30,10 +34,7 @@ type Sync = Exclude<Operator, { kind: 'batch' }>
 export function compile(operators: readonly Sync[]): CompiledChain {
   let next: Chain = putOut
   for (const operator of operators.toReversed()) next = step(operator, next)
-  return {
-    run: next,
-    usesContext: operators.some((operator) => operator.apply.length > 1),
-  }
+  return { run: next, usesContext: operators.some(({ apply }) => usesContext(apply)) }
 }
 
 function putOut(value: unknown, _context: MessageContext, out: Collector): void {
@@ -46,32 +47,33 @@ function step(operator: Sync, next: Chain): Chain {
     case 'map':
       return (value, context, out) => {
         const mapped = apply(value, context)
-        return isPromise(mapped)
-          ? mapped.then((result) => next(result, context, out))
-          : next(mapped, context, out)
+        const pending = adopted(mapped)
+        return pending === undefined
+          ? next(mapped, context, out)
+          : pending.then((result) => next(result, context, out))
       }
     case 'filter':
       return (value, context, out) => {
         const decided = apply(value, context)
-        if (isPromise(decided)) {
-          return decided.then((passes) => decide(passes, value, context, out, next))
-        }
-        return decide(decided, value, context, out, next)
+        const pending = adopted(decided)
+        return pending === undefined
+          ? decide(decided, value, context, out, next)
+          : pending.then((passes) => decide(passes, value, context, out, next))
       }
     case 'tap':
       return (value, context, out) => {
-        const done = apply(value, context)
-        return isPromise(done)
-          ? done.then(() => next(value, context, out))
-          : next(value, context, out)
+        const pending = adopted(apply(value, context))
+        return pending === undefined
+          ? next(value, context, out)
+          : pending.then(() => next(value, context, out))
       }
     case 'flatMap':
       return (value, context, out) => {
         const many = apply(value, context)
-        if (isAsyncIterable(many)) return eachAsync(many, context, out, next)
-        if (isPromise(many))
-          return many.then((list) => each(list as Iterable<unknown>, context, out, next))
-        return each(many as Iterable<unknown>, context, out, next)
+        const pending = adopted(many)
+        return pending === undefined
+          ? spread(many, context, out, next)
+          : pending.then((list) => spread(list, context, out, next))
       }
     default:
       return operator satisfies never
@@ -88,50 +90,105 @@ function decide(
   if (passes) return next(value, context, out)
 }
 
-/** One after another; from the first promise on, each waits for the one before it. */
-function each(
-  list: Iterable<unknown>,
+/** @throws TypeError for what holds no values; a text would fall apart into its characters */
+function spread(
+  many: unknown,
   context: MessageContext,
   out: Collector,
   next: Chain,
 ): void | Promise<void> {
-  const iterator = list[Symbol.iterator]()
+  if (many !== null && many !== undefined && typeof many !== 'string') {
+    const from = many as Partial<Iterable<unknown> & AsyncIterable<unknown>>
+    const { [Symbol.asyncIterator]: eachLater, [Symbol.iterator]: eachNow } = from
+    if (typeof eachLater === 'function') {
+      return eachAsync(eachLater.call(from), context, out, next)
+    }
+    if (typeof eachNow === 'function') return each(eachNow.call(from), context, out, next)
+  }
+  throw new TypeError(
+    `flatMap answered ${shown(many)}, which holds no values; answer an array or another iterable, an empty one for none`,
+  )
+}
+
+/** One after another; from the first promise on, each waits for the one before it. */
+function each(
+  iterator: Iterator<unknown>,
+  context: MessageContext,
+  out: Collector,
+  next: Chain,
+): void | Promise<void> {
   for (let item = iterator.next(); item.done !== true; item = iterator.next()) {
-    const pending = next(item.value, context, out)
+    let pending: void | Promise<void>
+    try {
+      pending = enter(item.value, context, out, next)
+    } catch (thrown) {
+      closing(iterator)
+      throw thrown
+    }
     if (isPromise(pending)) return rest(pending, iterator, context, out, next)
   }
 }
 
 async function rest(
-  first: Promise<unknown>,
+  first: Promise<void>,
   iterator: Iterator<unknown>,
   context: MessageContext,
   out: Collector,
   next: Chain,
 ): Promise<void> {
-  await first
-  for (let item = iterator.next(); item.done !== true; item = iterator.next()) {
-    await next(item.value, context, out)
+  for (let pending = first; ;) {
+    try {
+      await pending
+    } catch (thrown) {
+      closing(iterator)
+      throw thrown
+    }
+    const item = iterator.next()
+    if (item.done === true) return
+    pending = enterLater(item.value, context, out, next)
   }
 }
 
 async function eachAsync(
-  list: AsyncIterable<unknown>,
+  iterator: AsyncIterator<unknown>,
   context: MessageContext,
   out: Collector,
   next: Chain,
 ): Promise<void> {
-  for await (const item of list) await next(item, context, out)
+  for (let item = await iterator.next(); item.done !== true; item = await iterator.next()) {
+    try {
+      await enter(item.value, context, out, next)
+    } catch (thrown) {
+      await closingSoon(iterator)
+      throw thrown
+    }
+  }
 }
 
-export function isPromise(value: unknown): value is Promise<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === 'function'
-  )
+/** One of many values, which may be promised like the answer of a `map`. */
+function enter(
+  value: unknown,
+  context: MessageContext,
+  out: Collector,
+  next: Chain,
+): void | Promise<void> {
+  const pending = adopted(value)
+  return pending === undefined
+    ? next(value, context, out)
+    : pending.then((result) => next(result, context, out))
 }
 
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+/** The same, but what it throws comes with its promise. */
+async function enterLater(
+  value: unknown,
+  context: MessageContext,
+  out: Collector,
+  next: Chain,
+): Promise<void> {
+  return enter(value, context, out, next)
+}
+
+/** Whether a chain, or what runs one, has still something to wait for. */
+export function isPromise(pending: void | Promise<void>): pending is Promise<void> {
+  return pending instanceof Promise
 }

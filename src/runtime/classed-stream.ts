@@ -10,7 +10,7 @@ import { checkMessage } from './check-message.js'
 import { consume, type Consumed, type ConsumeOptions } from './consume.js'
 import { sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from './dead-letters.js'
-import { BufferFrame } from './frame.js'
+import { withFrame } from './frame.js'
 import type { OneStream } from './one-stream.js'
 import type { DoorCounters } from './producers.js'
 import type { Sender } from './sender.js'
@@ -59,8 +59,11 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
     super()
     const strictest = streams[0] as OneStream<In, Out, A>
     this.#accepts = accepts
-    const frame = accepts.kind === 'frames' ? new BufferFrame(accepts.size) : undefined
-    this.#classOf = (checked) => classOf(classes, frame?.over(checked as Uint8Array) ?? checked)
+    const isFrames = accepts.kind === 'frames'
+    this.#classOf = (checked) =>
+      isFrames
+        ? withFrame(checked as Uint8Array, (frame) => classOf(classes, frame))
+        : classOf(classes, checked)
     this.#refused = strictest
     this.classes = streams
     this.name = strictest.name

@@ -1,10 +1,11 @@
-import { RejectedOutputs, type Position, type SinkConnection } from '../core/sink.js'
-import { ClosedError, toError } from '../core/errors.js'
+import { ClosedError, toError, type SemelError } from '../core/errors.js'
+import type { Position, SinkConnection } from '../core/sink.js'
+import { adopted } from '../core/thenable.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import { encodeDetails } from '../native/details.js'
 import { exponential } from '../reliability/backoff.js'
 import type { Answers } from './answers.js'
-import { isPromise } from './chain.js'
+import { placeOf, rejectionOf, type Rejection } from './connection.js'
 import { ownersOf, type Finished, type Owners } from './finished.js'
 
 /** A sink that fails as a whole is tried again, for as long as it takes (I13). */
@@ -31,7 +32,7 @@ export interface CommitterParts {
    * Outputs of these messages were refused: what becomes of them, and of those that have to wait
    * behind them, is told in `finished`, and their outputs go out of it.
    */
-  readonly refused: (errors: ReadonlyMap<number, Error>, finished: Finished) => void
+  readonly refused: (errors: ReadonlyMap<number, unknown>, finished: Finished) => void
   /** The sink failed as a whole and will be tried again. */
   readonly sinkFailed: (error: Error, attempt: number, delayMs: number) => void
 }
@@ -43,12 +44,15 @@ export interface CommitterParts {
 export class Committer {
   readonly #parts: CommitterParts
   #through: number
+  /** The sink's place at the last commit; −1: none. */
+  #place: number
   #stopped = false
   #endSleep: (() => void) | undefined
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
     this.#through = parts.seat.firstSequence - 1
+    this.#place = parts.seat.sinkPlace
   }
 
   /** The last committed sequence. */
@@ -64,6 +68,9 @@ export class Committer {
     if (seat.sinkPlace >= 0) return
     // So that a torn first batch can be told from what was there before.
     if (this.#parts.flushes) await connection.flush?.()
+    // What it would be asked for again and again is the opener's to know.
+    const place = placeOf(connection, this.#place)
+    if (typeof place === 'object') throw place
     await this.#acknowledge({ count: 0, details: undefined, answers: undefined })
     // Before the first output: behind it, a power loss could take the place and leave the output.
     const { handle, shard } = this.#parts
@@ -79,19 +86,19 @@ export class Committer {
   commit(finished: Finished): void | Promise<void> {
     const { connection, flushes } = this.#parts
     if (finished.outputs.length > 0) {
-      let pending: void | Promise<void>
+      let pending: Promise<unknown> | undefined
       try {
-        pending = connection.write(finished.outputs, this.#position(finished))
+        pending = adopted(connection.write(finished.outputs, this.#position(finished)))
       } catch (error) {
         return this.#writeAgain(finished, error)
       }
-      if (isPromise(pending)) return this.#finishWrite(finished, pending)
+      if (pending !== undefined) return this.#finishWrite(finished, pending)
     }
     if (flushes && connection.flush !== undefined && finished.outputs.length > 0) {
       return this.#flushAndAcknowledge(finished)
     }
     const ack = this.#ackOf(finished)
-    if (!this.#tryAcknowledge(ack)) return this.#acknowledge(ack)
+    if (this.#tryAcknowledge(ack) !== true) return this.#acknowledge(ack)
   }
 
   async #finishWrite(finished: Finished, pending: Promise<unknown>): Promise<void> {
@@ -108,13 +115,17 @@ export class Committer {
     const { connection } = this.#parts
     let failed = failure
     for (let attempt = 1; ; attempt++) {
-      if (failed instanceof RejectedOutputs) {
-        attempt = 0
-        this.#takeOut(finished, failed)
+      let rejection: Rejection | undefined
+      try {
+        rejection = rejectionOf(failed, finished.outputs.length)
+      } catch (error) {
+        failed = error
+      }
+      if (rejection === undefined) {
+        await this.#afterSinkFailure(failed, attempt)
       } else {
-        const delayMs = sinkBackoff.delayMs(attempt)
-        this.#parts.sinkFailed(toError(failed), attempt, delayMs)
-        await this.#sleep(delayMs)
+        attempt = 0
+        this.#takeOut(finished, rejection)
       }
       if (finished.outputs.length === 0) break
       try {
@@ -128,8 +139,8 @@ export class Committer {
   }
 
   /** What is written, what was refused, and what has to wait behind that, goes out of the batch. */
-  #takeOut(finished: Finished, rejection: RejectedOutputs): void {
-    const errors = new Map<number, Error>()
+  #takeOut(finished: Finished, rejection: Rejection): void {
+    const errors = new Map<number, unknown>()
     for (const [index, error] of rejection.rejected) {
       for (const owner of ownersOf(finished.owners[index] as Owners)) {
         if (!errors.has(owner)) errors.set(owner, error)
@@ -145,7 +156,18 @@ export class Committer {
   }
 
   async #acknowledge(ack: Ack): Promise<void> {
-    while (!this.#tryAcknowledge(ack)) await this.#sleep(ackRoomMs)
+    for (let attempt = 1; ;) {
+      const answer = this.#tryAcknowledge(ack)
+      if (answer === true) return
+      if (answer === false) await this.#sleep(ackRoomMs)
+      else await this.#afterSinkFailure(answer, attempt++)
+    }
+  }
+
+  async #afterSinkFailure(failure: unknown, attempt: number): Promise<void> {
+    const delayMs = sinkBackoff.delayMs(attempt)
+    this.#parts.sinkFailed(toError(failure), attempt, delayMs)
+    await this.#sleep(delayMs)
   }
 
   #ackOf(finished: Finished): Ack {
@@ -157,10 +179,13 @@ export class Committer {
     }
   }
 
-  #tryAcknowledge({ count, details, answers }: Ack): boolean {
+  /** False where there is no room yet; or why the sink's place can't be had. */
+  #tryAcknowledge({ count, details, answers }: Ack): boolean | SemelError {
     const { handle, shard, seat, connection } = this.#parts
-    const place = connection.place?.() ?? -1
+    const place = placeOf(connection, this.#place)
+    if (typeof place === 'object') return place
     if (!addon().commit(handle, shard, seat.attempt, count, place, details, answers)) return false
+    this.#place = place
     this.#through += count
     return true
   }

@@ -2,15 +2,16 @@ import { Reader } from '../codec/reader.js'
 import type { MalformedRow } from '../core/message.js'
 import { kindHeaderShift } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
-import { BufferFrame } from './frame.js'
+import { BufferFrame, FrameMemory, withFrame } from './frame.js'
 import { shapesOf } from './structures.js'
 
 /**
- * Payload bytes → the message that operators get. Objects are decoded in place from the ring; of raw
- * frames one Frame is moved from one to the next.
+ * Payload bytes → the message that operators get. Objects are decoded in place from the ring, and raw
+ * frames are read there, until `endFrames`.
  */
 export class Decoder {
-  readonly #frame: BufferFrame | undefined
+  /** Unset where the pipeline takes objects. */
+  #frames: FrameMemory | undefined
   readonly #reader: Reader
   readonly #ring: Uint8Array
   readonly #view: DataView
@@ -18,17 +19,25 @@ export class Decoder {
   constructor(handle: number, graph: Graph, ring: ArrayBuffer) {
     this.#ring = new Uint8Array(ring)
     this.#view = new DataView(ring)
-    this.#frame =
+    this.#frames =
       graph.accepts.kind === 'frames'
-        ? new BufferFrame(graph.accepts.size).over(this.#ring)
+        ? new FrameMemory(this.#ring, graph.accepts.size, this.#view)
         : undefined
     this.#reader = new Reader(shapesOf(handle).load)
   }
 
   /** The message at a place of the ring. */
   at(place: number, length: number): unknown {
-    if (this.#frame !== undefined) return this.#frame.moveTo(place)
+    if (this.#frames !== undefined) return new BufferFrame(this.#frames, place)
     return this.#reader.at(this.#ring, place, place + length)
+  }
+
+  /** The frames that were read in the ring until now are over, but for those that outlive the others. */
+  endFrames(): void {
+    const frames = this.#frames
+    if (frames === undefined) return
+    this.#frames = frames.again()
+    frames.end()
   }
 
   /** A malformed row at a place of the ring, whatever the pipeline takes. */
@@ -36,17 +45,23 @@ export class Decoder {
     return this.row(this.#ring.subarray(place, place + length))
   }
 
-  /** The message in bytes outside the ring. */
+  /** The message in bytes that stay as they are as long as it is looked at. */
   of(payload: Buffer): unknown {
-    if (this.#frame === undefined) return this.#reader.of(payload)
-    return new BufferFrame(payload.length).over(payload)
+    if (this.#frames === undefined) return this.#reader.of(payload)
+    return BufferFrame.over(payload)
+  }
+
+  /** Lets a function look at the message; a frame ends with the call. */
+  during<T>(payload: Buffer, look: (message: unknown) => T): T {
+    if (this.#frames === undefined) return look(this.#reader.of(payload))
+    return withFrame(payload, look)
   }
 
   /** A malformed row in bytes outside the ring, whatever the pipeline takes. */
   row(payload: Uint8Array): MalformedRow {
     if (payload.length === 0 || payload[0] === lostMark) return lostRow
     try {
-      return this.#reader.of(payload) as MalformedRow
+      return checkedRow(this.#reader.of(payload))
     } catch {
       return undecodableRow
     }
@@ -72,7 +87,17 @@ const lostRow: MalformedRow = {
 /** As after a repair of the shapes that it was encoded with. */
 const undecodableRow: MalformedRow = { text: '', line: 0, reason: 'the row can not be decoded' }
 
-/** Copies of a frame for those who keep it: a frame that leaves its call is no longer valid. */
+/** A row as its source gave it, which may have been any. */
+function checkedRow(row: unknown): MalformedRow {
+  const { text, line, reason } = row as { readonly [name in keyof MalformedRow]?: unknown }
+  return {
+    text: typeof text === 'string' ? text : '',
+    line: typeof line === 'number' && Number.isSafeInteger(line) && line > 0 ? line : 0,
+    reason: typeof reason === 'string' && reason !== '' ? reason : 'its source gives no reason',
+  }
+}
+
+/** What leaves the operators: of a frame its bytes, since it ends with its message. */
 export function kept(value: unknown): unknown {
   return value instanceof BufferFrame ? value.copy() : value
 }

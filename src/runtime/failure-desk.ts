@@ -1,21 +1,33 @@
-import { toError } from '../core/errors.js'
 import type { Key } from '../core/message.js'
-import { addon, type NativeParked, type NativeSeat } from '../native/addon.js'
+import { describeThrown } from '../core/thrown.js'
+import { addon, type NativeSeat } from '../native/addon.js'
 import { actions, type Detail } from '../native/details.js'
-import { outcomes, type OutcomeNumber } from '../native/slots.js'
+import { frameTypes, outcomes, type OutcomeNumber } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
 import type { Answers } from './answers.js'
-import { afterFailure, deadLetter, isTriedAgain, settled, waitBehind } from './failures.js'
+import {
+  afterFailure,
+  deadLetter,
+  errorText,
+  isTriedAgain,
+  settled,
+  waitBehind,
+  waitedMs,
+} from './failures.js'
 import { ownersOf, type Finished } from './finished.js'
 import type { JobParts } from './lane.js'
 import { Parking, type ParkedMessage } from './parking.js'
+import { Unkeyed } from './readers.js'
 import type { ShardEvent } from './shard-event.js'
-import type { SlotReader } from './slot-reader.js'
+import { keyed, type SlotReader } from './slot-reader.js'
+import { Traces } from './traces.js'
 
 /** Parked messages that are tried again at once: these, or `concurrency` where that is more. */
 const retriesMin = 64
 /** What their senders are told together fits the smallest ring. */
 const retriesMax = 2048
+/** Of what those who watch are told. */
+const toldLengthMax = 2000
 
 export interface FailureDeskParts {
   readonly handle: number
@@ -45,16 +57,16 @@ export class FailureDesk {
   #loner: ParkedMessage | undefined
   /** Sequence → id of copies that wait for one of those. */
   readonly #waitingIds = new Map<number, string>()
-  /** Sequence → key, as far as it was asked for since the last commit: to find it out takes decoding. */
-  readonly #keys = new Map<number, Key | undefined>()
+  readonly #traces: Traces
   /** Parked, or parked anew, by a commit that has not been made yet: their next attempt waits for it. */
   readonly #uncommitted = new Set<number>()
   #nextDueMs: number
 
   constructor(parts: FailureDeskParts) {
     this.#parts = parts
+    this.#traces = new Traces(parts)
     this.#atMostOnce = parts.graph.deliver.delivery === 'at-most-once'
-    const { handle, shard, seat, slots, graph } = parts
+    const { handle, shard, seat, slots } = parts
     const nowMs = this.#nowMs()
     let after = 0
     for (;;) {
@@ -62,9 +74,10 @@ export class FailureDesk {
       if (entry === undefined) break
       after = entry.sequence
       // A wall clock that was set back before this opening holds up nothing for longer than its wait.
-      const waitMs = entry.attempts === 0 ? 0 : graph.retry.delayMs(entry.attempts, () => 1)
-      const dueMs = Math.min(entry.dueMs, nowMs + waitMs)
-      const message = { ...entry, dueMs, key: slots.keyOf(entry.payload) }
+      const dueMs = Math.min(entry.dueMs, nowMs + waitedMs(entry))
+      const isRow = entry.type === frameTypes.malformed
+      const key = keyed(isRow ? undefined : slots.keyOf(entry.payload))
+      const message = { ...entry, dueMs, ...key }
       this.#parking.add(message)
       if (entry.alone) this.#alone.set(entry.sequence, message)
     }
@@ -125,9 +138,11 @@ export class FailureDesk {
     attempt: number,
     history: string,
     error: unknown,
-    key: Key | undefined,
+    key: Key | Unkeyed | undefined,
     finished: Finished,
   ): OutcomeNumber {
+    if (key instanceof Unkeyed)
+      return this.#unkeyed(sequence, attempt, history, error, key, finished)
     if (this.#atMostOnce) {
       this.#parts.answers.dropped(sequence, error, finished)
       return outcomes.dropped
@@ -142,7 +157,34 @@ export class FailureDesk {
     )
     if (detail.action === actions.park) return this.#park(detail, key, finished)
     finished.details.set(sequence, detail)
-    this.#tellDeadLetter(sequence, toError(error).message)
+    this.#tellDeadLetter(sequence, describeThrown(error).message)
+    return outcomes.deadLettered
+  }
+
+  /**
+   * A message whose key can't be told: parked, it would let later ones of its key pass, and processed,
+   * it might pass an earlier one. So it is not tried again.
+   */
+  #unkeyed(
+    sequence: number,
+    attempt: number,
+    history: string,
+    error: unknown,
+    { error: why }: Unkeyed,
+    finished: Finished,
+  ): OutcomeNumber {
+    const both = error === why ? why : new Error(`${errorText(error)}; and ${why.message}`)
+    if (this.#atMostOnce) {
+      this.#parts.answers.dropped(sequence, both, finished)
+      return outcomes.dropped
+    }
+    const { retry } = this.#parts.graph
+    const once = { ...retry, attempts: attempt }
+    finished.details.set(
+      sequence,
+      afterFailure(sequence, attempt, history, both, once, this.#nowMs()),
+    )
+    this.#tellDeadLetter(sequence, both.message)
     return outcomes.deadLettered
   }
 
@@ -157,7 +199,7 @@ export class FailureDesk {
    */
   joinLine(sequence: number, key: Key | undefined): void {
     this.#uncommitted.add(sequence)
-    this.#parking.add({ ...waitBehind(sequence), key })
+    this.#parking.add({ ...waitBehind(sequence), key, unkeyed: undefined })
   }
 
   joined(sequence: number, finished: Finished): OutcomeNumber {
@@ -167,9 +209,9 @@ export class FailureDesk {
   }
 
   /** The sink refuses outputs of these messages; those that have to wait behind them go out as well. */
-  refused(errors: ReadonlyMap<number, Error>, finished: Finished): void {
+  refused(errors: ReadonlyMap<number, unknown>, finished: Finished): void {
     for (const [sequence, error] of errors) {
-      const { attempt, history, key } = this.#trace(sequence)
+      const { attempt, history, key } = this.#traces.of(sequence)
       this.#end(sequence, this.failed(sequence, attempt, history, error, key, finished))
     }
     this.withdraw(finished, new Set(errors.keys()))
@@ -247,7 +289,7 @@ export class FailureDesk {
   /** What became of these is committed: they may be tried again, and copies of them have theirs. */
   committed(sequences: Pick<ReadonlySet<number>, 'has'>): void {
     if (this.#loner !== undefined && sequences.has(this.#loner.sequence)) this.#loner = undefined
-    this.#keys.clear()
+    this.#traces.committed()
     for (const sequence of this.#uncommitted) {
       if (sequences.has(sequence)) this.#uncommitted.delete(sequence)
     }
@@ -262,11 +304,11 @@ export class FailureDesk {
 
   #begin(message: ParkedMessage, finished: Finished, retry: (parts: JobParts) => void): boolean {
     const { handle, shard, seat } = this.#parts
-    const { sequence, key } = message
+    const { sequence, key, unkeyed } = message
     const waitsFor = this.#waitingIds.get(sequence)
     if (waitsFor !== undefined && this.#retriedIds.has(waitsFor)) return false
     this.#waitingIds.delete(sequence)
-    const entry = this.#entry(sequence)
+    const entry = this.#traces.entry(sequence)
     if (entry.id !== undefined) {
       if (this.#retriedIds.has(entry.id)) {
         this.#waitingIds.set(sequence, entry.id)
@@ -286,6 +328,7 @@ export class FailureDesk {
       attempt: entry.attempts + 1,
       history: entry.history,
       key,
+      unkeyed,
       kind: entry.type,
       timeMs: entry.timeMs,
       payload: entry.payload,
@@ -307,45 +350,25 @@ export class FailureDesk {
   #park(detail: Detail, key: Key | undefined, finished: Finished): OutcomeNumber {
     finished.details.set(detail.sequence, detail)
     this.#uncommitted.add(detail.sequence)
-    this.#parking.add({ ...detail, key })
+    this.#parking.add({ ...detail, key, unkeyed: undefined })
     this.#nextDueMs = Math.min(this.#nextDueMs, detail.dueMs)
     return outcomes.parked
   }
 
   #isOvertaking(sequence: number): boolean {
     if (this.#parking.isEmpty) return false
-    return this.#parking.isBlockedBefore(this.#keyOf(sequence), sequence)
+    const key = this.#traces.keyOf(sequence)
+    return key instanceof Unkeyed || this.#parking.isBlockedBefore(key, sequence)
   }
 
   /** A message that was processed has to be processed again, in its turn. */
   #postpone(sequence: number, finished: Finished): OutcomeNumber {
     if (this.#atMostOnce) return outcomes.dropped
-    const { attempt, history, key } = this.#trace(sequence)
-    return this.#park({ ...waitBehind(sequence), attempts: attempt - 1, history }, key, finished)
-  }
-
-  #keyOf(sequence: number): Key | undefined {
-    if (this.#keys.has(sequence)) return this.#keys.get(sequence)
-    const { key } = this.#trace(sequence)
-    this.#keys.set(sequence, key)
-    return key
-  }
-
-  /** What is known of a message that has been processed and is not committed. */
-  #trace(sequence: number): { attempt: number; history: string; key: Key | undefined } {
-    const { slots, through } = this.#parts
-    if (sequence > through()) {
-      return { attempt: 1, history: '', key: slots.keyAt(slots.slotOf(sequence)) }
+    const { attempt, history, key } = this.#traces.of(sequence)
+    if (key instanceof Unkeyed) {
+      return this.#unkeyed(sequence, attempt, history, key.error, key, finished)
     }
-    const { attempts, history, payload } = this.#entry(sequence)
-    return { attempt: attempts + 1, history, key: slots.keyOf(payload) }
-  }
-
-  #entry(sequence: number): NativeParked {
-    const { handle, shard, seat } = this.#parts
-    const entry = addon().nextParked(handle, shard, seat.attempt, sequence - 1)
-    if (entry?.sequence !== sequence) throw new Error(`message ${sequence} is not parked`)
-    return entry
+    return this.#park({ ...waitBehind(sequence), attempts: attempt - 1, history }, key, finished)
   }
 
   /** The outcome of a message in flight goes into its slot; a parked one's is in the details. */
@@ -360,6 +383,7 @@ export class FailureDesk {
   }
 
   #tellDeadLetter(sequence: number, error: string): void {
-    this.#parts.tell({ kind: 'dead-letter', shard: this.#parts.shard, sequence, error })
+    const told = error.slice(0, toldLengthMax)
+    this.#parts.tell({ kind: 'dead-letter', shard: this.#parts.shard, sequence, error: told })
   }
 }

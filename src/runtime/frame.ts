@@ -1,60 +1,132 @@
+import { SemelError } from '../core/errors.js'
 import type { Frame } from '../core/frame.js'
 
-/** A raw frame read where it lies: one object, laid over one piece of memory after another. */
-export class BufferFrame implements Frame {
+/** Memory that frames of one size lie in, until it is used for something else. */
+export class FrameMemory {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  /** Of a frame, in bytes. */
   readonly length: number
-  bytes: Uint8Array = new Uint8Array(0)
-  offset = 0
-  #view: DataView = new DataView(new ArrayBuffer(0))
+  /** The same, and −1 when the frames have ended: one comparison tells both. */
+  size: number
 
-  constructor(length: number) {
-    this.length = length
-  }
-
-  /** Lays the frame over bytes, at their start. */
-  over(bytes: Uint8Array): this {
+  constructor(bytes: Uint8Array, length: number, view = viewOf(bytes)) {
     this.bytes = bytes
-    this.offset = 0
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    return this
+    this.view = view
+    this.length = length
+    this.size = length
   }
 
-  /** Goes to another place in the same bytes. */
-  moveTo(offset: number): this {
-    this.offset = offset
-    return this
+  /** Whoever still has a frame of it can't read it any more. */
+  end(): void {
+    this.size = -1
+  }
+
+  /** The same memory for other frames. */
+  again(): FrameMemory {
+    return new FrameMemory(this.bytes, this.length, this.view)
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+/**
+ * A raw frame read where it lies. Each message has a frame object of its own, so that one which is kept
+ * never shows another message's bytes.
+ */
+export class BufferFrame implements Frame {
+  #memory: FrameMemory
+  readonly #start: number
+  #copied: Uint8Array | undefined
+
+  constructor(memory: FrameMemory, start: number) {
+    this.#memory = memory
+    this.#start = start
+    this.#copied = undefined
+  }
+
+  /** A frame of all these bytes. */
+  static over(bytes: Uint8Array): BufferFrame {
+    return new BufferFrame(new FrameMemory(bytes, bytes.length), 0)
+  }
+
+  /** It goes on although the others of its memory end; what ends it then. */
+  outlive(): FrameMemory {
+    this.#memory = this.#memory.again()
+    return this.#memory
+  }
+
+  get bytes(): Uint8Array {
+    return (this.#copied ??= this.copy())
+  }
+
+  get offset(): number {
+    return 0
+  }
+
+  get length(): number {
+    return this.#memory.length
   }
 
   u8(at: number): number {
-    return this.#view.getUint8(this.#place(at, 1))
+    return this.#memory.view.getUint8(this.#place(at, 1))
   }
 
   u32(at: number): number {
-    return this.#view.getUint32(this.#place(at, 4), true)
+    return this.#memory.view.getUint32(this.#place(at, 4), true)
   }
 
   i32(at: number): number {
-    return this.#view.getInt32(this.#place(at, 4), true)
+    return this.#memory.view.getInt32(this.#place(at, 4), true)
   }
 
   f64(at: number): number {
-    return this.#view.getFloat64(this.#place(at, 8), true)
+    return this.#memory.view.getFloat64(this.#place(at, 8), true)
   }
 
   u64(at: number): bigint {
-    return this.#view.getBigUint64(this.#place(at, 8), true)
+    return this.#memory.view.getBigUint64(this.#place(at, 8), true)
   }
 
   copy(): Uint8Array {
-    return this.bytes.slice(this.offset, this.offset + this.length)
+    const start = this.#place(0, this.length)
+    return this.#memory.bytes.slice(start, start + this.length)
+  }
+
+  /** @throws SemelError always: as JSON it would come to nothing */
+  toJSON(): never {
+    throw new SemelError('SEMEL_FRAME', 'a frame is no plain data; put out frame.copy()')
   }
 
   #place(at: number, width: number): number {
-    if (!(at >= 0 && at + width <= this.length)) {
-      throw new RangeError(
-        `a read of ${width} bytes at ${at} leaves the frame of ${this.length} bytes`,
+    // A text would be put behind the start, and so be a place in another frame.
+    if (typeof at === 'number' && at >= 0 && at + width <= this.#memory.size) {
+      return this.#start + at
+    }
+    throw this.#refusal(at, width)
+  }
+
+  #refusal(at: unknown, width: number): Error {
+    if (this.#memory.size < 0) {
+      return new SemelError(
+        'SEMEL_FRAME',
+        'the frame is read after its message has ended; read out what must live longer, or keep frame.copy()',
       )
     }
-    return this.offset + at
+    return new RangeError(
+      `a read of ${width} bytes at ${String(at)} leaves the frame of ${this.length} bytes`,
+    )
+  }
+}
+
+/** Lets a function read bytes as a frame, which ends with the call. */
+export function withFrame<T>(bytes: Uint8Array, read: (frame: BufferFrame) => T): T {
+  const memory = new FrameMemory(bytes, bytes.length)
+  try {
+    return read(new BufferFrame(memory, 0))
+  } finally {
+    memory.end()
   }
 }

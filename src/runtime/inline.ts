@@ -86,7 +86,8 @@ export class Inline implements Runner {
     clearTimeout(this.#timer)
     clearImmediate(this.#scheduled)
     for (const loop of this.#loops) loop.stop()
-    for (const close of this.#closers) await close()
+    const closed = await Promise.allSettled(this.#closers.map((close) => close()))
+    for (const one of closed) if (one.status === 'rejected') throw one.reason
   }
 
   #isIdle(): boolean {

@@ -9,6 +9,7 @@ import type { FailureDesk } from './failure-desk.js'
 import { settled } from './failures.js'
 import type { Finished } from './finished.js'
 import type { Job } from './lane.js'
+import { Unkeyed } from './readers.js'
 import type { SlotReader } from './slot-reader.js'
 
 /**
@@ -30,6 +31,9 @@ export class JobEnds {
     if (type === frameTypes.malformed) return this.#failures.malformed(sequence, at, finished)
     if (!this.#failures.isEmpty) {
       const key = this.#slots.keyAt(at)
+      if (key instanceof Unkeyed) {
+        return this.#failures.failed(sequence, 1, '', key.error, key, finished)
+      }
       if (this.#failures.isBlocked(key)) return this.#failures.behind(sequence, key, finished)
     }
     // Its first copy came before it and has ended: processed, filtered or dead-lettered.
@@ -38,6 +42,7 @@ export class JobEnds {
   }
 
   finish(job: Job, finished: Finished): void {
+    job.frames?.end()
     if (job.isRetry) {
       this.#finishRetry(job, finished)
       return
@@ -60,7 +65,8 @@ export class JobEnds {
   }
 
   #outcomeOf(job: Job, finished: Finished): OutcomeNumber {
-    const { sequence, attempt, history, key } = job
+    const { sequence, attempt, history } = job
+    const key = job.unkeyed ?? job.key
     if (job.error !== undefined) {
       return this.#failures.failed(sequence, attempt, history, job.error.thrown, key, finished)
     }

@@ -1,16 +1,30 @@
-import type { Key } from '../core/message.js'
+import type { Key, MessageContext } from '../core/message.js'
 import { Collector, isPromise } from './chain.js'
 import type { Owners } from './finished.js'
+import type { FrameMemory } from './frame.js'
+import type { Unkeyed } from './readers.js'
 
 export interface JobParts {
   readonly sequence: number
   readonly attempt: number
   readonly history: string
   readonly key: Key | undefined
+  /** Why it has no key, although it should. */
+  readonly unkeyed: Unkeyed | undefined
   /** The slot's kind. */
   readonly kind: number
   readonly timeMs: number
   readonly payload: Buffer | undefined
+}
+
+const duplicateParts = {
+  attempt: 1,
+  history: '',
+  key: undefined,
+  unkeyed: undefined,
+  kind: 0,
+  timeMs: 0,
+  payload: undefined,
 }
 
 /** How a job ended other than by running: what the shard loop makes an outcome of. */
@@ -22,6 +36,7 @@ export class Job implements JobParts {
   readonly attempt: number
   readonly history: string
   readonly key: Key | undefined
+  readonly unkeyed: Unkeyed | undefined
   readonly kind: number
   readonly timeMs: number
   readonly payload: Buffer | undefined
@@ -34,6 +49,10 @@ export class Job implements JobParts {
   fate: Fate | undefined
   end: JobEnd | undefined
   error: { readonly thrown: unknown } | undefined
+  /** Its frame's, which ends with it. */
+  frames: FrameMemory | undefined
+  /** Where operators may ask for it. */
+  context: MessageContext | undefined
   isDone = false
   /** Nothing came out of it. */
   isFiltered = false
@@ -47,6 +66,7 @@ export class Job implements JobParts {
     this.attempt = parts.attempt
     this.history = parts.history
     this.key = parts.key
+    this.unkeyed = parts.unkeyed
     this.kind = parts.kind
     this.timeMs = parts.timeMs
     this.payload = parts.payload
@@ -136,14 +156,21 @@ export class Lane {
   }
 
   /** A job that runs already, from outside the lane. */
-  addRunning(parts: JobParts, out: Collector, pending: Promise<unknown>): void {
+  addRunning(
+    parts: JobParts,
+    out: Collector,
+    frames: FrameMemory | undefined,
+    pending: Promise<unknown>,
+  ): void {
     const job = new Job(parts, false)
     job.out = out
+    job.frames = frames
     this.isUsed = true
     this.#queue.push(job)
     if (job.key !== undefined) this.#behind.set(job.key, [])
     this.#running += 1
     const ran = pending.then(() => {
+      if (job.unkeyed !== undefined) throw job.unkeyed.error
       job.isFiltered = out.values.length === 0
     })
     this.#watch(job, ran)
@@ -151,10 +178,7 @@ export class Lane {
 
   /** A message that the index has seen: it only keeps its place. */
   addDuplicate(sequence: number): void {
-    const job = new Job(
-      { sequence, attempt: 1, history: '', key: undefined, kind: 0, timeMs: 0, payload: undefined },
-      false,
-    )
+    const job = new Job({ ...duplicateParts, sequence }, false)
     job.end = 'duplicate'
     job.isDone = true
     this.#queue.push(job)

@@ -1,10 +1,13 @@
 import type { Key } from '../core/message.js'
+import type { Unkeyed } from './readers.js'
 
 /** A parked message as the loop knows it; its payload stays with the native core. */
 export interface ParkedMessage {
   readonly sequence: number
   /** Undefined where nothing must stay in order. */
   readonly key: Key | undefined
+  /** Why it has no key, although it should: its next attempt is its last. */
+  readonly unkeyed: Unkeyed | undefined
   /** Made so far; 0 for one that only waits behind another of its key. */
   readonly attempts: number
   /** By the stream's clock. */

@@ -1,6 +1,5 @@
-import type { MessageContext } from '../core/message.js'
 import type { Operator } from '../core/operator.js'
-import { Batcher, type Held } from './batcher.js'
+import { Batcher, contextOf, lastOf, type Held } from './batcher.js'
 import { Collector, compile, isPromise, type Chain } from './chain.js'
 import { bind, type Job } from './lane.js'
 
@@ -44,7 +43,8 @@ export class Program {
   }
 
   /** A job's way: its chain, and from there into the first batch. */
-  runJob(message: unknown, context: MessageContext, job: Job): void | Promise<void> {
+  runJob(message: unknown, job: Job): void | Promise<void> {
+    const context = contextOf(job)
     const first = this.#batchers[0]
     if (first === undefined) {
       const pending = this.run(message, context, job.out)
@@ -83,7 +83,7 @@ function noteFiltered(job: Job): void {
 
 /** Outputs of several messages are committed with the last of them. */
 function putOut({ value, owners }: Held): void {
-  const last = owners.reduce((a, b) => (b.sequence > a.sequence ? b : a))
+  const last = lastOf(owners)
   last.out.values.push(value)
   last.owners.push(owners.map(({ sequence }) => sequence))
   if (owners.length > 1) bind(owners)

@@ -45,7 +45,6 @@ export class Kept implements Routed {
 export class Router {
   readonly #graph: Graph
   readonly #shards: number
-  readonly #frame: BufferFrame | undefined
   readonly #checkProduced: ((mark: unknown) => Produced) | undefined
   /** One for all messages: a message is written before the next one is asked about. */
   readonly #routed = {
@@ -63,7 +62,6 @@ export class Router {
   constructor(graph: Graph, shards: number, checkProduced?: (mark: unknown) => Produced) {
     this.#graph = graph
     this.#shards = shards
-    this.#frame = graph.accepts.kind === 'frames' ? new BufferFrame(graph.accepts.size) : undefined
     this.#checkProduced = checkProduced
   }
 
@@ -135,7 +133,8 @@ export class Router {
 
   /** The message as functions get it. */
   #seen(message: unknown): unknown {
-    return this.#frame === undefined ? message : this.#frame.over(message as Uint8Array)
+    if (this.#graph.accepts.kind !== 'frames') return message
+    return BufferFrame.over(message as Uint8Array)
   }
 }
 

@@ -2,7 +2,6 @@ import { toError } from '../core/errors.js'
 import type { SinkConnection } from '../core/sink.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import {
-  frameTypes,
   kindInFlight,
   kindTypeMask,
   outcomes,
@@ -19,12 +18,14 @@ import { Collector, isPromise } from './chain.js'
 import { Committer } from './committer.js'
 import { FailureDesk } from './failure-desk.js'
 import { Finished } from './finished.js'
+import { BufferFrame } from './frame.js'
 import type { Pulse } from './heartbeat.js'
 import { JobEnds } from './job-ends.js'
-import { Lane, type Job, type JobParts } from './lane.js'
+import { JobRunner } from './job-runner.js'
+import { Lane, type JobParts } from './lane.js'
 import { Program } from './program.js'
 import type { ShardEvent } from './shard-event.js'
-import { noContext, SlotReader } from './slot-reader.js'
+import { keyed, noContext, SlotReader } from './slot-reader.js'
 
 /** Messages that one poll brings at most. */
 const pollMax = 512
@@ -33,6 +34,7 @@ export interface ShardLoopParts {
   readonly handle: number
   readonly shard: number
   readonly firstShard: number
+  readonly shardCount: number
   readonly graph: Graph
   readonly seat: NativeSeat
   /** Beats at every message: one call of a handler is all that may take long. */
@@ -73,9 +75,9 @@ export class ShardLoop {
   #accused: number
 
   constructor(parts: ShardLoopParts) {
-    const { handle, shard, firstShard, graph, seat, connection, flushes, tell } = parts
+    const { handle, shard, graph, seat, connection, flushes, tell } = parts
     this.#parts = parts
-    this.#slots = new SlotReader(handle, firstShard + shard, graph, seat)
+    this.#slots = new SlotReader(parts)
     this.#polled = seat.firstSequence - 1
     this.#processed = this.#polled
     this.#accused = seat.accused
@@ -103,9 +105,10 @@ export class ShardLoop {
     })
     this.#program = new Program(graph.operators, (job) => this.#lane.release(job))
     this.#ends = new JobEnds(this.#slots, this.#failures)
+    const jobs = new JobRunner(this.#slots, this.#failures, this.#program, parts.pulse)
     this.#lane = new Lane({
       concurrency: graph.concurrency,
-      run: (job) => this.#runJob(job),
+      run: (job) => jobs.run(job),
       isTriedAgain: ({ attempt }) => this.#failures.isTriedAgain(attempt),
       joinLine: ({ sequence, key }) => this.#failures.joinLine(sequence, key),
       kick: parts.kick,
@@ -227,6 +230,11 @@ export class ShardLoop {
   }
 
   #process(): void {
+    this.#processPolled()
+    this.#slots.decoder.endFrames()
+  }
+
+  #processPolled(): void {
     if (this.#program.isStaged || !this.#lane.isEmpty || this.#lane.isUsed) {
       this.#processInLane()
       return
@@ -269,7 +277,7 @@ export class ShardLoop {
             : noContext
           const pending = this.#program.run(message, context, collector)
           if (isPromise(pending)) {
-            this.#moveToLane(sequence, at, mark, pending)
+            this.#moveToLane(sequence, at, mark, message, pending)
             return
           }
           outcome = outputs.length === mark ? outcomes.filtered : outcomes.processed
@@ -302,47 +310,25 @@ export class ShardLoop {
   }
 
   /** The first promise: the message goes on in the lane, with what it has put out so far. */
-  #moveToLane(sequence: number, at: number, mark: number, pending: Promise<unknown>): void {
+  #moveToLane(
+    sequence: number,
+    at: number,
+    mark: number,
+    message: unknown,
+    pending: Promise<unknown>,
+  ): void {
     const own = this.#program.takeCollector(mark)
     this.#processed = sequence
-    const key = this.#slots.keyAt(at)
+    const frames = message instanceof BufferFrame ? message.outlive() : undefined
+    const key = keyed(this.#slots.keyAt(at))
     const kind = this.#slots.kind(at)
     this.#lane.addRunning(
-      { sequence, attempt: 1, history: '', key, kind, timeMs: 0, payload: undefined },
+      { sequence, attempt: 1, history: '', ...key, kind, timeMs: 0, payload: undefined },
       own,
+      frames,
       pending,
     )
     this.#processInLane()
-  }
-
-  #runJob(job: Job): void | Promise<void> {
-    this.#parts.pulse.beat()
-    if ((job.kind & kindTypeMask) === frameTypes.malformed) {
-      job.end = 'malformed'
-      return
-    }
-    const blocked = job.isRetry
-      ? !this.#failures.isItsTurn(job.key, job.sequence)
-      : this.#failures.isBlocked(job.key)
-    if (blocked) {
-      job.end = 'behind'
-      if (!job.isRetry) this.#failures.joinLine(job.sequence, job.key)
-      return
-    }
-    if ((job.kind & kindInFlight) !== 0) {
-      job.end = 'duplicate'
-      return
-    }
-    const { decoder, isLate } = this.#slots
-    const message = decoder.of(job.payload as Buffer)
-    if (isLate?.(message, job.timeMs) === true) {
-      job.end = 'late'
-      return
-    }
-    const context = this.#program.usesContext
-      ? this.#slots.context(job.sequence, job.attempt, job.timeMs, message)
-      : noContext
-    return this.#program.runJob(message, context, job)
   }
 
   /** Moves what has ended, in order, from the lane to the finished. */

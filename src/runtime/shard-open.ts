@@ -1,4 +1,5 @@
 import type { Durability } from '../core/delivery.js'
+import { checkConnection, closeConnection } from './connection.js'
 import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import type { Pulse } from './heartbeat.js'
@@ -11,6 +12,8 @@ export interface ShardOpening {
   /** Where messages choose their delivery, shards are numbered on from class to class. */
   readonly firstShard: number
   readonly shardsOfAll: number
+  /** Of the stream, or of its class. */
+  readonly shardCount: number
   readonly graph: Graph
   readonly durability: unknown
   readonly pulse: Pulse
@@ -22,28 +25,28 @@ export interface ShardOpening {
 export async function openShard(
   opening: ShardOpening,
 ): Promise<{ loop: ShardLoop; close: () => Promise<void> }> {
-  const { handle, shard, firstShard, shardsOfAll, graph, pulse, tell, kick } = opening
+  const { handle, shard, firstShard, shardsOfAll, shardCount, graph, pulse, tell, kick } = opening
   const durability = opening.durability as Durability
   const seat = addon().attach(handle, shard)
-  const connection = await graph.sink.connect({
+  const answer: unknown = await graph.sink.connect({
     pipeline: graph.name,
     shard: firstShard + shard,
     shards: shardsOfAll,
     epoch: seat.epoch,
     durability,
   })
-  const close = async (): Promise<void> => {
-    await connection.close()
-  }
+  const connection = checkConnection(answer, graph.sink)
+  const close = (): Promise<void> => closeConnection(connection, graph.sink)
   try {
     const loop = new ShardLoop({
       handle,
       shard,
       firstShard,
+      shardCount,
       graph,
       seat,
       pulse,
-      connection: connection as never,
+      connection,
       flushes: durability === 'disk' || typeof durability === 'object',
       tell,
       kick,
@@ -51,7 +54,7 @@ export async function openShard(
     await loop.begin()
     return { loop, close }
   } catch (error) {
-    await close()
+    await close().catch(() => {})
     throw error
   }
 }

@@ -12,10 +12,21 @@ import {
 import type { Graph } from '../pipeline/graph.js'
 import { Decoder } from './decoder.js'
 import type { JobParts } from './lane.js'
-import { keyReader, lateReader, type IsLate, type KeyOf } from './readers.js'
+import { idReader, type IdOf } from './id-reader.js'
+import { keyReader, lateReader, Unkeyed, type IsLate, type KeyOf } from './readers.js'
 
 /** For operators that do not declare it. */
 export const noContext = undefined as unknown as MessageContext
+
+export interface SlotReaderParts {
+  readonly handle: number
+  readonly shard: number
+  /** What operators know the first one as. */
+  readonly firstShard: number
+  readonly shardCount: number
+  readonly graph: Graph
+  readonly seat: NativeSeat
+}
 
 /**
  * What the slots and payloads of a shard tell about its messages. `at` is where a message's slot
@@ -28,20 +39,19 @@ export class SlotReader {
   readonly isLate: IsLate | undefined
   readonly #seat: NativeSeat
   readonly #shard: number
-  readonly #graph: Graph
   readonly #mask: number
   readonly #keyOf: KeyOf
+  readonly #idOf: IdOf
 
-  /** @param shard as operators know it */
-  constructor(handle: number, shard: number, graph: Graph, seat: NativeSeat) {
+  constructor({ handle, shard, firstShard, shardCount, graph, seat }: SlotReaderParts) {
     this.words = new Int32Array(seat.slots)
     this.decoder = new Decoder(handle, graph, seat.ring)
     this.isLate = lateReader(graph)
     this.#seat = seat
-    this.#shard = shard
-    this.#graph = graph
+    this.#shard = firstShard + shard
     this.#mask = seat.capacity - 1
-    this.#keyOf = keyReader(graph)
+    this.#keyOf = keyReader(graph, shard, shardCount)
+    this.#idOf = idReader(graph)
   }
 
   slotOf(sequence: number): number {
@@ -59,11 +69,6 @@ export class SlotReader {
 
   setOutcome(at: number, outcome: number): void {
     this.words[at + slotOutcome] = outcome
-  }
-
-  /** The message as operators get it; a raw frame is valid until the next call. */
-  message(at: number): unknown {
-    return this.decoder.at(this.#place(at), this.#length(at))
   }
 
   malformedRow(at: number): MalformedRow {
@@ -87,39 +92,29 @@ export class SlotReader {
       sequence,
       attempt: 1,
       history: '',
-      key: isRow ? undefined : this.keyAt(at),
+      ...keyed(isRow ? undefined : this.keyAt(at)),
       kind,
       timeMs: this.timeMs(at),
       payload: this.payload(at),
     }
   }
 
-  /** Without a key a message holds up nothing but itself; its operators fail for the same reason. */
-  keyAt(at: number): Key | undefined {
+  keyAt(at: number): Key | Unkeyed | undefined {
+    return this.keyOf(this.payload(at))
+  }
+
+  /** What can't be decoded has no key: it holds up nothing but itself, and its attempts fail for that. */
+  keyOf(payload: Buffer): Key | Unkeyed | undefined {
     try {
-      return this.#keyOf(this.message(at))
+      return this.decoder.during(payload, this.#keyOf)
     } catch {
       return undefined
     }
   }
 
-  keyOf(payload: Buffer): Key | undefined {
-    try {
-      return this.#keyOf(this.decoder.of(payload))
-    } catch {
-      return undefined
-    }
-  }
-
+  /** @throws what the pipeline's `id` throws */
   context(sequence: number, attempt: number, timeMs: number, message: unknown): MessageContext {
-    const { id } = this.#graph.deliver
-    return {
-      sequence,
-      shard: this.#shard,
-      attempt,
-      timeMs,
-      id: typeof id === 'function' ? id(message as never) : undefined,
-    }
+    return { sequence, shard: this.#shard, attempt, timeMs, id: this.#idOf(message) }
   }
 
   #place(at: number): number {
@@ -129,4 +124,9 @@ export class SlotReader {
   #length(at: number): number {
     return this.words[at + slotLength] as number
   }
+}
+
+/** As a job has it: a key, or none, or why there is none although there should be. */
+export function keyed(key: Key | Unkeyed | undefined): Pick<JobParts, 'key' | 'unkeyed'> {
+  return key instanceof Unkeyed ? { key: undefined, unkeyed: key } : { key, unkeyed: undefined }
 }

@@ -126,6 +126,7 @@ export class WorkerKeeper {
       shards,
       firstShard,
       shardsOfAll,
+      shardCount,
       module,
       delivery,
       durability,

@@ -16,6 +16,7 @@ export interface WorkerTask {
   readonly shards: readonly number[]
   readonly firstShard: number
   readonly shardsOfAll: number
+  readonly shardCount: number
   readonly module: string
   readonly delivery: string
   readonly durability: unknown
@@ -116,7 +117,8 @@ async function run(task: WorkerTask): Promise<void> {
   } finally {
     clearInterval(beats)
     beats = beating()
-    for (const close of closers) await close()
+    // One that fails to close takes nothing along: all that was committed is written.
+    await Promise.allSettled(closers.map((close) => close()))
     clearInterval(beats)
     addon().detach(handle)
     task.events.close()

@@ -1,6 +1,7 @@
 import { ClosedError, InvalidArgumentError, toError } from '../../core/errors.js'
 import { checkOptions, shown } from '../../core/options.js'
 import { RejectedOutputs, type Position, type Sink, type SinkConnection } from '../../core/sink.js'
+import { adopted } from '../../core/thenable.js'
 
 export interface ForEachOptions {
   /**
@@ -47,8 +48,7 @@ export function forEach<T>(
     )
   }
   const given = checkOptions<ForEachOptions>(options, 'forEach', ['idempotent', 'name'])
-  const { idempotent = false, name = each.name === '' ? 'forEach' : `forEach(${each.name})` } =
-    given
+  const { idempotent = false, name = nameOf(each) } = given
   if (typeof idempotent !== 'boolean') {
     throw new InvalidArgumentError(
       `forEach.idempotent: ${shown(idempotent)} is neither true nor false; give one of them`,
@@ -79,13 +79,13 @@ class ForEachConnection<T> implements SinkConnection<T> {
   write(outputs: readonly T[], position: Position): void | Promise<void> {
     if (this.#closed) throw new ClosedError(`the sink ${this.#name} is closed`)
     for (let i = 0; i < outputs.length; i++) {
-      let result: unknown
+      let pending: Promise<unknown> | undefined
       try {
-        result = this.#each(outputs[i] as T, position)
+        pending = adopted(this.#each(outputs[i] as T, position))
       } catch (thrown) {
         throw rejected(i, thrown)
       }
-      if (isThenable(result)) return this.#rest(outputs, position, i, result)
+      if (pending !== undefined) return this.#rest(outputs, position, i, pending)
     }
   }
 
@@ -97,11 +97,11 @@ class ForEachConnection<T> implements SinkConnection<T> {
     outputs: readonly T[],
     position: Position,
     from: number,
-    first: PromiseLike<unknown>,
+    first: Promise<unknown>,
   ): Promise<void> {
     for (let i = from; i < outputs.length; i++) {
       try {
-        await (i === from ? first : this.#each(outputs[i] as T, position))
+        await (i === from ? first : adopted(this.#each(outputs[i] as T, position)))
       } catch (thrown) {
         throw rejected(i, thrown)
       }
@@ -113,6 +113,6 @@ function rejected(index: number, thrown: unknown): RejectedOutputs {
   return new RejectedOutputs(new Map([[index, toError(thrown)]]), index)
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
+function nameOf(each: { readonly name: unknown }): string {
+  return typeof each.name === 'string' && each.name !== '' ? `forEach(${each.name})` : 'forEach'
 }
