@@ -7,7 +7,7 @@
  * that leaves the frame throws a RangeError.
  */
 export interface Frame {
-  /** As `copy`, but made once: the frame's bytes, valid for ever. Not to be written. */
+  /** As `copy()`, at each access. */
   readonly bytes: Uint8Array
   /** Where the frame begins in `bytes`: 0. */
   readonly offset: number

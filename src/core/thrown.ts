@@ -19,10 +19,6 @@ const bigintMax = 2n ** 128n
 
 /** Never throws, and runs nothing of what it looks at more than once. */
 export function describeThrown(thrown: unknown): Thrown {
-  if (types.isPromise(thrown)) {
-    // Its rejection, if that comes, is what the handler threw, and no end of the process.
-    Promise.prototype.then.call(thrown, undefined, () => {})
-  }
   if (typeof thrown !== 'object' || thrown === null) return plain(primitiveText(thrown))
   const code = codeOf(thrown)
   const message = textOf(thrown, 'message')
@@ -35,6 +31,17 @@ export function describeThrown(thrown: unknown): Thrown {
     }
   }
   return { ...plain((message ?? objectText(thrown)).slice(0, messageLengthMax)), code }
+}
+
+/**
+ * What was thrown, as it is kept until it is told of. Of a promise the rejection, if one comes, is what
+ * the function threw, and no end of the process.
+ */
+export function caught(thrown: unknown): { readonly thrown: unknown } {
+  if (types.isPromise(thrown)) {
+    Promise.prototype.then.call(thrown, undefined, () => {})
+  }
+  return { thrown }
 }
 
 /** Whether it is an error, of this realm or another. */
@@ -83,8 +90,8 @@ function errorsText(thrown: object): string | undefined {
 
 function objectText(thrown: object): string {
   try {
-    const isList = Array.isArray(thrown) || ArrayBuffer.isView(thrown)
-    const isOpen = types.isProxy(thrown) || isList || Object.keys(thrown).length <= membersMax
+    const isShort = types.isProxy(thrown) || Array.isArray(thrown) || ArrayBuffer.isView(thrown)
+    const isOpen = isShort || Object.keys(thrown).length <= membersMax
     const text = isOpen
       ? inspect(thrown, {
           depth: 0,

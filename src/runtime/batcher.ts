@@ -1,4 +1,5 @@
 import type { MessageContext } from '../core/message.js'
+import { caught } from '../core/thrown.js'
 import { Collector, isPromise, type Chain } from './chain.js'
 import type { Job } from './lane.js'
 import { noContext } from './slot-reader.js'
@@ -93,7 +94,7 @@ export class Batcher {
         out,
       )
     } catch (thrown) {
-      this.#end(group, out, { thrown })
+      this.#end(group, out, caught(thrown))
       return
     }
     if (!isPromise(pending)) {
@@ -102,7 +103,7 @@ export class Batcher {
     }
     return pending.then(
       () => this.#end(group, out),
-      (thrown: unknown) => this.#end(group, out, { thrown }),
+      (thrown: unknown) => this.#end(group, out, caught(thrown)),
     )
   }
 

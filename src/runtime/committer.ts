@@ -1,6 +1,7 @@
 import { ClosedError, toError, type SemelError } from '../core/errors.js'
 import type { Position, SinkConnection } from '../core/sink.js'
 import { adopted } from '../core/thenable.js'
+import { caught } from '../core/thrown.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import { encodeDetails } from '../native/details.js'
 import { exponential } from '../reliability/backoff.js'
@@ -166,7 +167,7 @@ export class Committer {
 
   async #afterSinkFailure(failure: unknown, attempt: number): Promise<void> {
     const delayMs = sinkBackoff.delayMs(attempt)
-    this.#parts.sinkFailed(toError(failure), attempt, delayMs)
+    this.#parts.sinkFailed(toError(caught(failure).thrown), attempt, delayMs)
     await this.#sleep(delayMs)
   }
 

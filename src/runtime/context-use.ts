@@ -9,8 +9,8 @@ const plainArrow = new RegExp(String.raw`^(?:async\s*)?(?:${name}|${parameter})\
 const plainFunction = new RegExp(
   String.raw`^(?:async\s+)?(?:function\b)?\s*\*?\s*(?:${name})?\s*${parameter}\s*\{`,
 )
-/** By these it may come to more arguments than it has parameters. */
-const allArguments = /\barguments\b|\beval\b/
+/** By these it may come to more arguments than it has parameters; what is bound shows no source. */
+const allArguments = /\barguments\b|\beval\b|\[native code\]/
 
 /**
  * Whether a function may look at its second argument. `length` does not tell: it counts neither rest

@@ -20,9 +20,7 @@ export class Decoder {
     this.#ring = new Uint8Array(ring)
     this.#view = new DataView(ring)
     this.#frames =
-      graph.accepts.kind === 'frames'
-        ? new FrameMemory(this.#ring, graph.accepts.size, this.#view)
-        : undefined
+      graph.accepts.kind === 'frames' ? new FrameMemory(this.#view, graph.accepts.size) : undefined
     this.#reader = new Reader(shapesOf(handle).load)
   }
 

@@ -3,15 +3,13 @@ import type { Frame } from '../core/frame.js'
 
 /** Memory that frames of one size lie in, until it is used for something else. */
 export class FrameMemory {
-  readonly bytes: Uint8Array
   readonly view: DataView
   /** Of a frame, in bytes. */
   readonly length: number
   /** The same, and −1 when the frames have ended: one comparison tells both. */
   size: number
 
-  constructor(bytes: Uint8Array, length: number, view = viewOf(bytes)) {
-    this.bytes = bytes
+  constructor(view: DataView, length: number) {
     this.view = view
     this.length = length
     this.size = length
@@ -24,12 +22,12 @@ export class FrameMemory {
 
   /** The same memory for other frames. */
   again(): FrameMemory {
-    return new FrameMemory(this.bytes, this.length, this.view)
+    return new FrameMemory(this.view, this.length)
   }
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+function memoryOf({ buffer, byteOffset, length }: Uint8Array): FrameMemory {
+  return new FrameMemory(new DataView(buffer, byteOffset, length), length)
 }
 
 /**
@@ -39,17 +37,15 @@ function viewOf(bytes: Uint8Array): DataView {
 export class BufferFrame implements Frame {
   #memory: FrameMemory
   readonly #start: number
-  #copied: Uint8Array | undefined
 
   constructor(memory: FrameMemory, start: number) {
     this.#memory = memory
     this.#start = start
-    this.#copied = undefined
   }
 
   /** A frame of all these bytes. */
   static over(bytes: Uint8Array): BufferFrame {
-    return new BufferFrame(new FrameMemory(bytes, bytes.length), 0)
+    return new BufferFrame(memoryOf(bytes), 0)
   }
 
   /** It goes on although the others of its memory end; what ends it then. */
@@ -59,7 +55,7 @@ export class BufferFrame implements Frame {
   }
 
   get bytes(): Uint8Array {
-    return (this.#copied ??= this.copy())
+    return this.copy()
   }
 
   get offset(): number {
@@ -91,8 +87,9 @@ export class BufferFrame implements Frame {
   }
 
   copy(): Uint8Array {
-    const start = this.#place(0, this.length)
-    return this.#memory.bytes.slice(start, start + this.length)
+    const { view, length } = this.#memory
+    const start = view.byteOffset + this.#place(0, length)
+    return new Uint8Array(view.buffer, start, length).slice()
   }
 
   /** @throws SemelError always: as JSON it would come to nothing */
@@ -123,7 +120,7 @@ export class BufferFrame implements Frame {
 
 /** Lets a function read bytes as a frame, which ends with the call. */
 export function withFrame<T>(bytes: Uint8Array, read: (frame: BufferFrame) => T): T {
-  const memory = new FrameMemory(bytes, bytes.length)
+  const memory = memoryOf(bytes)
   try {
     return read(new BufferFrame(memory, 0))
   } finally {

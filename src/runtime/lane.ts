@@ -1,4 +1,5 @@
 import type { Key, MessageContext } from '../core/message.js'
+import { caught } from '../core/thrown.js'
 import { Collector, isPromise } from './chain.js'
 import type { Owners } from './finished.js'
 import type { FrameMemory } from './frame.js'
@@ -254,7 +255,7 @@ export class Lane {
       try {
         pending = this.#run(job)
       } catch (thrown) {
-        job.error = { thrown }
+        job.error = caught(thrown)
       }
       if (isPromise(pending)) this.#watch(job, pending)
       else this.#ran(job)
@@ -270,7 +271,7 @@ export class Lane {
         this.#kick()
       },
       (thrown: unknown) => {
-        job.error = { thrown }
+        job.error = caught(thrown)
         this.#ran(job)
         this.#start()
         this.#kick()

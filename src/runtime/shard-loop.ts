@@ -1,5 +1,6 @@
 import { toError } from '../core/errors.js'
 import type { SinkConnection } from '../core/sink.js'
+import { caught } from '../core/thrown.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import {
   kindInFlight,
@@ -285,7 +286,7 @@ export class ShardLoop {
       } catch (error) {
         outputs.length = mark
         const key = this.#slots.keyAt(at)
-        outcome = this.#failures.failed(sequence, 1, '', error, key, finished)
+        outcome = this.#failures.failed(sequence, 1, '', caught(error).thrown, key, finished)
       }
       finished.own(sequence)
       words[at + slotOutcome] = outcome

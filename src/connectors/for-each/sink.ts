@@ -2,6 +2,7 @@ import { ClosedError, InvalidArgumentError, toError } from '../../core/errors.js
 import { checkOptions, shown } from '../../core/options.js'
 import { RejectedOutputs, type Position, type Sink, type SinkConnection } from '../../core/sink.js'
 import { adopted } from '../../core/thenable.js'
+import { caught } from '../../core/thrown.js'
 
 export interface ForEachOptions {
   /**
@@ -110,7 +111,7 @@ class ForEachConnection<T> implements SinkConnection<T> {
 }
 
 function rejected(index: number, thrown: unknown): RejectedOutputs {
-  return new RejectedOutputs(new Map([[index, toError(thrown)]]), index)
+  return new RejectedOutputs(new Map([[index, toError(caught(thrown).thrown)]]), index)
 }
 
 function nameOf(each: { readonly name: unknown }): string {
