@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { SemelError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import { RejectedOutputs, type Sink, type SinkConnection } from '../core/sink.js'
@@ -54,7 +55,7 @@ export function rejectionOf(thrown: unknown, outputs: number): Rejection | undef
   let written: unknown
   let rejected: ReadonlyMap<unknown, unknown>
   try {
-    if (!(thrown instanceof RejectedOutputs)) return undefined
+    if (!isRejection(thrown)) return undefined
     written = thrown.written
     rejected = new Map<unknown, unknown>(thrown.rejected)
   } catch (error) {
@@ -72,6 +73,12 @@ export function rejectionOf(thrown: unknown, outputs: number): Rejection | undef
     throw impossible(`the index ${shown(index)} of ${outputs} outputs, ${written} of them written`)
   }
   return { written, rejected: rejected as ReadonlyMap<number, unknown> }
+}
+
+/** Also one of another copy of the library, which a connector may have brought along. */
+function isRejection(thrown: unknown): thrown is RejectedOutputs {
+  if (thrown instanceof RejectedOutputs) return true
+  return types.isNativeError(thrown) && thrown.name === 'RejectedOutputs'
 }
 
 function isCount(value: unknown, least: number, most: number): value is number {
