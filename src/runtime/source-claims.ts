@@ -74,5 +74,6 @@ function endedOrAborted(ended: Promise<void>, signal: AbortSignal): Promise<void
     }
     signal.addEventListener('abort', done)
     void ended.then(done)
+    if (signal.aborted) done()
   })
 }

@@ -1,4 +1,4 @@
-import { isAbsolute } from 'node:path'
+import { resolve } from 'node:path'
 import { SemelError } from '../../core/errors.js'
 import type { IdentifiedPartition, KnownPartition, SourceNotice } from '../../core/source.js'
 import {
@@ -11,6 +11,9 @@ import {
   type SeenFile,
 } from './file-identity.js'
 import { filesBetween, findMoved } from './moved-files.js'
+
+/** How many files that were rotated away may still be written to, by who has them open. */
+const writtenStillMax = 2
 
 /** What a known partition is to a file that is to be read. */
 type Relation = 'same' | 'replaced' | 'other'
@@ -91,8 +94,8 @@ function places(relations: readonly Relation[], wanted: Relation): number[] {
 function relationOf(seen: SeenFile, { name, identity, offset }: KnownPartition): Relation {
   const { size, path } = seen.identity
   if (identity === undefined) {
-    // As 0.1.0 has kept it: the path as it was spelled.
-    if (name !== seen.path && !(isAbsolute(name) && name === path)) return 'other'
+    // As 0.1.0 has kept it: the path as it was spelled, from wherever that was.
+    if (resolve(name) !== resolve(seen.path) && resolve(name) !== path) return 'other'
     if (size < offset) throw truncated(seen.path, size, offset)
     return 'same'
   }
@@ -100,8 +103,6 @@ function relationOf(seen: SeenFile, { name, identity, offset }: KnownPartition):
   const inPlace = identity.path === path
   const isInode = isSameInode(identity, seen.identity)
   if (!inPlace && !isInode) return 'other'
-  // Nothing was read of it: it may have been written anew since, as a header that was refused.
-  if (offset === 0 && inPlace && isInode) return 'same'
   const begins = beginsWith(seen, identity.head)
   if (begins && size >= offset) return 'same'
   // An inode is given to another file once its own is gone.
@@ -118,34 +119,44 @@ async function earlierFiles(
   isRead: boolean,
   notice: (notice: SourceNotice) => void,
 ): Promise<IdentifiedFile[]> {
-  const found: IdentifiedFile[] = []
-  const isKnown = (seen: SeenFile): boolean =>
+  const isOther = (seen: SeenFile): boolean =>
     known.some(
       ({ identity }, i) =>
         !before.includes(i) && isFileIdentity(identity) && isInodeOf(seen, identity),
     )
-  for (const i of before) {
+  const found: IdentifiedFile[] = []
+  const moved: SeenFile[] = []
+  for (const i of isRead ? before.filter(mayHaveMore) : before) {
     const { identity, offset } = known[i] as { identity: FileIdentity; offset: number }
-    const moved = await findMoved(identity, offset, isKnown)
-    if (moved !== undefined) {
-      if (moved.identity.size > offset) {
-        found.push({
-          name: moved.path,
-          is: [i],
-          identity: { ...moved.identity, path: identity.path },
-          readAs: now.path,
-        })
+    const seen = await findMoved(identity, offset, isOther)
+    if (seen === undefined) {
+      // Where nothing was read, it may have been corrected, as a header that was refused.
+      if (!isRead && now.identity.size > 0 && offset > 0) {
+        tellReplaced(now, identity, offset, notice)
       }
-      if (isRead) continue
-      for (const between of await filesBetween(moved.path, identity.path)) {
-        if (isKnown(between)) continue
-        found.push({ name: between.path, is: [], identity: between.identity, readAs: now.path })
-      }
-    } else if (!isRead && now.identity.size > 0 && offset > 0) {
-      tellReplaced(now, identity, offset, notice)
+      continue
+    }
+    moved.push(seen)
+    if (seen.identity.size > offset) {
+      const there = { ...seen.identity, path: identity.path }
+      found.push({ name: seen.path, is: [i], identity: there, readAs: now.path })
+    }
+  }
+  if (isRead) return found
+  for (const { path } of moved.slice()) {
+    for (const between of await filesBetween(path, now.identity.path)) {
+      if (isOther(between) || moved.some((one) => isInodeOf(between, one.identity))) continue
+      moved.push(between)
+      found.push({ name: between.path, is: [], identity: between.identity, readAs: now.path })
     }
   }
   return found
+
+  /** Once the file in its place is read: one with unread bytes, and the last ones, still written to. */
+  function mayHaveMore(i: number, place: number): boolean {
+    const { identity, offset } = known[i] as { identity: FileIdentity; offset: number }
+    return identity.size > offset || place >= before.length - writtenStillMax
+  }
 }
 
 function tellReplaced(

@@ -34,7 +34,8 @@ export async function findMoved(
     const seen = await lookedAt(path)
     if (seen !== undefined && holds(seen, known, offset)) return seen
   }
-  for (const name of related) {
+  // Of a copy the bytes are all there is to know it by.
+  for (const name of known.head.bytes === 0 ? [] : related) {
     const seen = await lookedAt(join(folder, name))
     if (seen !== undefined && holds(seen, known, offset) && !isOther(seen)) return seen
   }
