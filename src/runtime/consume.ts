@@ -129,7 +129,8 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
     for await (const batch of source.read(context)) {
       const partition = begin(batch)
       try {
-        for (const [at, row] of batch.rows.entries()) {
+        for (let at = 0; at < batch.rows.length; at++) {
+          const row = batch.rows[at] as SourceRow<unknown>
           const taken = take(row, batch, at)
           rows += taken.rows
           malformed += taken.malformed

@@ -40,19 +40,19 @@ export function checkBatch(source: string, batch: SourceBatch<unknown>, reached:
     )
   if (!Array.isArray(rows)) throw broken(`gave a batch whose rows are ${safelyShown(rows)}`)
   let last = reached
-  for (const [at, row] of (rows as readonly unknown[]).entries()) {
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at] as SourceRow<unknown>
     if (typeof row !== 'object' || row === null || !('message' in row || 'malformed' in row)) {
       throw broken(
         `gave ${safelyShown(row)} as row ${at} of a batch behind the offset ${last}, where a row is { message, offset } or { malformed, offset }`,
       )
     }
-    last = (row as SourceRow<unknown>).offset
-    const before = at === 0 ? reached : (rows[at - 1] as SourceRow<unknown>).offset
-    if (!isOffset(last) || last <= before) {
+    if (!isOffset(row.offset) || row.offset <= last) {
       throw broken(
-        `gave the offset ${safelyShown(last)} behind ${before}, where offsets are whole numbers below 2^48 that grow from row to row`,
+        `gave the offset ${safelyShown(row.offset)} behind ${last}, where offsets are whole numbers below 2^48 that grow from row to row`,
       )
     }
+    last = row.offset
   }
   if (!isOffset(offset) || offset < last) {
     throw broken(

@@ -11,6 +11,8 @@ import {
   type SourceBatch,
 } from 'semel'
 import { describe, expect, it, test } from 'vitest'
+import { moves, type Move } from '../fixtures/moves.js'
+import { definition as classed } from './classed.js'
 import { opened, scratch, small } from './verbs.js'
 
 const numRuns = Number(process.env['SEMEL_RUNS'] ?? 12)
@@ -296,6 +298,45 @@ describe('a source that breaks its contract is stopped before anything of the ba
       },
     }
     await expect((await open()).consume(source)).rejects.toMatchObject({ code: 'SEMEL_SOURCE' })
+  })
+})
+
+describe('messages that choose their delivery', () => {
+  it.each([1, 2])('come once, each in its class (%i shards)', async (shards) => {
+    const sink = memory<Move>()
+    const dir = scratch()
+    const open = () =>
+      opened<Move>(classed(sink), { dir, workers: 0, shards, durability: 'process', ...small })
+    const sent = moves(0, 90)
+    const source = (upTo: number, failsBehind = Infinity): Source<Move> => ({
+      name: 'moves',
+      resumable: true,
+      partitions: ['m'],
+      async *read({ offsets }) {
+        let left = failsBehind
+        for (let at = offsets.get('m') ?? 0; at < upTo; at += 10) {
+          if (left-- === 0) throw new Error('the moves are gone')
+          const rows = sent
+            .slice(at, Math.min(at + 10, upTo))
+            .map((message, i) => ({ message, offset: at + i + 1 }))
+          yield { partition: 'm', rows, offset: at + rows.length }
+        }
+      },
+    })
+    const stream = await open()
+    await stream.consume(source(25))
+    await expect(stream.consume(source(60, 2))).rejects.toThrow('the moves are gone')
+    await Promise.all([stream.consume(source(60)), stream.consume(source(60))])
+    await stream.drain()
+    await stream.close()
+    const again = await open()
+    await again.consume(source(60))
+    await again.consume(source(90))
+    await again.drain()
+    expect(again.counters()).toMatchObject({ duplicate: 0 })
+    expect(sink.outputs.map(({ id }) => id).toSorted((a, b) => a - b)).toEqual(
+      sent.map(({ id }) => id),
+    )
   })
 })
 

@@ -4,6 +4,9 @@ const newline = 0x0a
 const carriageReturn = 0x0d
 const byteOrderMark = Buffer.of(0xef, 0xbb, 0xbf)
 
+/** A place behind every block: a small integer, since one is written for each line. */
+const none = 2 ** 30 - 1
+
 /** How much is asked of the file at once. */
 const chunkBytes = 256 * 1024
 /** How much of a faulty line is kept to be shown. */
@@ -59,7 +62,7 @@ export class LineReader {
   #utf8To = 0
   #after = 0
   #scanned = 0
-  /** The next newline and the next return from `#scanned` on; Infinity where the block has none. */
+  /** The next newline and the next return from `#scanned` on; `none` where the block has none. */
   #newlineAt = -1
   #returnAt = -1
   #afterReturn: boolean
@@ -70,9 +73,9 @@ export class LineReader {
   #start = 0
   #end = 0
   #line: number
-  #lineOffset = 0
-  /** Where the line over the limit begins. */
-  #overlongOffset: number | undefined
+  /** Where the line over the limit begins: it is not in the block any more. */
+  #overlongAt = -1
+  #isOverlong = false
   #left = false
   #fault: string | undefined
   #faulty = ''
@@ -88,7 +91,7 @@ export class LineReader {
 
   /** The byte of the file behind the line and its end. */
   get offset(): number {
-    return this.#left ? this.#lineOffset : this.#blockOffset + this.#after
+    return this.#left ? this.start : this.#blockOffset + this.#after
   }
 
   /** The line's number, from 1. */
@@ -119,9 +122,14 @@ export class LineReader {
     return bytes === 2 ? '\r\n' : this.#block[this.#end] === newline ? '\n' : '\r'
   }
 
+  /** Whether the line, the file's last, lacks its end. */
+  get unended(): boolean {
+    return this.#after === this.#end
+  }
+
   /** The byte of the file at which the line begins. */
   get start(): number {
-    return this.#lineOffset
+    return this.#isOverlong ? this.#overlongAt : this.#blockOffset + this.#start
   }
 
   /** Gives the last line back, which lacks its end: it is not done, and no other comes behind it. */
@@ -151,8 +159,6 @@ export class LineReader {
       if (end === this.#after && this.#overlong === undefined) return false
     }
     this.#start = this.#after
-    this.#lineOffset = this.#overlongOffset ?? this.#blockOffset + this.#after
-    this.#overlongOffset = undefined
     this.#end = end
     const isPair = this.#block[end] === carriageReturn && this.#block[end + 1] === newline
     this.#after = Math.min(end + (isPair ? 2 : 1), this.#block.length)
@@ -168,7 +174,7 @@ export class LineReader {
     if (this.#newlineAt < from) this.#newlineAt = indexOf(this.#block, newline, from)
     if (this.#returnAt < from) this.#returnAt = indexOf(this.#block, carriageReturn, from)
     if (this.#newlineAt < this.#returnAt) return this.#newlineAt
-    if (this.#returnAt === Infinity) return -1
+    if (this.#returnAt === none) return -1
     return this.#returnAt + 1 < this.#block.length || this.#ended ? this.#returnAt : -1
   }
 
@@ -197,7 +203,8 @@ export class LineReader {
   /** Looks at a line's length and bytes; most lines are covered by one check of the whole block. */
   #check(): void {
     this.#fault = undefined
-    if (this.#overlong !== undefined || this.#end - this.#start > this.#lineBytesMax) {
+    this.#isOverlong = this.#overlong !== undefined
+    if (this.#isOverlong || this.#end - this.#start > this.#lineBytesMax) {
       this.#fault = `the line is longer than ${this.#lineBytesMax} bytes`
       this.#faulty = this.#overlong ?? this.#shown(this.#end)
       this.#overlong = undefined
@@ -211,7 +218,7 @@ export class LineReader {
   #dropOverlong(): void {
     if (this.#overlong === undefined) {
       this.#start = this.#after
-      this.#overlongOffset = this.#blockOffset + this.#after
+      this.#overlongAt = this.#blockOffset + this.#after
       this.#overlong = this.#shown(this.#scanned)
     }
     this.#after = this.#scanned
@@ -267,7 +274,7 @@ export async function lineAt(file: Bytes, offset: number): Promise<LineStart> {
     const block = chunk.subarray(0, bytesRead)
     // Of a pair the newline counts, and the return does not.
     if (afterReturn && block[0] !== newline) line++
-    for (let i = indexOf(block, newline, 0); i !== Infinity; i = indexOf(block, newline, i + 1)) {
+    for (let i = indexOf(block, newline, 0); i !== none; i = indexOf(block, newline, i + 1)) {
       line++
     }
     const returns = bytesRead - 1
@@ -283,5 +290,5 @@ export async function lineAt(file: Bytes, offset: number): Promise<LineStart> {
 
 function indexOf(block: Buffer, byte: number, from: number): number {
   const found = block.indexOf(byte, from)
-  return found === -1 ? Infinity : found
+  return found === -1 ? none : found
 }

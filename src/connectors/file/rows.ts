@@ -36,7 +36,7 @@ export class TextRows implements RowReader {
   next(): SourceRow<string> | undefined {
     const lines = this.#lines
     while (lines.next()) {
-      if (this.#last !== 'take' && lines.lineEnd === '') {
+      if (lines.unended && this.#last !== 'take') {
         lines.leave()
         this.leftAt = lines.offset
         return undefined
@@ -67,7 +67,7 @@ export class JsonRows implements RowReader {
     const lines = this.#lines
     while (lines.next()) {
       const text = lines.text()
-      if (this.#last !== 'take' && lines.lineEnd === '' && !this.#isWhole(text)) {
+      if (lines.unended && this.#last !== 'take' && !this.#isWhole(text)) {
         lines.leave()
         this.leftAt = lines.offset
         return undefined
