@@ -22,7 +22,15 @@ export type { Overflow } from './core/overflow.js'
 export type { Position, Sink, SinkConnection, SinkContext, SinkKind } from './core/sink.js'
 export { RejectedOutputs } from './core/sink.js'
 export type { Size } from './core/sizes.js'
-export type { Source, SourceBatch, SourceContext, SourceRow } from './core/source.js'
+export type {
+  IdentifiedPartition,
+  KnownPartition,
+  Source,
+  SourceBatch,
+  SourceContext,
+  SourceNotice,
+  SourceRow,
+} from './core/source.js'
 
 export type { Acknowledged } from './acknowledge/acknowledged.js'
 export type { Batch, BatchStatus } from './acknowledge/batched.js'

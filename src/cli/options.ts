@@ -61,7 +61,7 @@ export function readOptions(command: CommandSpec, words: readonly string[]): Giv
         continue
       }
       const value = token.value ?? ''
-      if (value === '' || (token.inlineValue !== true && value.startsWith('-'))) {
+      if (value === '' || (token.inlineValue !== true && /^-./.test(value))) {
         throw new UsageError(
           `${command.call}: --${option.name} needs a value; give --${option.name} ${option.value}`,
         )

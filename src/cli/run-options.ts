@@ -18,6 +18,8 @@ import {
 export interface RunOptions {
   readonly module: string
   readonly sources: readonly string[]
+  readonly format: (typeof formats)[number] | undefined
+  readonly lastLine: (typeof lastLines)[number] | undefined
   readonly dir: string | undefined
   readonly shards: number | undefined
   readonly workers: number | undefined
@@ -32,6 +34,8 @@ export interface RunOptions {
   readonly json: boolean
 }
 
+const formats = ['ndjson', 'csv', 'lines'] as const
+const lastLines = ['keep', 'take'] as const
 const waitings = ['spin', 'balanced', 'park'] as const
 const closeTimeoutMsDefault = 10_000
 
@@ -50,7 +54,17 @@ export const runCommand: CommandSpec = {
       name: 'source',
       value: 'FILE …',
       several: true,
-      says: 'the file to read; several are read at once',
+      says: 'the file to read; several are read at once; -: standard input',
+    },
+    {
+      name: 'format',
+      value: 'FORMAT',
+      says: 'ndjson, csv or lines (default by the extension; of standard input ndjson)',
+    },
+    {
+      name: 'last-line',
+      value: 'HOW',
+      says: 'while it has no end: keep it for the next run, or take it (default keep)',
     },
     {
       name: 'dir',
@@ -97,6 +111,9 @@ export const runCommand: CommandSpec = {
     'The counters at the end are those of this run: what it took in, and what an earlier run had left\n' +
     'undone. Those of the directory since it was made: semel inspect DIR.\n' +
     '\n' +
+    'A last line without an end is kept, unless it is whole already: a complete JSON object, or a\n' +
+    'record of a CSV file with a byte order mark. What is kept is told on standard error.\n' +
+    '\n' +
     'SIGINT and SIGTERM stop the source and end what is in flight; a second one exits at once. The\n' +
     'same command goes on where the last one stopped, if the source can be resumed, as files can.\n' +
     '\n' +
@@ -110,6 +127,8 @@ export function readRunOptions(words: readonly string[]): RunOptions | 'help' {
   return {
     module: requireArgument(runCommand, given, 0),
     sources: given.values.get('source') ?? [],
+    format: oneOf(given, 'format', formats),
+    lastLine: oneOf(given, 'last-line', lastLines),
     dir: valueOf(given, 'dir'),
     shards: wholeNumberOf(given, 'shards', 1),
     workers: wholeNumberOf(given, 'workers', 0),

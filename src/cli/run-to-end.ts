@@ -1,4 +1,4 @@
-import type { ConsumeProgress, Source, Stream } from '../index.js'
+import type { ConsumeProgress, Source, SourceNotice, Stream } from '../index.js'
 import type { StopSignals } from './stop-signals.js'
 
 export interface RunParts {
@@ -8,6 +8,7 @@ export interface RunParts {
   /** How long a signal waits for what is in flight. */
   readonly closeTimeoutMs: number
   readonly onProgress: (progress: ConsumeProgress) => void
+  readonly onNotice: (notice: SourceNotice) => void
 }
 
 const pollMs = 5
@@ -37,9 +38,9 @@ export async function runToEnd(parts: RunParts): Promise<boolean> {
   }
 }
 
-async function readAndDrain({ stream, source, stop, onProgress }: RunParts): Promise<void> {
+async function readAndDrain({ stream, source, stop, ...on }: RunParts): Promise<void> {
   const { signal } = stop
-  await stream.consume(source, { signal, onProgress })
+  await stream.consume(source, { signal, onProgress: on.onProgress, onNotice: on.onNotice })
   if (!signal.aborted) {
     try {
       await stream.drain({ signal })

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import {
-  fileSource,
   guarantee,
   guaranteeText,
   inspectDirectory,
@@ -8,17 +7,19 @@ import {
   SemelError,
   type Counters,
   type OpenOptions,
+  type SourceNotice,
   type Stream,
 } from '../index.js'
 import { classDirectoriesIn, classDirectory } from '../runtime/class-directories.js'
 import { sum } from '../runtime/counters.js'
 import { countersOfRun, endedOf } from './counters.js'
-import { exitCodes } from './failures.js'
+import { exitCodes, oneLine } from './failures.js'
 import { directoryCounters } from './inspection.js'
 import { loadModule, sourceOf, type PipelineModule } from './module.js'
 import { Progress } from './progress.js'
 import type { RunOptions } from './run-options.js'
 import { runToEnd } from './run-to-end.js'
+import { sourceOfFiles } from './sources.js'
 import { print, reserveStdout } from './stdout.js'
 import { signalExitCode, StopSignals } from './stop-signals.js'
 import { summaryJson, summaryText, type Summary } from './summary.js'
@@ -35,7 +36,7 @@ export async function run(options: RunOptions): Promise<number> {
   const module = await loadModule(options.module)
   const dir = dirOf(module, options)
   if (options.explain) return explain(module, options, dir)
-  const source = await sourceOf(module, options.sources, (files) => fileSource(files))
+  const source = await sourceOf(module, options.sources, (files) => sourceOfFiles(files, options))
   const stop = new StopSignals((code) => process.exit(code))
   const stream: Stream<unknown> = await open(module.url, openOptions(options, dir))
   for (const line of stream.guarantee().summary.split('\n')) {
@@ -51,6 +52,7 @@ export async function run(options: RunOptions): Promise<number> {
   process.once('exit', () => progress.stop())
   const deadLetters = warnOf(stream, (line) => progress.say(line))
 
+  const notices: SourceNotice[] = []
   let ended: boolean
   try {
     ended = await runToEnd({
@@ -61,6 +63,10 @@ export async function run(options: RunOptions): Promise<number> {
       onProgress: (now) => {
         place = now
         progress.draw()
+      },
+      onNotice: (notice) => {
+        notices.push(notice)
+        progress.say(`semel: ${notice.code}: ${oneLine(notice.message)}`)
       },
     })
   } catch (error) {
@@ -89,6 +95,7 @@ export async function run(options: RunOptions): Promise<number> {
     counters: countersOfRun(before, sum(after)),
     leftOver: before.stored - endedOf(before),
     deadLetters,
+    notices,
     elapsedMs,
     delivery: stream.delivery,
     durability: stream.durability,

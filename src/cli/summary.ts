@@ -1,5 +1,6 @@
 import { durabilityText, type Delivery, type Durability } from '../core/delivery.js'
 import type { Counters } from '../core/message.js'
+import type { SourceNotice } from '../core/source.js'
 import { counterRows, endedOf } from './counters.js'
 import { tableLines } from '../core/table.js'
 import { plain, type Paint } from './terminal.js'
@@ -14,6 +15,8 @@ export interface Summary {
   readonly leftOver: number
   /** The first few dead letters: place and reason. */
   readonly deadLetters: readonly string[]
+  /** What the source had to tell. */
+  readonly notices: readonly SourceNotice[]
   readonly elapsedMs: number
   /** Where messages choose theirs, of the class that is promised least. */
   readonly delivery: Delivery
@@ -37,7 +40,7 @@ export interface SummaryClass {
 
 /** The one object of `semel run --json`. */
 export function summaryJson(summary: Summary): string {
-  const { counters, elapsedMs, delivery, durability, shards, classes } = summary
+  const { counters, elapsedMs, delivery, durability, shards, classes, notices } = summary
   return `${JSON.stringify({
     stored: counters.stored,
     processed: counters.processed,
@@ -54,6 +57,7 @@ export function summaryJson(summary: Summary): string {
     durability: durabilityText(durability),
     shards,
     ...(classes.length === 0 ? {} : { classes: classes.map(classJson) }),
+    ...(notices.length === 0 ? {} : { notices }),
   })}\n`
 }
 

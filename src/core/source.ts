@@ -12,18 +12,56 @@ export interface SourceBatch<T> {
   readonly offset: number
   /** The end of the partition as it is known now, in the unit of the offsets; for progress. */
   readonly size?: number
+  /** What the partition is known by from now on, where that has changed; kept before the rows are. */
+  readonly identity?: object
 }
 
-/** A message or a malformed row, with the offset from which reading goes on behind it. */
+/**
+ * A message or a malformed row, with the offset from which reading goes on behind it: a whole number
+ * from 1 to 2^48 − 1, above that of the row before, and above the one that reading began at.
+ */
 export type SourceRow<T> =
   | { readonly message: T; readonly offset: number }
   | { readonly malformed: MalformedRow; readonly offset: number }
 
+/** A partition that a directory has read from before. */
+export interface KnownPartition {
+  /** As it was called when it was first read. */
+  readonly name: string
+  /** As a source of this kind gave it; undefined where it was known by its name alone. */
+  readonly identity: unknown
+  /** Up to where all of it is stored; 0: nothing is. */
+  readonly offset: number
+}
+
+/** A partition that is about to be read. */
+export interface IdentifiedPartition {
+  /** What its batches call it; no two of one reading have the same. */
+  readonly name: string
+  /** Places in the list of known ones: all that are this partition. None: it is new. */
+  readonly is: readonly number[]
+  /** By what it will be known again: plain data that JSON has a form for. */
+  readonly identity: object
+}
+
+/** What a source has to say to people while it is read; nothing of it stops the reading. */
+export interface SourceNotice {
+  readonly code: string
+  /** In words: what has been found, where, and the remedy. */
+  readonly message: string
+  /** Whether rows may be missing: told by a warning of the process where nobody listens. */
+  readonly warning: boolean
+}
+
 export interface SourceContext {
   /** Partition → the offset from which to go on; a partition that is missing starts at 0. */
   readonly offsets: ReadonlyMap<string, number>
+  /** What `identify` has answered; missing where the source has none. */
+  readonly identified?: readonly IdentifiedPartition[]
   /** Ends the reading behind a whole batch, without an error. */
   readonly signal: AbortSignal
+  /** Tells people something. */
+  readonly notice?: (notice: SourceNotice) => void
 }
 
 /**
@@ -33,7 +71,17 @@ export interface SourceContext {
 export interface Source<T> {
   readonly name: string
   readonly resumable: boolean
-  /** Every partition that it will name, known before it is read. */
+  /** Every partition that it will name, known before it is read; `identify` may tell of others. */
   readonly partitions: readonly string[]
+  /**
+   * For a resumable source whose partitions can be called by several names, or whose names can come to
+   * stand for something else, as a file's path can: which partitions there are to read now, and which
+   * of the known ones each of them is. Called before each reading; those that are not in the answer
+   * are not read. Without it a partition is known by its name.
+   */
+  identify?(
+    known: readonly KnownPartition[],
+    context: Pick<SourceContext, 'notice'>,
+  ): Promise<readonly IdentifiedPartition[]>
   read(context: SourceContext): AsyncIterable<SourceBatch<T>>
 }

@@ -1,12 +1,16 @@
-import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
+import { InvalidArgumentError, SemelError } from '../core/errors.js'
 import type { Id, MalformedRow } from '../core/message.js'
 import { checkOptions, shown } from '../core/options.js'
-import type { Source, SourceBatch, SourceRow } from '../core/source.js'
-import { addon, type NativeRecovery } from '../native/addon.js'
+import type { Source, SourceBatch, SourceNotice, SourceRow } from '../core/source.js'
+import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import type { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
-import { SourceOffsets } from './source-offsets.js'
+import type { SourceClaims } from './source-claims.js'
+import type { SourceOffsets } from './source-offsets.js'
+import { findReading, type ReadPartition } from './source-reading.js'
+import { checkBatch, checkSource, malformedOf, refusedRow, shortened } from './source-rows.js'
+import type { Origin } from './staging.js'
 
 export interface ConsumeProgress {
   /** Rows read so far, malformed ones included. */
@@ -23,6 +27,12 @@ export interface ConsumeOptions {
   signal?: AbortSignal
   /** Called after each batch. */
   onProgress?: (progress: ConsumeProgress) => void
+  /**
+   * Called with what the source has to tell people: bytes left for the next reading, content that has
+   * been replaced.
+   * @default warnings become warnings of the process, and the others are not told
+   */
+  onNotice?: (notice: SourceNotice) => void
 }
 
 export interface Consumed {
@@ -36,10 +46,11 @@ export interface Destination {
   readonly handle: number
   readonly graph: Graph
   readonly settings: Settings
-  readonly segmentBytes: number
-  readonly recovered: readonly NativeRecovery[]
   readonly ingest: Ingest
   readonly ready: () => Promise<void>
+  /** Of the open stream: what all of its readings have stored. */
+  readonly offsets: SourceOffsets
+  readonly claims: SourceClaims
 }
 
 export interface ConsumeParts {
@@ -55,11 +66,12 @@ export interface ConsumeParts {
   readonly classOf: (checked: unknown) => number
 }
 
-/** A destination, and what it has of the source. */
+/** A destination, and what it has of the batch that is being read. */
 interface Target extends Destination {
-  readonly offsets: SourceOffsets
-  /** Its number for the partition that is being read. */
+  /** Its number for the partition. */
   partition: number
+  /** Of a source that can't be read again: the offset before those of the batch. */
+  from: number
 }
 
 /** What is to be done with a row: a push that is tried until there is room. */
@@ -72,16 +84,19 @@ interface Taken {
 
 /** Batches between two marks in every shard of how far the source has been read. */
 const batchesPerMark = 32
-const textLengthMax = 65_536
 
 /**
  * Reads a source into the stream. Each message is stored with its place; a shard skips what it has
- * stored already, and reading starts at the place that every shard has passed.
+ * stored already, and reading starts at the place that every shard has passed, in this opening of the
+ * stream or before. So a reading goes on where the one before it has ended, however that was. Two side
+ * by side take turns where they read the same partition of a resumable source.
+ *
+ * Where a source can't be read again, each reading of it is of new messages.
  */
 export async function consume(parts: ConsumeParts): Promise<Consumed> {
   const { options } = parts
   const source = checkSource(parts.source)
-  checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress'])
+  checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress', 'onNotice'])
   if (parts.destinations.some(({ graph }) => graph.deliver.producer !== undefined)) {
     throw new InvalidArgumentError(
       `consume: the pipeline ${parts.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
@@ -89,36 +104,86 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   }
   const targets = parts.destinations.map((destination): Target => ({
     ...destination,
-    offsets: new SourceOffsets(destination, source),
     partition: 0,
+    from: 0,
   }))
+  const strictest = targets[0] as Target
   const signal = options.signal ?? new AbortController().signal
+  const notice = options.onNotice ?? warn
+  const offsets = targets.map((target) => target.offsets)
+  const claim = await strictest.claims.hold(() => findReading(source, offsets, notice), signal)
   const ends = new Map<string, { offset: number; size: number }>()
   let rows = 0
   let malformed = 0
   let batches = 0
-  for await (const batch of source.read({ offsets: startOf(targets), signal })) {
-    for (const target of targets) {
-      target.partition = target.offsets.partition(batch.partition)
-      target.offsets.beforeBatch(target.partition, batch.offset)
+  if (claim === undefined) return { rows, malformed }
+  const { partitions, identified } = claim.found
+  try {
+    const starts = source.resumable ? [...partitions.values()] : []
+    const context = {
+      offsets: new Map(starts.map(({ name, reached }) => [name, reached])),
+      signal,
+      notice,
+      ...(identified === undefined ? {} : { identified }),
     }
-    for (const row of batch.rows) {
-      const taken = take(row, batch)
-      rows += taken.rows
-      malformed += taken.malformed
-      while (!taken.push()) await taken.ready()
+    for await (const batch of source.read(context)) {
+      const partition = begin(batch)
+      try {
+        for (let at = 0; at < batch.rows.length; at++) {
+          const row = batch.rows[at] as SourceRow<unknown>
+          const taken = take(row, batch, at)
+          rows += taken.rows
+          malformed += taken.malformed
+          while (!taken.push()) await taken.ready()
+          partition.reached = row.offset
+        }
+        partition.reached = batch.offset
+      } finally {
+        if (source.resumable) passed(partition)
+      }
+      batches += 1
+      if (batches % batchesPerMark === 0) for (const target of targets) await mark(target)
+      ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
+      options.onProgress?.(progress())
     }
-    for (const { offsets, partition } of targets) offsets.passed(partition, batch.offset)
-    batches += 1
-    if (batches % batchesPerMark === 0) for (const target of targets) await mark(target)
-    ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
-    options.onProgress?.(progress())
+    for (const target of targets) await mark(target)
+  } catch (thrown) {
+    for (const target of targets) markWhereThereIsRoom(target)
+    if (thrown instanceof Error) throw thrown
+    throw new SemelError('SEMEL_SOURCE', `${source.name}: what was thrown is no error`, {
+      cause: thrown,
+    })
+  } finally {
+    claim.release()
   }
-  for (const target of targets) await mark(target)
   return { rows, malformed }
 
-  function take(row: SourceRow<unknown>, batch: SourceBatch<unknown>): Taken {
-    if ('malformed' in row) return takeMalformed(row.malformed, row)
+  /** Before anything of a batch is stored. */
+  function begin(batch: SourceBatch<unknown>): ReadPartition {
+    const partition = partitions.get(batch.partition)
+    if (partition === undefined) {
+      throw new SemelError(
+        'SEMEL_SOURCE',
+        `the source gave a batch of the partition ${shown(batch.partition)}, which is not among its partitions`,
+      )
+    }
+    checkBatch(source.name, batch, partition.reached)
+    for (const [i, target] of targets.entries()) {
+      const number = partition.numbers[i] as number
+      target.partition = number
+      if (!source.resumable) target.from = target.offsets.reserve(number, batch.rows.length)
+      else target.offsets.begin(number, batch.offset)
+      if (batch.identity !== undefined) target.offsets.identified(number, batch.identity)
+    }
+    return partition
+  }
+
+  function passed({ numbers, reached }: ReadPartition): void {
+    for (const [i, of] of offsets.entries()) of.passed(numbers[i] as number, reached)
+  }
+
+  function take(row: SourceRow<unknown>, batch: SourceBatch<unknown>, at: number): Taken {
+    if ('malformed' in row) return takeMalformed(malformedOf(row.malformed), row, at)
     let checked: unknown
     let target: Target
     let shard: number
@@ -128,11 +193,11 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       target = targets[parts.classOf(checked)] as Target
       ;({ shard, id } = target.ingest.route(checked))
     } catch (error) {
-      return takeMalformed(refusal(row.message, batch, error), row)
+      return takeMalformed(refusedRow(row.message, batch.partition, error), row, at)
     }
-    const { ingest, offsets, partition, ready } = target
-    const origin = { partition, offset: row.offset }
-    if (offsets.has(shard, origin)) return { ...had, ready }
+    const { ingest, ready } = target
+    const origin = originOf(target, row, at)
+    if (source.resumable && target.offsets.has(shard, origin)) return { ...had, ready }
     let unfit: (() => boolean) | undefined
     return {
       rows: 1,
@@ -142,10 +207,11 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
         try {
           return ingest.pushTo(shard, id, checked, origin)
         } catch (error) {
-          if (!(error instanceof SemelError) || isFinal(error)) throw error
-          // Too large, or its id is none: the row's fault, and so its end.
+          // Too large, or its id is none or can't be asked for: the row's fault, and so its end.
+          throwIfFailed(ingest)
           malformed += 1
-          unfit = () => ingest.pushMalformed(refusal(row.message, batch, error), origin, shard)
+          const refused = refusedRow(row.message, batch.partition, error)
+          unfit = malformedPush(ingest, refused, origin, shard)
           return unfit()
         }
       },
@@ -154,12 +220,46 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   }
 
   /** Whose class can't be known is of the strictest: nothing is lost there. */
-  function takeMalformed(row: MalformedRow, { offset }: SourceRow<unknown>): Taken {
-    const { ingest, offsets, partition, settings, ready } = targets[0] as Target
-    const origin = { partition, offset }
-    const shard = offset % settings.shards
-    if (offsets.has(shard, origin)) return { ...had, ready }
-    return { rows: 1, malformed: 1, push: () => ingest.pushMalformed(row, origin, shard), ready }
+  function takeMalformed(unread: MalformedRow, row: SourceRow<unknown>, at: number): Taken {
+    const { ingest, settings, ready } = strictest
+    const origin = originOf(strictest, row, at)
+    const shard = origin.offset % settings.shards
+    if (source.resumable && strictest.offsets.has(shard, origin)) return { ...had, ready }
+    return { rows: 1, malformed: 1, push: malformedPush(ingest, unread, origin, shard), ready }
+  }
+
+  function originOf(target: Target, { offset }: SourceRow<unknown>, at: number): Origin {
+    const { partition, from } = target
+    return { partition, offset: source.resumable ? offset : from + at + 1 }
+  }
+
+  /** Tells every shard how far the source has been read, so that an idle one does not hold it back. */
+  async function mark(target: Target): Promise<void> {
+    const { handle, settings, ingest, ready } = target
+    while (!ingest.flush()) await ready()
+    for (const origin of unmarked(target)) {
+      for (let shard = 0; shard < settings.shards; shard++) {
+        while (!addon().appendOffset(handle, shard, origin.partition, origin.offset)) await pause()
+      }
+      target.offsets.marked(origin)
+    }
+  }
+
+  /** Behind a failure, which is to be told: nobody waits for room then. */
+  function markWhereThereIsRoom(target: Target): void {
+    const { handle, settings, ingest } = target
+    if (!ingest.flush()) return
+    for (const { partition, offset } of unmarked(target)) {
+      for (let shard = 0; shard < settings.shards; shard++) {
+        if (!addon().appendOffset(handle, shard, partition, offset)) return
+      }
+    }
+  }
+
+  function unmarked(target: Target): Origin[] {
+    const i = targets.indexOf(target)
+    const own = [...partitions.values()].map(({ numbers }) => numbers[i] as number)
+    return target.offsets.unmarked(own)
   }
 
   function progress(): ConsumeProgress {
@@ -173,57 +273,37 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   }
 }
 
-/** Of a row that an earlier run has stored. */
+/** Of a row that is stored already. */
 const had = { rows: 0, malformed: 0, push: () => true } as const
 
-/** From where every target needs the rows. */
-function startOf(targets: readonly Target[]): ReadonlyMap<string, number> {
-  const start = new Map<string, number>()
-  for (const { offsets } of targets) {
-    for (const [name, offset] of offsets.start()) {
-      start.set(name, Math.min(offset, start.get(name) ?? Infinity))
+/** A push of a row that ends as a dead letter; it is made smaller until the stream takes it. */
+function malformedPush(
+  ingest: Ingest,
+  row: MalformedRow,
+  origin: Origin,
+  shard: number,
+): () => boolean {
+  let kept = row
+  return () => {
+    for (;;) {
+      try {
+        return ingest.pushMalformed(kept, origin, shard)
+      } catch (error) {
+        throwIfFailed(ingest)
+        if (kept.text === '') throw error
+        kept = shortened(kept, kept.text.length >>> 4)
+      }
     }
   }
-  return start
 }
 
-/** Tells every shard how far the source has been read, so that an idle one does not hold it back. */
-async function mark({ handle, settings, ingest, offsets, ready }: Target): Promise<void> {
-  while (!ingest.flush()) await ready()
-  for (const { partition, offset } of offsets.unmarked()) {
-    for (let shard = 0; shard < settings.shards; shard++) {
-      while (!addon().appendOffset(handle, shard, partition, offset)) await pause()
-    }
-  }
+/** Tells errors of the stream from those of a row: asking for room throws the former again. */
+function throwIfFailed(ingest: Ingest): void {
+  ingest.hasRoom()
 }
 
-function checkSource(source: unknown): Source<unknown> {
-  const { name, partitions, read } = (source ?? {}) as Partial<Source<unknown>>
-  if (typeof name === 'string' && Array.isArray(partitions) && typeof read === 'function') {
-    return source as Source<unknown>
-  }
-  throw new InvalidArgumentError(
-    `consume: ${shown(source)} is not a source; give one such as fileSource('in.ndjson') or iterable(…)`,
-  )
-}
-
-/** Errors of the stream, not of the row. */
-function isFinal(error: SemelError): boolean {
-  return error.code !== 'SEMEL_TOO_LARGE' && error.code !== 'SEMEL_INVALID_ARGUMENT'
-}
-
-function refusal(message: unknown, batch: SourceBatch<unknown>, error: unknown): MalformedRow {
-  let text: string
-  try {
-    text = JSON.stringify(message) ?? String(message)
-  } catch {
-    text = String(message)
-  }
-  return {
-    text: text.slice(0, textLengthMax),
-    line: 0,
-    reason: `${batch.partition}: ${toError(error).message}`,
-  }
+function warn({ code, message, warning }: SourceNotice): void {
+  if (warning) process.emitWarning(message, { type: 'SemelWarning', code })
 }
 
 function pause(): Promise<void> {

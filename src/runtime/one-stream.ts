@@ -15,6 +15,8 @@ import type { Settings } from './options.js'
 import { Producers, type DoorCounters } from './producers.js'
 import type { Runner, RunnerEvent } from './runner.js'
 import { Sender } from './sender.js'
+import { SourceClaims } from './source-claims.js'
+import { SourceOffsets } from './source-offsets.js'
 import { stageTimes, type StageTimes } from './stage-times.js'
 import { Stream } from './stream.js'
 import { checkWait, type WaitOptions } from './wait.js'
@@ -59,6 +61,9 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   #last: ShardCounters[] | undefined
   #lastStages: StageTimes | undefined
   #lateOutcomes = 0
+  /** Of all readings of this opening. */
+  #sourceOffsets: SourceOffsets | undefined
+  readonly #sourceClaims = new SourceClaims()
 
   constructor(parts: StreamParts) {
     super()
@@ -114,7 +119,14 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
 
   /** Where a source's messages go. */
   get destination(): Destination {
-    return { ...this.#parts, ingest: this.sender.ingest, ready: () => this.ready() }
+    this.#sourceOffsets ??= new SourceOffsets(this.#parts)
+    return {
+      ...this.#parts,
+      ingest: this.sender.ingest,
+      ready: () => this.ready(),
+      offsets: this.#sourceOffsets,
+      claims: this.#sourceClaims,
+    }
   }
 
   push(message: In): boolean {

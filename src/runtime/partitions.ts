@@ -1,8 +1,17 @@
 import { SemelError } from '../core/errors.js'
 import { addon, type NativeRecovery } from '../native/addon.js'
 
-/** What a partition number stands for: a source's partition by name, or a producer. */
-export type Partition = string | ProducerPartition
+/**
+ * What a partition number stands for: a source's partition, or a producer. A text is as 0.1.0 had a
+ * partition, of which nothing but its name was known, or stands for one whose rows nobody reads again.
+ */
+export type Partition = string | SourcePartition | ProducerPartition
+
+export interface SourcePartition {
+  readonly partition: string
+  /** As the source gave it; missing where the name says it all. */
+  readonly identity?: object
+}
 
 export interface ProducerPartition {
   readonly producer: string
@@ -16,6 +25,8 @@ export interface PartitionsParts {
   /** Of the directory's ack logs. */
   readonly segmentBytes: number
   readonly recovered: readonly NativeRecovery[]
+  /** Numbers below it are in use elsewhere, whether or not the file `sources` still knows them. */
+  readonly usedBelow?: number
 }
 
 /** A number has 16 bits in a frame, and one of them stands for none. */
@@ -36,15 +47,15 @@ export class Partitions {
   readonly #max: number
   #all: readonly Partition[]
 
-  constructor({ handle, settings, segmentBytes, recovered }: PartitionsParts) {
+  constructor({ handle, settings, segmentBytes, recovered, usedBelow = 0 }: PartitionsParts) {
     this.#handle = handle
     this.#keeps = settings.dir !== ''
     this.#max = Math.min(numbersMax, Math.floor(segmentBytes / segmentBytesEach))
     const bytes = this.#keeps ? addon().getFile(handle, 'sources') : Buffer.alloc(0)
     const all = bytes.length === 0 ? [] : (JSON.parse(bytes.toString()) as Partition[])
     // Up to 0.1.0 a source that can't be resumed had numbers that were written down nowhere.
-    const used = highest(recovered)
-    for (let number = all.length; number <= used; number++) all.push(`unnamed ${number}`)
+    const used = Math.max(highest(recovered) + 1, usedBelow)
+    for (let number = all.length; number < used; number++) all.push(`unnamed ${number}`)
     this.#all = all
   }
 
@@ -55,17 +66,20 @@ export class Partitions {
 
   /**
    * Gives each a number, the next ones; durable when it returns.
+   * @param changed by number: what others stand for from now on, in the same write
    * @throws SemelError `SEMEL_SOURCE` where there are too many
    */
-  add(partitions: readonly Partition[]): void {
-    if (partitions.length === 0) return
+  add(partitions: readonly Partition[], changed: ReadonlyMap<number, Partition> = none): void {
+    if (partitions.length === 0 && changed.size === 0) return
     if (this.#all.length + partitions.length > this.#max) {
       throw new SemelError(
         'SEMEL_SOURCE',
         `the directory knows ${this.#all.length} partitions of sources and producers, and takes no more than ${this.#max}; open another directory${this.#max < numbersMax ? ', or one with a larger segment' : ''}`,
       )
     }
-    this.#put([...this.#all, ...partitions])
+    const all = [...this.#all, ...partitions]
+    for (const [number, to] of changed) all[number] = to
+    this.#put(all)
   }
 
   /** Changes what a number stands for; durable when it returns. */
@@ -78,6 +92,8 @@ export class Partitions {
     this.#all = all
   }
 }
+
+const none: ReadonlyMap<number, Partition> = new Map()
 
 /** The highest number under which something is stored; -1 where nothing is. */
 function highest(recovered: readonly NativeRecovery[]): number {

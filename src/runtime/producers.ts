@@ -49,7 +49,7 @@ export class Producers {
     this.#handle = handle
     this.#partitions = new Partitions(parts)
     for (const [partition, entry] of this.#partitions.all.entries()) {
-      if (typeof entry === 'string') continue
+      if (typeof entry === 'string' || !('producer' in entry)) continue
       this.#known.set(entry.producer, { partition, epoch: entry.epoch })
     }
     this.#newest = Array.from({ length: settings.shards }, (_, shard) => {

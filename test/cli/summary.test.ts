@@ -9,6 +9,7 @@ const summary: Summary = {
   counters: { ...zero, stored: 1_234_567, processed: 1_234_500, deadLettered: 60, inFlight: 7 },
   leftOver: 0,
   deadLetters: [],
+  notices: [],
   elapsedMs: 2000.4,
   delivery: 'exactly-once',
   durability: { interval: 100 },

@@ -75,7 +75,7 @@ describeSource({
           ],
         },
       },
-      { maxLineBytes: '2KiB' },
+      { maxLineBytes: '2KiB', lastLine: 'take' },
     ),
 })
 

@@ -160,6 +160,38 @@ export function describeSource(under: SourceUnderTest): void {
       }
     })
 
+    test('gives nothing more when it is read again from where it ended', async (t) => {
+      if (under.resumable !== true) return t.skip(under.resumable.skip)
+      const offsets = new Map<string, number>()
+      for (const { partition, offset } of (await readAll(fixture.source())).batches) {
+        offsets.set(partition, offset)
+      }
+      for (let i = 0; i < 2; i++) {
+        expect((await readAll(fixture.source(), offsets)).batches).toEqual([])
+      }
+    })
+
+    test('knows its partitions again, each as one, where it identifies them', async (t) => {
+      const source = fixture.source()
+      if (source.identify === undefined) return t.skip('its partitions are known by their names')
+      const names = [...fixture.rows.keys()].toSorted()
+      const first = await source.identify([], {})
+      expect(first.map(({ name }) => name).toSorted()).toEqual(names)
+      for (const { is } of first) expect(is).toEqual([])
+      const { batches } = await readAll(source)
+      const known = first.map(({ name, identity }) => ({
+        name,
+        // As it comes back out of a directory.
+        identity: JSON.parse(JSON.stringify(identity)) as unknown,
+        offset: batches.findLast(({ partition }) => partition === name)?.offset ?? 0,
+      }))
+      const others = [{ name: 'another', identity: { of: 'another kind' }, offset: 7 }]
+      const again = await fixture.source().identify?.([...others, ...known], {})
+      expect(again?.map(({ name, is }) => [name, is])).toEqual(
+        first.map(({ name }, i) => [name, [i + 1]]),
+      )
+    })
+
     test('ends without an error when it is aborted, behind whole batches', async () => {
       const whole = await readAll(fixture.source())
       const abort = new AbortController()

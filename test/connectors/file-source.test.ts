@@ -129,7 +129,7 @@ describe('a line over the limit', () => {
 
   test('ends the file without a line end', async () => {
     const path = put('a.log', `one\nbegin${'x'.repeat(3_000_000)}`)
-    const found = await readPath(path)
+    const found = await readPath(path, { lastLine: 'take' })
     expect(found.messages).toEqual(['one'])
     expect(found.malformed).toMatchObject([
       {
@@ -151,7 +151,7 @@ describe('a line over the limit', () => {
   test('bounds a quote that is closed too late: the lines between are rows', async () => {
     const rows = Array.from({ length: 50_000 }, (_, i) => `${i},${'x'.repeat(50)}\n`)
     const path = put('a.csv', `i,text\n0,"open\n${rows.join('')}1,late"\n`)
-    const found = await readPath(path, { columns: { i: 'number' } })
+    const found = await readPath(path, { columns: { i: 'number' }, lastLine: 'take' })
     expect(found.malformed).toEqual([
       { text: '0,"open', line: 2, reason: 'a quote is opened and never closed' },
       { text: '1,late"', line: 50_003, reason: 'a quote is opened and never closed' },
@@ -232,12 +232,16 @@ describe('a file that can not be read', () => {
     })
   })
 
-  test('is a directory, a pipe or a device', async () => {
+  test('is a directory, a pipe or a device, which is said with the remedy', async () => {
     execFileSync('mkfifo', [join(dir, 'pipe')])
-    for (const path of [dir, join(dir, 'pipe'), '/dev/null']) {
+    for (const [path, words] of [
+      [dir, /is not a regular file but a directory; give the files in it/],
+      [join(dir, 'pipe'), /is not a regular file but a pipe.*--source -/],
+      ['/dev/null', /is not a regular file but a device/],
+    ] as const) {
       await expect(readPath(path)).rejects.toMatchObject({
         code: 'SEMEL_SOURCE',
-        message: `${path} is not a regular file; give the path of one`,
+        message: expect.stringMatching(words),
       })
     }
   })
@@ -360,6 +364,7 @@ test.each([
   [() => fileSource('a.csv', { columns: 'a' as never }), 'names no columns'],
   [() => fileSource('a.csv', { columns: null as never }), 'names no columns'],
   [() => fileSource('a.log', { delimiter: ';' }), "say format: 'csv'"],
+  [() => fileSource('a.log', { lastLine: 'drop' as never }), 'there is no "drop"'],
 ])('misuse %# is refused in words', (call, message) => {
   expect(call).toThrow(
     expect.objectContaining({

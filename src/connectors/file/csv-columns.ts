@@ -19,6 +19,10 @@ export class CsvColumns {
     this.#numbers = names.map((name) => Object.hasOwn(types, name) && types[name] === 'number')
   }
 
+  get count(): number {
+    return this.#names.length
+  }
+
   /** The message, or what is wrong with the fields. */
   message(fields: readonly string[]): Record<string, unknown> | string {
     const names = this.#names

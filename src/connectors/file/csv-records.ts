@@ -1,6 +1,6 @@
 import { quotedFields, type CsvParse } from './csv-fields.js'
 import type { LineReader } from './line-reader.js'
-import { isBlank } from './rows.js'
+import { isBlank, type LastLine } from './rows.js'
 
 /** A record as it stands in the file. */
 export interface CsvRecord {
@@ -14,6 +14,8 @@ export interface CsvRecord {
 }
 
 interface Line {
+  /** Where it begins. */
+  readonly start: number
   readonly text: string
   readonly line: number
   readonly offset: number
@@ -28,6 +30,10 @@ interface Line {
  *
  * Lines belong together while the number of quotes in them is odd. Where such a record can't be read,
  * its first line alone is at fault, and the others are read again as if it were not there.
+ *
+ * At the end of the file a writer may be in the middle of a record. Unless it is taken, it is left: one
+ * whose last line has no end (where whole ones are taken: or not all columns), and one with an open
+ * quote, if no line behind the quote is a record.
  */
 export class CsvRecords {
   readonly #lines: LineReader
@@ -43,21 +49,38 @@ export class CsvRecords {
   #at = 0
   #openLength = 0
   #odd = false
+  readonly #last: LastLine
+  /** Of a record; 0: not known yet. */
+  columns = 0
+  /** Where what was left begins. */
+  leftAt: number | undefined
 
-  constructor(lines: LineReader, csv: CsvParse, delimiter: string, lengthMax: number) {
+  constructor(
+    lines: LineReader,
+    csv: CsvParse,
+    delimiter: string,
+    lengthMax: number,
+    last: LastLine,
+  ) {
     this.#lines = lines
     this.#csv = csv
     this.#delimiter = delimiter
     this.#lengthMax = lengthMax
+    this.#last = last
   }
 
   /** The next record; undefined where what has been read so far holds no whole one. */
   next(): CsvRecord | undefined {
-    for (;;) {
+    while (this.leftAt === undefined) {
       const line = this.#kept[this.#at] ?? this.#read()
       const open = this.#at > this.#begin
       if (line === undefined) {
-        return open && this.#lines.ended ? this.#giveBack(unclosed) : undefined
+        if (!open || !this.#lines.ended) return undefined
+        return this.#mayGoOn() ? this.#leave() : this.#giveBack(unclosed)
+      }
+      if (line.lineEnd === '' && this.#last !== 'take' && !this.#isWhole(line, open)) {
+        this.#kept[this.#at] = line
+        return open && !this.#mayGoOn() ? this.#giveBack(unclosed) : this.#leave()
       }
       if (!open && (line.fault !== undefined || !line.text.includes('"'))) {
         if (this.#at < this.#kept.length) this.#done(this.#at + 1)
@@ -74,12 +97,14 @@ export class CsvRecords {
       if (hasOddQuotes(line.text)) this.#odd = !this.#odd
       if (!this.#odd) return this.#whole()
     }
+    return undefined
   }
 
   #read(): Line | undefined {
     const lines = this.#lines
     if (!lines.next()) return undefined
     return {
+      start: lines.start,
       text: lines.text(),
       line: lines.line,
       offset: lines.offset,
@@ -101,6 +126,32 @@ export class CsvRecords {
     if (typeof fields === 'string') return this.#giveBack(fields)
     this.#done(this.#at)
     return { fields, text, line: first.line, offset: last.offset }
+  }
+
+  /** Whether the file's last line ends a record with all its columns. */
+  #isWhole(line: Line, open: boolean): boolean {
+    if (this.#last !== 'if-whole' || line.fault !== undefined) return false
+    if (open) return hasOddQuotes(line.text)
+    if (isBlank(line.text)) return true
+    if (hasOddQuotes(line.text)) return false
+    const fields = line.text.includes('"')
+      ? quotedFields(this.#csv, line.text, this.#delimiter)
+      : line.text.split(this.#delimiter)
+    return typeof fields !== 'string' && fields.length === this.columns
+  }
+
+  /** Whether the open quote may be closed by what is still to come. */
+  #mayGoOn(): boolean {
+    if (this.#last === 'take' || this.#openLength > this.#lengthMax) return false
+    const [first, ...behind] = this.#kept.slice(this.#begin, this.#at)
+    const columns = this.columns || (first as Line).text.split(this.#delimiter).length
+    return !behind.some(
+      ({ text, fault }) => fault !== undefined || text.split(this.#delimiter).length === columns,
+    )
+  }
+
+  #leave(): undefined {
+    this.leftAt = (this.#kept[this.#begin] as Line).start
   }
 
   /** Ends the open record behind its first line. */

@@ -1,12 +1,20 @@
-import { open, stat, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { SemelError } from '../../core/errors.js'
-import type { SourceBatch, SourceRow } from '../../core/source.js'
+import type { SourceBatch, SourceNotice, SourceRow } from '../../core/source.js'
 import { csvColumns, isNames, type Columns } from './csv-columns.js'
 import { loadCsvParse } from './csv-fields.js'
 import { CsvRecords } from './csv-records.js'
 import { sourceError } from './errors.js'
-import { LineReader, lineAt } from './line-reader.js'
-import { CsvRows, JsonRows, TextRows, type RowReader } from './rows.js'
+import {
+  headBytesMin,
+  headUpTo,
+  lookAt,
+  openFile,
+  truncated,
+  type FileIdentity,
+} from './file-identity.js'
+import { fileStart, hasByteOrderMark, LineReader, lineAt, type Bytes } from './line-reader.js'
+import { CsvRows, JsonRows, TextRows, type LastLine, type RowReader } from './rows.js'
 
 /** How the rows of a file are written. */
 export type FileFormat = 'ndjson' | 'csv' | 'lines'
@@ -19,6 +27,8 @@ export interface PartitionOptions {
   readonly delimiter: string
   readonly batchRowsMax: number
   readonly lineBytesMax: number
+  /** Undefined: taken where nothing that follows could make another row of it. */
+  readonly lastLine: Exclude<LastLine, 'if-whole'> | undefined
 }
 
 /**
@@ -26,13 +36,8 @@ export interface PartitionOptions {
  * @throws SemelError `SEMEL_SOURCE`, or `SEMEL_SOURCE_TRUNCATED` where it is shorter
  */
 export async function checkFile(path: string, offset: number): Promise<void> {
-  const handle = await openFile(path)
-  try {
-    const { size } = await handle.stat()
-    if (size < offset) throw truncated(path, size, offset)
-  } finally {
-    await handle.close()
-  }
+  const { size } = (await lookAt(path)).identity
+  if (size < offset) throw truncated(path, size, offset)
 }
 
 /** One file on its way through: opened with the first batch. */
@@ -44,11 +49,26 @@ export class FilePartition {
   #lines: LineReader | undefined
   #rows: RowReader | undefined
   #size = 0
+  #identity: FileIdentity | undefined
 
-  constructor(path: string, offset: number, options: PartitionOptions) {
+  /** @param identity the file that is to be found at the path; undefined: whatever is there */
+  constructor(path: string, offset: number, options: PartitionOptions, identity?: FileIdentity) {
     this.#path = path
     this.#offset = offset
     this.#options = options
+    this.#identity = identity
+  }
+
+  /** What is left at the end of the file, where `next` has told of that. */
+  get left(): SourceNotice | undefined {
+    const at = this.#rows?.leftAt
+    if (at === undefined) return undefined
+    const bytes = (this.#lines as LineReader).bytesBehind(at)
+    return {
+      code: 'SEMEL_SOURCE_UNENDED',
+      message: `${this.#path}: ${bytes} bytes behind its last whole row are left for the next reading, since their writer may not be done; lastLine: 'take' (--last-line take) takes them as they are`,
+      warning: false,
+    }
   }
 
   /** The next rows; undefined at the end of the file. */
@@ -66,9 +86,11 @@ export class FilePartition {
       const last = rows[rows.length - 1]
       if (last === undefined) return undefined
       // At the end the blank lines behind the last row are done as well.
-      const offset = ended ? lines.offset : last.offset
-      this.#size = Math.max(this.#size, offset)
-      return { partition: this.#path, rows, offset, size: this.#size }
+      const offset = ended ? (reader.leftAt ?? lines.offset) : last.offset
+      this.#size = ended ? offset : Math.max(this.#size, offset)
+      const batch = { partition: this.#path, rows, offset, size: this.#size }
+      const identity = await this.#newIdentity(offset)
+      return identity === undefined ? batch : { ...batch, identity }
     } catch (thrown) {
       throw sourceError(this.#path, thrown)
     }
@@ -83,47 +105,80 @@ export class FilePartition {
   async #open(): Promise<RowReader> {
     const handle = await openFile(this.#path)
     this.#handle = handle
-    this.#size = (await handle.stat()).size
+    const { size, dev, ino } = await handle.stat({ bigint: true })
+    this.#size = Number(size)
+    const { device, inode } = this.#identity ?? {}
+    if (this.#identity !== undefined && (device !== String(dev) || inode !== String(ino))) {
+      throw new SemelError(
+        'SEMEL_SOURCE',
+        `${this.#path} was replaced by another file just now; read it again`,
+        { retriable: true },
+      )
+    }
     if (this.#size < this.#offset) throw truncated(this.#path, this.#size, this.#offset)
-    const start = { offset: this.#offset, line: await lineAt(handle, this.#offset) }
-    const lines = new LineReader(handle, this.#options.lineBytesMax, start)
+    const lines = new LineReader(
+      handle,
+      this.#options.lineBytesMax,
+      await lineAt(handle, this.#offset),
+    )
     this.#lines = lines
-    this.#rows = await this.#rowReader(handle, lines)
+    this.#rows = await rowReader(this.#path, handle, lines, this.#offset, this.#options)
     return this.#rows
   }
 
-  async #rowReader(handle: FileHandle, lines: LineReader): Promise<RowReader> {
-    switch (this.#options.format) {
-      case 'ndjson':
-        return new JsonRows(lines)
-      case 'lines':
-        return new TextRows(lines)
-      case 'csv':
-        return this.#csvRows(handle, lines)
-      default:
-        return this.#options.format satisfies never
-    }
+  /** Where too little of the file was known it by: now there are rows to know it by. */
+  async #newIdentity(offset: number): Promise<FileIdentity | undefined> {
+    const known = this.#identity
+    if (known === undefined || known.head.bytes >= Math.min(headBytesMin, offset)) return undefined
+    this.#identity = { ...known, head: await headUpTo(this.#handle as FileHandle, offset) }
+    return this.#identity
   }
+}
 
-  async #csvRows(handle: FileHandle, lines: LineReader): Promise<CsvRows> {
-    const { header, columns, delimiter, lineBytesMax } = this.#options
-    const csv = await loadCsvParse()
-    const records = new CsvRecords(lines, csv, delimiter, lineBytesMax)
-    let names: readonly string[] | undefined
-    if (header) {
-      // The header stands in front of the rows, wherever these go on.
-      let from = lines
-      let headerRecords = records
-      if (this.#offset > 0) {
-        from = new LineReader(handle, lineBytesMax, { offset: 0, line: 1 })
-        headerRecords = new CsvRecords(from, csv, delimiter, lineBytesMax)
-      }
-      names = await readHeader(this.#path, headerRecords, from)
-      if (names === undefined) return new CsvRows(records, csvColumns(this.#path, [], []))
-      if (isNames(columns)) names = undefined
-    }
-    return new CsvRows(records, csvColumns(this.#path, names, columns))
+/** How the rows of a format are read. */
+export async function rowReader(
+  path: string,
+  bytes: Bytes,
+  lines: LineReader,
+  offset: number,
+  options: PartitionOptions,
+): Promise<RowReader> {
+  switch (options.format) {
+    case 'ndjson':
+      return new JsonRows(lines, options.lastLine ?? 'if-whole')
+    case 'lines':
+      return new TextRows(lines, options.lastLine ?? 'keep')
+    case 'csv':
+      return csvRows(path, bytes, lines, offset, options)
+    default:
+      return options.format satisfies never
   }
+}
+
+async function csvRows(
+  path: string,
+  bytes: Bytes,
+  lines: LineReader,
+  offset: number,
+  { header, columns, delimiter, lineBytesMax, lastLine }: PartitionOptions,
+): Promise<CsvRows> {
+  const csv = await loadCsvParse()
+  const last = lastLine ?? ((await hasByteOrderMark(bytes)) ? 'if-whole' : 'keep')
+  const records = new CsvRecords(lines, csv, delimiter, lineBytesMax, last)
+  let names: readonly string[] | undefined
+  if (header) {
+    // The header stands in front of the rows, wherever these go on.
+    let from = lines
+    let headerRecords = records
+    if (offset > 0) {
+      from = new LineReader(bytes, lineBytesMax, fileStart)
+      headerRecords = new CsvRecords(from, csv, delimiter, lineBytesMax, last)
+    }
+    names = await readHeader(path, headerRecords, from)
+    if (names === undefined) return new CsvRows(records, csvColumns(path, [], []))
+    if (isNames(columns)) names = undefined
+  }
+  return new CsvRows(records, csvColumns(path, names, columns))
 }
 
 async function readHeader(
@@ -141,23 +196,5 @@ async function readHeader(
     'SEMEL_SOURCE',
     `${path}: its header in line ${record.line} can't be read: ${record.fields}; correct it, or give ` +
       `the names by columns: ['…', '…'] and say header: false`,
-  )
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    // Looked at first: opening a pipe would wait for a writer.
-    if ((await stat(path)).isFile()) return await open(path, 'r')
-  } catch (thrown) {
-    throw sourceError(path, thrown)
-  }
-  throw new SemelError('SEMEL_SOURCE', `${path} is not a regular file; give the path of one`)
-}
-
-function truncated(path: string, size: number, offset: number): SemelError {
-  return new SemelError(
-    'SEMEL_SOURCE_TRUNCATED',
-    `${path} has ${size} bytes, but ${offset} of it have been read before; put the file back as it ` +
-      `was, or open the stream with another directory to begin anew`,
   )
 }

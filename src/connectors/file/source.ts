@@ -2,8 +2,9 @@ import { extname } from 'node:path'
 import { InvalidArgumentError } from '../../core/errors.js'
 import { checkOptions, shown, wholeNumber } from '../../core/options.js'
 import { sizeBytes, type Size } from '../../core/sizes.js'
-import type { Source, SourceBatch, SourceContext } from '../../core/source.js'
+import type { KnownPartition, Source, SourceBatch, SourceContext } from '../../core/source.js'
 import { isNames, type Columns } from './csv-columns.js'
+import { identifyFiles, type IdentifiedFile } from './identify-files.js'
 import { checkFile, FilePartition, type FileFormat, type PartitionOptions } from './partition.js'
 
 export interface FileSourceOptions {
@@ -40,6 +41,16 @@ export interface FileSourceOptions {
    * @default '1MiB'
    */
   maxLineBytes?: Size
+  /**
+   * What becomes of a last line that has no end yet:
+   * - `keep`: it is left for the next reading, since its writer may be in the middle of it: `2,12` may
+   *   become `2,12345`
+   * - `take`: it is a row; what is appended to it later is another
+   * @default `keep`, but taken where it is whole already: of NDJSON a complete object, array or text,
+   * which nothing behind it can make another value; of CSV a record with all its columns in a file that
+   * begins with a byte order mark, which spreadsheets write as a whole, and nobody appends to
+   */
+  lastLine?: 'keep' | 'take'
 }
 
 /** Files that are open at the same time; the others wait for one of them to end. */
@@ -52,23 +63,29 @@ const optionNames = [
   'delimiter',
   'batch',
   'maxLineBytes',
+  'lastLine',
 ] as const satisfies readonly (keyof FileSourceOptions)[]
 
 /**
- * Reads files of lines, each a partition of its own under the path as given. Several files are read at
- * once, a batch of each in turn, up to 64 at a time. Lines end in `\n` or `\r\n`; blank ones are passed
- * over; a byte order mark is not part of the first one.
+ * Reads files of lines, each a partition of its own. Several files are read at once, a batch of each in
+ * turn, up to 64 at a time. Lines end in `\n`, `\r\n` or `\r`; blank ones are passed over; a byte order
+ * mark is not part of the first one. A record of CSV with an open quote at the end of the file is left
+ * for the next reading as a line without an end is, unless a line behind the quote is a whole record.
  *
  * Resumable: an offset is the byte behind a row, so a file may grow between two runs, but what has been
- * read must not change.
+ * read must not change. A file is known again by its inode and its first bytes, not by its path: by any
+ * spelling, through links, and under another name. Where it was rotated, by renaming it or by copying
+ * and cutting it off, the earlier content is looked for in its folder and read to its end, and the new
+ * one from its start.
  *
  * A row that can't be read is handed on as malformed, with its line and the reason, and reading goes
  * on with the next line: a line that is not JSON, has too few or too many fields, no number where
  * `columns` says so, bytes that are no UTF-8, quotes that don't match, or is over the limit.
  *
  * @throws InvalidArgumentError where a path or an option can't be used. When it is read:
- * SemelError `SEMEL_SOURCE` where a file can't be, `SEMEL_SOURCE_TRUNCATED` where one has become shorter
- * than what was read of it before, `SEMEL_MISSING_PEER` where `csv-parse` is not installed
+ * SemelError `SEMEL_SOURCE` where a file can't be, or is no text in UTF-8: compressed, a workbook, in
+ * UTF-16; `SEMEL_SOURCE_TRUNCATED` where one has become shorter than what was read of it before, or was
+ * replaced while bytes of it had not been read; `SEMEL_MISSING_PEER` where `csv-parse` is not installed
  */
 export function fileSource(
   paths: string | readonly string[],
@@ -90,25 +107,34 @@ export function fileSource(
       partitions.length === 1 ? `file(${first})` : `file(${first}, … ${partitions.length} files)`,
     resumable: true,
     partitions,
+    identify: (known: readonly KnownPartition[], { notice }: Pick<SourceContext, 'notice'>) =>
+      identifyFiles(partitions, known, notice ?? (() => {})),
     read: (context: SourceContext) => readFiles(checked, context),
   })
 }
 
+type ReadFile = Pick<IdentifiedFile, 'name' | 'readAs'> & Partial<IdentifiedFile>
+
 async function* readFiles(
-  files: ReadonlyMap<string, PartitionOptions>,
-  { offsets, signal }: SourceContext,
+  options: ReadonlyMap<string, PartitionOptions>,
+  { offsets, identified, signal, notice }: SourceContext,
 ): AsyncGenerator<SourceBatch<unknown>, void> {
-  for (const path of files.keys()) {
-    if (signal.aborted) return
-    await checkFile(path, offsets.get(path) ?? 0)
+  const files = identified as readonly IdentifiedFile[] | undefined
+  if (files === undefined) {
+    for (const path of options.keys()) {
+      if (signal.aborted) return
+      await checkFile(path, offsets.get(path) ?? 0)
+    }
   }
-  const waiting = files.entries()
+  const byPath = [...options.keys()].map((path): ReadFile => ({ name: path, readAs: path }))
+  const waiting = (files ?? byPath).values() as IterableIterator<ReadFile>
   const opened = new Set<FilePartition>()
   const openNext = (): void => {
     const next = waiting.next()
     if (next.done === true) return
-    const [path, options] = next.value
-    opened.add(new FilePartition(path, offsets.get(path) ?? 0, options))
+    const { name, readAs, identity } = next.value
+    const how = options.get(readAs) as PartitionOptions
+    opened.add(new FilePartition(name, offsets.get(name) ?? 0, how, identity))
   }
   try {
     for (let i = 0; i < openFilesMax; i++) openNext()
@@ -119,6 +145,7 @@ async function* readFiles(
         if (batch !== undefined) {
           yield batch
         } else {
+          if (partition.left !== undefined) notice?.(partition.left)
           opened.delete(partition)
           await partition.close()
           openNext()
@@ -150,7 +177,8 @@ function checkPaths(paths: unknown): readonly string[] {
   return Object.freeze([...seen])
 }
 
-function checkSourceOptions(path: string, options: unknown): PartitionOptions {
+/** The options for one path. @throws InvalidArgumentError */
+export function checkSourceOptions(path: string, options: unknown): PartitionOptions {
   const given = checkOptions<FileSourceOptions>(options, 'fileSource', optionNames)
   const format = checkFormat(given.format ?? formatOf(path))
   for (const name of ['columns', 'header', 'delimiter'] as const) {
@@ -184,7 +212,15 @@ function checkSourceOptions(path: string, options: unknown): PartitionOptions {
       1024,
       256 * 1024 * 1024,
     ),
+    lastLine: checkLastLine(given.lastLine),
   }
+}
+
+function checkLastLine(lastLine: unknown): PartitionOptions['lastLine'] {
+  if (lastLine === undefined || lastLine === 'keep' || lastLine === 'take') return lastLine
+  throw new InvalidArgumentError(
+    `fileSource.lastLine: there is no ${shown(lastLine)}; there are 'keep' and 'take'`,
+  )
 }
 
 function formatOf(path: string): FileFormat {

@@ -1,0 +1,315 @@
+// Which file is which: by inode and first bytes, not by how its path is spelled.
+import {
+  appendFileSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import * as fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { fileSource } from '../../src/connectors/file/source.js'
+import { Keeper } from './keeper.js'
+
+const numRuns = Number(process.env['SEMEL_RUNS'] ?? 40)
+
+let dir: string
+let keeper: Keeper
+beforeEach(() => {
+  dir = realpathSync(mkdtempSync(join(tmpdir(), 'semel-file-identity-')))
+  keeper = new Keeper()
+})
+afterEach(() => rmSync(dir, { recursive: true }))
+
+const at = (name: string): string => join(dir, name)
+const lines = (...rows: readonly (string | number)[]): string =>
+  rows.map((row) => `${row}\n`).join('')
+const read = (...names: readonly string[]) => keeper.read(fileSource(names.map(at), { batch: 2 }))
+const readRows = async (...names: readonly string[]) => (await read(...names)).messages
+
+/** A row that is longer than what a file is known by. */
+const wide = (n: number): string => `${'x,'.repeat(1000)}${n}\n`
+
+describe('the same file', () => {
+  test.each([
+    [
+      'another spelling',
+      () => join(dir, '.', 'sub', '..', 'a.log').replace(dir, `${dir}/./sub/..`),
+    ],
+    ['a relative path', () => relative(process.cwd(), at('a.log'))],
+    ['a symbolic link', () => (symlinkSync('a.log', at('link.log')), at('link.log'))],
+    ['a hard link', () => (linkSync(at('a.log'), at('hard.log')), at('hard.log'))],
+    ['a linked folder', () => (symlinkSync(dir, at('folder')), join(dir, 'folder', 'a.log'))],
+    ['its name after it was renamed', () => (renameSync(at('a.log'), at('b.log')), at('b.log'))],
+  ])('is known by %s', async (_, path) => {
+    mkdirSync(at('sub'))
+    writeFileSync(at('a.log'), lines('one', 'two'))
+    expect(await readRows('a.log')).toEqual(['one', 'two'])
+    const other = path()
+    appendFileSync(other, lines('three'))
+    expect((await keeper.read(fileSource(other))).messages).toEqual(['three'])
+  })
+
+  test('named twice in one source is read once', async () => {
+    writeFileSync(at('a.log'), lines('one'))
+    symlinkSync('a.log', at('b.log'))
+    expect(await readRows('a.log', 'b.log')).toEqual(['one'])
+  })
+
+  test.each(['rename', 'copy'])('written anew and longer is gone on with (%s)', async (how) => {
+    writeFileSync(at('a.log'), lines('one', 'two'))
+    await read('a.log')
+    writeFileSync(at('draft'), lines('one', 'two', 'three'))
+    rmSync(at('a.log'))
+    if (how === 'rename') renameSync(at('draft'), at('a.log'))
+    else copyFileSync(at('draft'), at('a.log'))
+    expect(await readRows('a.log')).toEqual(['three'])
+  })
+
+  test('is that of a directory of 0.1.0, which knew its path as it was spelled', async () => {
+    writeFileSync(at('a.log'), lines('one', 'two'))
+    keeper.known.push({ name: at('a.log'), identity: undefined, offset: 4 })
+    expect(await readRows('a.log')).toEqual(['two'])
+    renameSync(at('a.log'), at('b.log'))
+    appendFileSync(at('b.log'), lines('three'))
+    expect(await readRows('b.log')).toEqual(['three'])
+  })
+
+  test('may be empty at first', async () => {
+    writeFileSync(at('a.log'), '')
+    expect(await readRows('a.log')).toEqual([])
+    appendFileSync(at('a.log'), lines('one'))
+    expect(await readRows('a.log')).toEqual(['one'])
+    expect(await readRows('a.log')).toEqual([])
+  })
+
+  test('may lose a torn last line to the writer that goes on', async () => {
+    writeFileSync(at('a.log'), lines('one', 'two') + 'to')
+    expect(await readRows('a.log')).toEqual(['one', 'two'])
+    truncateSync(at('a.log'), 8)
+    appendFileSync(at('a.log'), lines('three'))
+    expect(await readRows('a.log')).toEqual(['three'])
+  })
+
+  test('may be corrected as long as nothing of it was read', async () => {
+    writeFileSync(at('a.csv'), 'a,a\n1,2\n')
+    await expect(read('a.csv')).rejects.toMatchObject({ code: 'SEMEL_SOURCE' })
+    writeFileSync(at('a.csv'), 'a,b\n1,2\n')
+    expect(await readRows('a.csv')).toEqual([{ a: '1', b: '2' }])
+  })
+})
+
+describe('another file', () => {
+  test('has the same name in another folder, and even the same content', async () => {
+    for (const day of ['mon', 'tue']) {
+      mkdirSync(at(day))
+      writeFileSync(at(`${day}/day.log`), lines('open', day))
+    }
+    expect(await readRows('mon/day.log')).toEqual(['open', 'mon'])
+    expect(await readRows('tue/day.log')).toEqual(['open', 'tue'])
+    expect(await readRows('mon/day.log', 'tue/day.log')).toEqual([])
+  })
+
+  test.each(['constructor', '__proto__', 'toString', 'not resumable: x', 'unnamed 0'])(
+    'may be called %s',
+    async (name) => {
+      writeFileSync(at(name), lines('one'))
+      expect(await readRows(name)).toEqual(['one'])
+      expect(await readRows(name)).toEqual([])
+    },
+  )
+})
+
+describe('a rotated file', () => {
+  test('is read to its end under its new name, and the new one from its start', async () => {
+    writeFileSync(at('app.log'), lines(1, 2, 3))
+    await read('app.log')
+    appendFileSync(at('app.log'), lines(4))
+    renameSync(at('app.log'), at('app.log.1'))
+    writeFileSync(at('app.log'), lines(11, 12, 13, 14, 15))
+    const { messages, partitions } = await read('app.log')
+    expect(messages.toSorted()).toEqual(['11', '12', '13', '14', '15', '4'])
+    expect(new Set(partitions)).toEqual(new Set([at('app.log.1'), at('app.log')]))
+    appendFileSync(at('app.log'), lines(16))
+    expect(await readRows('app.log')).toEqual(['16'])
+  })
+
+  test('is found again by a reading behind one that failed in the middle of it', async () => {
+    writeFileSync(at('app.log'), lines(1, 2))
+    await read('app.log')
+    appendFileSync(at('app.log'), lines(3, 4, 5, 6))
+    renameSync(at('app.log'), at('app.log.1'))
+    writeFileSync(at('app.log'), lines(11, 12, 13))
+    const first = await keeper.read(fileSource(at('app.log'), { batch: 2 }), 2)
+    const second = await read('app.log')
+    expect([...first.messages, ...second.messages].map(Number).toSorted((a, b) => a - b)).toEqual([
+      3, 4, 5, 6, 11, 12, 13,
+    ])
+    expect(await readRows('app.log')).toEqual([])
+  })
+
+  test('twice between two readings leaves none of them out', async () => {
+    writeFileSync(at('app.log'), lines(1))
+    await read('app.log')
+    appendFileSync(at('app.log'), lines(2))
+    renameSync(at('app.log'), at('app.log.2'))
+    writeFileSync(at('app.log.1'), lines(11, 12))
+    writeFileSync(at('app.log'), lines(21))
+    expect((await readRows('app.log')).toSorted()).toEqual(['11', '12', '2', '21'])
+    expect(await readRows('app.log')).toEqual([])
+  })
+
+  test('may have another name than the old one with more behind it', async () => {
+    writeFileSync(at('app.log'), lines(1))
+    await read('app.log')
+    appendFileSync(at('app.log'), lines(2))
+    renameSync(at('app.log'), at('2026-11-27.txt'))
+    writeFileSync(at('app.log'), lines(11))
+    expect((await readRows('app.log')).toSorted()).toEqual(['11', '2'])
+  })
+
+  test('with an empty one in its place is read to its end', async () => {
+    writeFileSync(at('app.log'), lines(1))
+    await read('app.log')
+    appendFileSync(at('app.log'), lines(2))
+    renameSync(at('app.log'), at('app.log.1'))
+    writeFileSync(at('app.log'), '')
+    expect(await readRows('app.log')).toEqual(['2'])
+    appendFileSync(at('app.log'), lines(11))
+    expect(await readRows('app.log')).toEqual(['11'])
+  })
+
+  test('copied and cut off is read to its end in the copy', async () => {
+    writeFileSync(at('app.log'), lines(1, 2, 3))
+    await read('app.log')
+    appendFileSync(at('app.log'), lines(4))
+    copyFileSync(at('app.log'), at('app.log.1'))
+    truncateSync(at('app.log'), 0)
+    expect(await readRows('app.log')).toEqual(['4'])
+    appendFileSync(at('app.log'), lines(11))
+    const { messages, notices } = await read('app.log')
+    expect(messages).toEqual(['11'])
+    expect(notices).toEqual([])
+  })
+
+  test('given beside the new one is gone on with, also where both begin with one header', async () => {
+    const header = `${'column,'.repeat(1000)}last\n`
+    writeFileSync(at('app.log'), header + wide(1))
+    await read('app.log')
+    renameSync(at('app.log'), at('app.log.1'))
+    appendFileSync(at('app.log.1'), wide(2))
+    writeFileSync(at('app.log'), header + wide(11) + wide(12) + wide(13))
+    const found = await readRows('app.log', 'app.log.1')
+    expect(
+      found.map((line) => Number(String(line).split(',').at(-1))).filter((n) => n > 0),
+    ).toEqual(expect.arrayContaining([11, 12, 13, 2]))
+    expect(found).toHaveLength(5)
+  })
+
+  test('that is gone is told, and refused where bytes of it had not been read', async () => {
+    writeFileSync(at('app.log'), lines(1, 2))
+    await read('app.log')
+    rmSync(at('app.log'))
+    writeFileSync(at('app.log'), lines(11, 12))
+    const { messages, notices } = await read('app.log')
+    expect(messages).toEqual(['11', '12'])
+    expect(notices).toMatchObject([
+      {
+        code: 'SEMEL_SOURCE_REPLACED',
+        warning: true,
+        message: expect.stringContaining('holds other content than before'),
+      },
+    ])
+    await keeper.read(fileSource(at('b.log'), { batch: 1 }), 1).catch(() => {})
+    writeFileSync(at('b.log'), lines(1, 2, 3))
+    await keeper.read(fileSource(at('b.log'), { batch: 1 }), 1)
+    writeFileSync(at('b.log'), lines(21))
+    await expect(read('b.log')).rejects.toMatchObject({
+      code: 'SEMEL_SOURCE_TRUNCATED',
+      message: expect.stringContaining('4 bytes had not been read'),
+    })
+  })
+
+  test('that is shorter, and the same so far, is refused', async () => {
+    writeFileSync(at('app.log'), lines(1, 2, 3))
+    await read('app.log')
+    truncateSync(at('app.log'), 4)
+    await expect(read('app.log')).rejects.toMatchObject({ code: 'SEMEL_SOURCE_TRUNCATED' })
+  })
+})
+
+/** As logrotate does before it makes room for `app.log.1`. */
+function shift(): void {
+  for (let i = 9; i > 0; i--) {
+    try {
+      renameSync(at(`app.log.${i}`), at(`app.log.${i + 1}`))
+    } catch {
+      // There are not so many yet.
+    }
+  }
+}
+
+/** What may happen to a log between two readings; each row is a number of its own. */
+const event = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(4).map((rows) => ({ kind: 'append' as const, rows })) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'rename' as const, rows: 0 }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'copy' as const, rows: 0 }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'restore' as const, rows: 0 }) },
+  { weight: 3, arbitrary: fc.nat(3).map((rows) => ({ kind: 'read' as const, rows })) },
+)
+
+test('whatever is appended, rotated, copied and read, each row comes once', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { maxLength: 25 }), async (events) => {
+      rmSync(dir, { recursive: true })
+      mkdirSync(dir)
+      keeper = new Keeper()
+      const found: number[] = []
+      let written = 0
+      const append = (rows: number): void => {
+        for (let i = 0; i < rows; i++) appendFileSync(at('app.log'), lines(1000 + written++))
+      }
+      const reading = async (batches: number): Promise<void> => {
+        const { messages } = await keeper.read(fileSource(at('app.log'), { batch: 2 }), batches)
+        found.push(...messages.map(Number))
+      }
+      append(1)
+      await reading(Infinity)
+      for (const { kind, rows } of events) {
+        if (kind === 'append') append(rows)
+        if (kind === 'read') await reading(rows === 0 ? Infinity : rows)
+        if (kind === 'restore') {
+          const content = readFileSync(at('app.log'))
+          rmSync(at('app.log'))
+          writeFileSync(at('app.log'), content)
+        }
+        if (kind === 'rename' || kind === 'copy') {
+          // A rotation of what was never looked at is one of a file that nobody knows.
+          await reading(1)
+          shift()
+          if (kind === 'rename') renameSync(at('app.log'), at('app.log.1'))
+          else {
+            copyFileSync(at('app.log'), at('app.log.1'))
+            truncateSync(at('app.log'), 0)
+          }
+          append(1)
+        }
+      }
+      await reading(Infinity)
+      await reading(Infinity)
+      expect(found.toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: written }, (_, i) => 1000 + i),
+      )
+    }),
+    { numRuns },
+  )
+}, 120_000)
