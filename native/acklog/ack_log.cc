@@ -229,10 +229,10 @@ void AckLog::retire_sealed() {
   }
 }
 
-Status AckLog::maintain(uint64_t now_us) {
+Status AckLog::maintain(uint64_t now_us, uint64_t forgotten_us) {
   if (!cause_.is_ok()) return cause_;
   if (!options_.synced) retire_sealed();
-  expire(now_us);
+  expire(now_us, forgotten_us);
   SEMEL_TRY(delete_expired());
   if (!maintenance_pending()) return Status::ok();
   if (draft_ == nullptr) SEMEL_TRY(draft_next());
@@ -250,11 +250,19 @@ bool AckLog::maintenance_pending() const {
   return live_.size() < (mapped() ? kLiveSegmentsMax : 2);
 }
 
-void AckLog::expire(uint64_t now_us) {
+uint64_t AckLog::bytes_left() const {
+  const Place place = published();
+  for (const Live& live : live_) {
+    if (holds(live, place)) return live.segment->bytes() - end_at(live, place);
+  }
+  return 0;
+}
+
+void AckLog::expire(uint64_t now_us, uint64_t forgotten_us) {
   uint64_t oldest = oldest_segment_.load(std::memory_order_relaxed);
   for (const acklog::SealedSegment& one : retired_) {
     if (one.number < oldest) continue;
-    const bool inside = options_.window_us != 0 &&
+    const bool inside = options_.window_us != 0 && one.time_us >= forgotten_us &&
                         (now_us <= one.time_us || now_us - one.time_us <= options_.window_us);
     if (inside || one.number >= durable_segment_) break;
     oldest = one.number + 1;

@@ -88,9 +88,12 @@ class AckLog {
   Status write() { mark(); return write_marked(); }
   Status sync();   // what write() saw is durable
   // One step of what keeps rotation off the worker's way: makes the next segment, deletes old ones.
-  // Code::no_space leaves the log in order; append() goes on until the segment is full.
-  Status maintain(uint64_t now_us);
+  // Ids of blocks from before `forgotten_us` are not known any more, whatever the window. Code::no_space
+  // leaves the log in order; append() goes on until the segment is full.
+  Status maintain(uint64_t now_us, uint64_t forgotten_us = 0);
   bool maintenance_pending() const;  // call maintain() again soon
+  uint64_t bytes_left() const;       // in the segment that blocks go to
+  uint64_t segment_bytes() const { return options_.segment_bytes; }
   Status check() const;  // whether the segments in use are still there, in their whole length
 
   bool has_unsynced() const {
@@ -144,7 +147,7 @@ class AckLog {
   void publish_durable(const uint8_t* block);
   void retire_front();
   void retire_sealed();
-  void expire(uint64_t now_us);
+  void expire(uint64_t now_us, uint64_t forgotten_us);
   Status delete_expired();
   Status poison(Status cause);
   uint64_t random() const { return options_.random ? options_.random() : acklog::random_salt(); }

@@ -232,7 +232,7 @@ Status AckLog::prepare_all() {
   return Status::ok();
 }
 
-// Copies bytes that are about to be cut to `<name>.torn-<n>`, durably.
+// Copies bytes that are about to be cut to `<name>.torn-<n>`, durably, where there is room for them.
 Status AckLog::keep_torn(const std::string& name, uint64_t offset, uint64_t bytes,
                          std::string* copy) {
   Storage& storage = *options_.storage;
@@ -253,10 +253,11 @@ Status AckLog::keep_torn(const std::string& name, uint64_t offset, uint64_t byte
   std::vector<uint8_t> content(bytes);
   SEMEL_TRY(from.value()->read(offset, content));
   const std::string path = directory + "/" + name + kTornSuffix + std::to_string(number);
-  auto to = storage.open(path, Open::create);
-  if (!to.is_ok()) return to.status();
-  SEMEL_TRY(to.value()->write(0, content));
-  SEMEL_TRY(to.value()->sync());
+  if (Status written = write_new(storage, path, content); !written.is_ok()) {
+    static_cast<void>(storage.remove(path));
+    // A copy is for people. Recovery needs none, so a disk without room for it keeps nothing closed.
+    return written.code() == Code::no_space ? Status::ok() : written;
+  }
   SEMEL_TRY(storage.sync_directory(directory));
   if (copy->empty()) *copy = path;
   return Status::ok();

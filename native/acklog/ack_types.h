@@ -70,8 +70,15 @@ struct AckBlock {
   bool clean_close = false;
 };
 
+// The ids of a recovered block.
+struct RecoveredIds {
+  std::span<const Id> ids;
+  uint64_t time_us;    // of the block
+  uint64_t oldest_us;  // no message that waited behind the block was stored before: parked or not
+};
+
 // Called once for each recovered block that holds ids, oldest first.
-using IdVisitor = std::function<void(std::span<const Id> ids, uint64_t time_us)>;
+using IdVisitor = std::function<void(const RecoveredIds& block)>;
 
 // The state after the last block that was recovered.
 struct AckRecovered {

@@ -183,7 +183,11 @@ Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& b
           ids_[at] = integer_id(load<uint64_t>(block.ids + at * 8ull));
         }
       }
-      visitor_(ids_, block.header.time_us);
+      const uint64_t time_us = block.header.time_us;
+      // Messages are stored in the order of their sequences, and so are their times.
+      const uint64_t oldest_us =
+          parked_.empty() ? time_us : std::min(time_us, parked_.begin()->second.time_us);
+      visitor_({ids_, time_us, oldest_us});
     }
   }
   before_last_ = state.header;

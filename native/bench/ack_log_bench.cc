@@ -54,7 +54,7 @@ double run(const std::string& directory, Ids kind, uint64_t messages) {
   options.directory = directory;
   options.window_us = 1'000'000;
   AckLog::Recovered recovered;
-  auto opened = AckLog::open(options, &recovered, [](auto, auto) {});
+  auto opened = AckLog::open(options, &recovered, [](const auto&) {});
   if (!opened.is_ok()) give_up(opened.status());
   const auto log = std::move(opened.value());
   log->set_snapshot([](auto&, auto&) {});  // nothing is parked, and there is no source

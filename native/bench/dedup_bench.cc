@@ -1,7 +1,7 @@
 // What the dedup index costs, in ns an id, in batches of 512 as a shard's worker calls it.
 //
 //   dedup_bench            every case, each in a process of its own
-//   dedup_bench fill 1e8   one case: fill, rolling, restore
+//   dedup_bench fill 1e8   one case: fill, rolling, restore, reopen
 //
 // A filling index grows, and takes memory from the system; where a hypervisor has to find that first, it
 // is most of the cost. `rolling` has grown before.
@@ -161,11 +161,29 @@ void restore(uint64_t count) {
   insert.print("restore", dedup);
 }
 
+// As an opening does, of an index that knows `kKept` ids at a time: what has left the window is forgotten
+// on the way, or, where all of them are inside it, once the clock is asked.
+void reopen(uint64_t count) {
+  constexpr uint64_t kKept = 4096;
+  for (const bool inside : {false, true}) {
+    Dedup dedup(options(10'000, kKept));
+    Timing insert;
+    uint64_t time_us = 1;
+    insert.run(count, [](uint64_t i) { return i; }, [&](const std::vector<Id>& batch) {
+      if (!inside) time_us += 10'000 * kBatch / kKept;
+      dedup.restore(batch, time_us);
+      dedup.advance(time_us);
+    });
+    insert.print(inside ? "reopen, 4096 known, a burst" : "reopen, 4096 known", dedup);
+  }
+}
+
 void run(const char* name, double count) {
   const auto ids = static_cast<uint64_t>(count);
   if (std::strcmp(name, "fill") == 0) fill(ids);
   if (std::strcmp(name, "rolling") == 0) rolling(ids);
   if (std::strcmp(name, "restore") == 0) restore(ids);
+  if (std::strcmp(name, "reopen") == 0) reopen(ids);
 }
 
 void run_apart(const char* name, double count) {
@@ -192,5 +210,8 @@ int main(int argc, char** argv) {
     run_apart("fill", count);
     run_apart("rolling", count);
   }
-  run_apart("restore", 1e7);
+  for (const double count : {1e5, 1e6, 1e7}) {
+    run_apart("restore", count);
+    run_apart("reopen", count);
+  }
 }

@@ -1,8 +1,11 @@
 // Opening and closing a stream, its small files, and its numbers.
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "binding/arguments.h"
 #include "binding/functions.h"
+#include "binding/views.h"
 #include "shard/inspect.h"
 
 namespace semel::binding {
@@ -22,7 +25,12 @@ class OptionReader {
     const Napi::Value value = get(name);
     if (!value.IsNumber()) return 0;
     const double number = value.As<Napi::Number>().DoubleValue();
-    return number > 0 ? static_cast<uint64_t>(number) : 0;
+    return number > 0 ? static_cast<uint64_t>(std::min(number, kWholeMax)) : 0;
+  }
+  // One that is too large for T is out of bounds still.
+  template <typename T>
+  T narrow(const char* name) {
+    return static_cast<T>(std::min<uint64_t>(number(name), std::numeric_limits<T>::max()));
   }
   bool flag(const char* name) {
     const Napi::Value value = get(name);
@@ -30,6 +38,8 @@ class OptionReader {
   }
 
  private:
+  static constexpr double kWholeMax = 9007199254740991.0;
+
   // Empty where a getter throws; from then on always, since the exception is pending.
   Napi::Value get(const char* name) const {
     const napi_env env = object_.Env();
@@ -48,11 +58,11 @@ StreamOptions read_options(const Napi::Object& object) {
   StreamOptions options;
   options.name = reader.text("name");
   options.directory = reader.text("directory");
-  options.shards = static_cast<uint32_t>(reader.number("shards"));
-  options.workers = static_cast<uint32_t>(reader.number("workers"));
-  options.delivery = static_cast<Delivery>(reader.number("delivery"));
-  options.durability = static_cast<Durability>(reader.number("durability"));
-  options.visibility = static_cast<Visibility>(reader.number("visibility"));
+  options.shards = reader.narrow<uint32_t>("shards");
+  options.workers = reader.narrow<uint32_t>("workers");
+  options.delivery = static_cast<Delivery>(reader.narrow<uint8_t>("delivery"));
+  options.durability = static_cast<Durability>(reader.narrow<uint8_t>("durability"));
+  options.visibility = static_cast<Visibility>(reader.narrow<uint8_t>("visibility"));
   options.ring_bytes = reader.number("ringBytes");
   options.segment_bytes = reader.number("segmentBytes");
   options.interval_us = reader.number("intervalMs") * 1000;
@@ -62,13 +72,17 @@ StreamOptions read_options(const Napi::Object& object) {
   options.ids_max = reader.number("maxIds");
   options.shorten_window = reader.flag("shortenWindow");
   options.parked_max = reader.number("parkedMax");
-  options.in_flight_max = static_cast<uint32_t>(reader.number("inFlightMax"));
+  options.in_flight_max = reader.narrow<uint32_t>("inFlightMax");
   return options;
 }
 
 Status check(const StreamOptions& options) {
   const auto refuse = [](const char* why) { return Status{Code::invalid_argument, why}; };
   if (options.shards == 0 || options.shards > kShardsMax) return refuse("shards must be 1 to 256");
+  if (options.delivery > Delivery::exactly_once || options.durability > Durability::disk ||
+      options.visibility > Visibility::durable) {
+    return refuse("delivery, durability or visibility is not known");
+  }
   if (options.workers == 0 || options.workers > 256) return refuse("workers must be 1 to 256");
   if (!is_ring_capacity(options.ring_bytes)) {
     return refuse("ring must be a power of two from 64 KiB to 1 GiB");
@@ -76,7 +90,10 @@ Status check(const StreamOptions& options) {
   if (!std::has_single_bit(options.in_flight_max) || options.in_flight_max > 65536) {
     return refuse("inFlight must be a power of two up to 65536");
   }
-  if (options.dedup && options.window_us == 0) return refuse("dedup needs a window");
+  if (options.dedup && (options.window_us == 0 || options.ids_max == 0)) {
+    return refuse("dedup needs a window and maxIds");
+  }
+  if (options.parked_max == 0) return refuse("parkedMax must be 1 at least");
   return Status::ok();
 }
 
@@ -150,11 +167,12 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// The rings' memory goes with the stream, and not when the garbage collector comes upon their views.
+// The stream's memory goes with it, and not when the garbage collector comes upon its views: they are
+// empty from now on, every one of them. Those of other threads keep the memory that they show.
 void release_views(napi_env env, LocalStream& local) {
   for (Napi::ObjectReference& views : local.views) {
     if (views.IsEmpty()) continue;
-    for (const char* name : {"ring", "slots"}) {
+    for (const char* name : kViews) {
       // Where a view can't be taken away, its memory stays as long as it does.
       if (napi_detach_arraybuffer(env, views.Value().Get(name)) != napi_ok) return;
     }

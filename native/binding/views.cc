@@ -1,5 +1,6 @@
 #include "binding/views.h"
 
+#include <iterator>
 #include <memory>
 #include <span>
 
@@ -21,13 +22,16 @@ Napi::Object views_of(Napi::Env env, LocalStream& local, uint32_t index) {
   if (views.IsEmpty()) {
     Shard& shard = local.stream().shard(index);
     Consumer& consumer = shard.consumer();
+    const std::span<uint8_t> memories[std::size(kViews)] = {
+        shard.ring_memory(),
+        {reinterpret_cast<uint8_t*>(consumer.slots()), consumer.capacity() * sizeof(Slot)},
+        shard.replies().marks_memory(),
+        shard.replies().ring_memory(),
+    };
     Napi::Object made = Napi::Object::New(env);
-    made.Set("ring", view_of(env, local, shard.ring_memory()));
-    made.Set("slots", view_of(env, local,
-                              {reinterpret_cast<uint8_t*>(consumer.slots()),
-                               consumer.capacity() * sizeof(Slot)}));
-    made.Set("marks", view_of(env, local, shard.replies().marks_memory()));
-    made.Set("answers", view_of(env, local, shard.replies().ring_memory()));
+    for (std::size_t at = 0; at < std::size(kViews); ++at) {
+      made.Set(kViews[at], view_of(env, local, memories[at]));
+    }
     views = Napi::Persistent(made);
   }
   return views.Value();

@@ -7,7 +7,9 @@
 
 namespace semel::binding {
 
-// { ring, slots, marks, answers }: made once for an environment and a shard, since V8 wants one
+constexpr const char* kViews[] = {"ring", "slots", "marks", "answers"};
+
+// An object with kViews: made once for an environment and a shard, since V8 wants one
 // ArrayBuffer for one piece of memory. The stream lives at least as long as they do.
 Napi::Object views_of(Napi::Env env, LocalStream& local, uint32_t shard);
 

@@ -48,11 +48,14 @@ Status locked(const std::string& directory, const std::string& path) {
           directory + " is in use by " + who + "; close that stream, or open another directory"};
 }
 
-// In place, since on a full disk a file that was emptied might stay empty.
+// In place, since on a full disk a file that was emptied might stay empty. The number is for people: a
+// disk without room for it keeps nothing closed, but nobody else's number may stay.
 bool write_pid(int fd) {
   char text[24];
   const int length = std::snprintf(text, sizeof text, "%ld\n", static_cast<long>(::getpid()));
-  return ::pwrite(fd, text, static_cast<size_t>(length), 0) == length && ::ftruncate(fd, length) == 0;
+  const ssize_t put = ::pwrite(fd, text, static_cast<size_t>(length), 0);
+  if (put < 0 && (errno == ENOSPC || errno == EDQUOT)) return ::ftruncate(fd, 0) == 0;
+  return put == length && ::ftruncate(fd, length) == 0;
 }
 
 class PosixLock final : public DirectoryLock {
@@ -77,8 +80,11 @@ Status PosixLock::take() {
   const std::string path = directory_ + "/lock";
   // Where a directory can't be locked the file alone has to do.
   if (!lock_exclusive(directory_fd_) && errno == EWOULDBLOCK) return locked(directory_, path);
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode);
   if (fd_ < 0) return Status::from_errno(errno, "open", path);
+  struct stat info;
+  // Made just now, perhaps under a umask that keeps its owner out as well.
+  if (::fstat(fd_, &info) == 0 && info.st_size == 0) static_cast<void>(::fchmod(fd_, kFileMode));
   if (!lock_exclusive(fd_)) {
     if (errno != EWOULDBLOCK) return Status::from_errno(errno, "lock", path);
     return locked(directory_, path);

@@ -152,8 +152,11 @@ class PosixStorage final : public Storage {
       fd = ::open(path.c_str(), flags | O_DIRECT);
     }
 #endif
-    if (fd < 0) fd = ::open(path.c_str(), flags, 0644);
+    if (fd < 0) fd = ::open(path.c_str(), flags, kFileMode);
     if (fd < 0) return Status::from_errno(errno, "open", path);
+    // A draft that is taken up again may be of another mode, and a umask may have taken the owner's
+    // rights too. Some file systems have no modes.
+    if (how == Open::create) static_cast<void>(::fchmod(fd, kFileMode));
     return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path));
   }
 
@@ -181,7 +184,8 @@ class PosixStorage final : public Storage {
     std::string found;
     for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
       const std::string part = path.substr(0, end);
-      if (::mkdir(part.c_str(), 0755) == 0) {
+      if (::mkdir(part.c_str(), kDirectoryMode) == 0) {
+        static_cast<void>(::chmod(part.c_str(), kDirectoryMode));
         SEMEL_TRY(sync_directory(parent_of(part)));
       } else if (errno == EEXIST) {
         found = part;
@@ -232,16 +236,22 @@ Storage& Storage::real() {
   return storage;
 }
 
+Status write_new(Storage& storage, const std::string& path, std::span<const uint8_t> content) {
+  auto file = storage.open(path, Open::create);
+  if (!file.is_ok()) return file.status();
+  SEMEL_TRY(file.value()->truncate(0));
+  SEMEL_TRY(file.value()->write(0, content));
+  return file.value()->sync();
+}
+
 Status write_atomically(Storage& storage, const std::string& directory, const std::string& name,
                         std::span<const uint8_t> content) {
   const std::string path = directory + "/" + name;
   const std::string draft = path + ".new";
-  {
-    auto file = storage.open(draft, Open::create);
-    if (!file.is_ok()) return file.status();
-    SEMEL_TRY(file.value()->truncate(0));
-    SEMEL_TRY(file.value()->write(0, content));
-    SEMEL_TRY(file.value()->sync());
+  if (Status written = write_new(storage, draft, content); !written.is_ok()) {
+    // What it did get of a full disk goes back. The cause is the answer.
+    static_cast<void>(storage.remove(draft));
+    return written;
   }
   SEMEL_TRY(storage.rename(draft, path));
   fault_point("file.renamed");

@@ -44,6 +44,11 @@ enum class Open {
                     // lengths and addresses in kBlockBytes
 };
 
+// What is made here is its owner's alone, whatever the umask would let others read: messages lie in it,
+// and the secret that ids are hashed with. What is there already keeps the mode that it was given.
+constexpr unsigned kFileMode = 0600;
+constexpr unsigned kDirectoryMode = 0700;
+
 // A directory that is taken, until this goes.
 class DirectoryLock {
  public:
@@ -81,6 +86,8 @@ class Storage {
   static Storage& real();
 };
 
+// A file with this content, durable but for its name.
+Status write_new(Storage& storage, const std::string& path, std::span<const uint8_t> content);
 // Replaces the whole of a small file so that a crash leaves either the old or the new content.
 Status write_atomically(Storage& storage, const std::string& directory, const std::string& name,
                         std::span<const uint8_t> content);

@@ -22,6 +22,11 @@ Status damaged(const std::string& path, uint64_t offset, const std::string& why)
 
 }  // namespace
 
+DeadLetters::DeadLetters(const Options& options)
+    : options_(options),
+      path_(options.directory + "/" + kName),
+      committed_(std::max(options.committed_bytes, kHeaderBytes)) {}
+
 Result<std::unique_ptr<DeadLetters>> DeadLetters::open(const Options& options) {
   return open_as(options, false);
 }
@@ -44,19 +49,33 @@ Result<std::unique_ptr<DeadLetters>> DeadLetters::open_as(const Options& options
     return Status{Code::damaged, letters->path_ + " is missing; the ack log counts " +
                                      std::to_string(options.committed_bytes) + " bytes of it"};
   }
-  if (nothing) {
+  if (nothing && read_only) {
+    letters->length_ = letters->durable_ = kHeaderBytes;
+    return letters;
+  }
+  if (nothing && !(exists.value() && letters->is_begun())) {
     // The file may be half made: nobody has relied on it.
-    if (read_only) {
-      letters->length_ = letters->durable_ = kHeaderBytes;
-      return letters;
-    }
     SEMEL_TRY(letters->create());
     return letters;
   }
   SEMEL_TRY(letters->load());
   letters->show(letters->length());
-  if (!read_only && letters->worth_compacting()) SEMEL_TRY(letters->compact());
+  if (!read_only && letters->worth_compacting()) {
+    // On a full disk the file stays as large as it is.
+    const Status compacted = letters->compact();
+    if (!compacted.is_ok() && compacted.code() != Code::no_space) return compacted;
+  }
   return letters;
+}
+
+// Whether the file is one that create() has made, whatever is behind its header.
+bool DeadLetters::is_begun() const {
+  auto file = options_.storage->open(path_, Open::read_only);
+  if (!file.is_ok()) return false;
+  std::vector<uint8_t> page(kHeaderBytes);
+  if (!file.value()->read(0, page).is_ok()) return false;
+  const auto header = deadletters::decode_header(page, path_, options_.directory_salt);
+  return header.is_ok() && header.value().base == 0 && header.value().next_number == 1;
 }
 
 uint64_t DeadLetters::random_salt() const {
@@ -93,10 +112,10 @@ Status DeadLetters::load() {
   seed_ = header.value().seed();
   base_ = header.value().base;
   next_number_ = header.value().next_number;
-  if (options_.committed_bytes < base_ || physical(options_.committed_bytes) < kHeaderBytes) {
+  if (committed_ < base_ || physical(committed_) < kHeaderBytes) {
     return damaged(path_, 0, "it begins behind the committed length");
   }
-  const uint64_t committed = physical(options_.committed_bytes);
+  const uint64_t committed = physical(committed_);
   if (size.value() < committed) {
     return damaged(path_, size.value(), "it ends there; " + std::to_string(committed) +
                                             " bytes were committed");
@@ -119,7 +138,7 @@ Status DeadLetters::load() {
     // What survived the process alone must not be claimed as durable before it is.
     SEMEL_TRY(file_->sync());
   }
-  length_ = durable_ = options_.committed_bytes;
+  length_ = durable_ = committed_;
   return Status::ok();
 }
 
@@ -164,22 +183,10 @@ Status DeadLetters::compact() {
   header.next_number = next_number_;
   const std::string draft = path_ + ".new";
   std::map<uint64_t, Place> moved;
-  {
-    auto made = storage.open(draft, Open::create);
-    if (!made.is_ok()) return made.status();
-    File& file = *made.value();
-    SEMEL_TRY(file.truncate(0));
-    SEMEL_TRY(file.write(0, deadletters::encode_header(header)));
-    uint64_t at = kHeaderBytes;
-    for (const auto& [number, place] : letters_) {
-      auto letter = read_at(number, place);
-      if (!letter.is_ok()) return letter.status();
-      const std::vector<uint8_t> record = deadletters::encode_letter(letter.value(), header.seed());
-      SEMEL_TRY(file.write(at, record));
-      moved.emplace(number, Place{at, record.size()});
-      at += record.size();
-    }
-    SEMEL_TRY(file.sync());
+  if (Status written = write_open_letters(draft, header, &moved); !written.is_ok()) {
+    // What it did get of a full disk goes back. The cause is the answer.
+    static_cast<void>(storage.remove(draft));
+    return written;
   }
   SEMEL_TRY(storage.rename(draft, path_));
   SEMEL_TRY(storage.sync_directory(options_.directory));
@@ -190,6 +197,25 @@ Status DeadLetters::compact() {
   base_ = header.base;
   letters_ = std::move(moved);
   return Status::ok();
+}
+
+Status DeadLetters::write_open_letters(const std::string& path, const FileHeader& header,
+                                       std::map<uint64_t, Place>* places) const {
+  auto made = options_.storage->open(path, Open::create);
+  if (!made.is_ok()) return made.status();
+  File& file = *made.value();
+  SEMEL_TRY(file.truncate(0));
+  SEMEL_TRY(file.write(0, deadletters::encode_header(header)));
+  uint64_t at = kHeaderBytes;
+  for (const auto& [number, place] : letters_) {
+    auto letter = read_at(number, place);
+    if (!letter.is_ok()) return letter.status();
+    const std::vector<uint8_t> record = deadletters::encode_letter(letter.value(), header.seed());
+    SEMEL_TRY(file.write(at, record));
+    places->emplace(number, Place{at, record.size()});
+    at += record.size();
+  }
+  return file.sync();
 }
 
 Status DeadLetters::ready_to_append() const {

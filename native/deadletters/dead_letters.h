@@ -37,6 +37,10 @@
 
 namespace semel {
 
+namespace deadletters {
+struct FileHeader;
+}
+
 struct DeadLetter {
   uint64_t number = 0;  // given by append_letter()
   uint64_t sequence = 0;
@@ -100,15 +104,17 @@ class DeadLetters {
     uint64_t bytes = 0;
   };
 
-  explicit DeadLetters(const Options& options)
-      : options_(options), path_(options.directory + "/" + kName) {}
+  explicit DeadLetters(const Options& options);
 
   static Result<std::unique_ptr<DeadLetters>> open_as(const Options& options, bool read_only);
+  bool is_begun() const;
   Status create();
   Status load();
   Status index_record(const std::vector<uint8_t>& record, uint64_t offset);
   bool worth_compacting() const;
   Status compact();
+  Status write_open_letters(const std::string& path, const deadletters::FileHeader& header,
+                            std::map<uint64_t, Place>* places) const;
   Status append(const std::vector<uint8_t>& record);
   Status ready_to_append() const;
   Result<DeadLetter> read_at(uint64_t number, Place place) const;
@@ -120,6 +126,7 @@ class DeadLetters {
 
   const Options options_;
   const std::string path_;
+  const uint64_t committed_;  // the header at least, which comes with the file
   bool read_only_ = false;
   mutable std::mutex mutex_;
   std::unique_ptr<File> file_;

@@ -14,6 +14,8 @@ constexpr uint64_t kWindow = 32;
 // Groups of the table: a slice is swept within a quarter to a half of the next one's ids.
 constexpr uint64_t kSweptPerCommit = 1;
 constexpr uint64_t kSweptPerAdvance = 256;
+// Freed reservations that may wait for their turn behind one that is not decided.
+constexpr std::size_t kHolesMax = 4096;
 
 constexpr uint64_t slice_us(const DedupOptions& options) {
   const uint64_t rest = options.window_us % options.slices;
@@ -97,6 +99,7 @@ void Dedup::commit(std::span<const Id> ids, uint64_t time_us) {
   table_.maintain(ids.size() * kSweptPerCommit);
   pool_.trim();
   slices_.back().newest_us = time_us_;
+  slices_.back().told_us = std::max(slices_.back().told_us, time_us);
   if (slices_.back().ids >= slice_ids_max_) seal();
   shorten();
 }
@@ -174,6 +177,7 @@ void Dedup::free(std::span<const Id> ids) {
     }
   }
   skip_what_is_done();
+  if (holes_.size() > kHolesMax) hold_before(log().span().end);
   leave_behind(0);
 }
 
@@ -211,14 +215,16 @@ void Dedup::note_time(uint64_t time_us) {
 // What was seen before its turn is this slice's all the same: so all turns are taken, where there is such.
 void Dedup::seal() {
   if (!early_.empty()) hold_before(log().span().end);
-  slices_.push_back({.begin = next_, .ids = 0, .first_us = time_us_, .newest_us = time_us_});
+  slices_.push_back({.begin = next_, .first_us = time_us_, .newest_us = time_us_,
+                     .told_us = slices_.back().told_us});
 }
 
 Dedup::Slice& Dedup::slice_of(Position position) {
   const Position oldest = log().span().oldest;
-  auto slice = slices_.end() - 1;
-  while (slice != slices_.begin() && position - oldest < slice->begin - oldest) --slice;
-  return *slice;
+  const auto behind = std::partition_point(
+      slices_.begin() + 1, slices_.end(),
+      [&](const Slice& slice) { return slice.begin - oldest <= position - oldest; });
+  return *(behind - 1);
 }
 
 void Dedup::expire() {
@@ -244,15 +250,20 @@ void Dedup::shorten() {
   while (seen_ + reserved() > options_.max_ids && slices_.size() > 1) {
     has_forgotten_early_ = true;
     forgotten_newest_us_ = slices_.front().newest_us;
+    forgotten_told_us_ = slices_.front().told_us;
     drop_oldest();
   }
 }
 
-bool Dedup::has_room(uint64_t ids) const {
-  const uint64_t coming = reserved() + ids;
+uint64_t Dedup::room(uint64_t wanted) const {
+  const uint64_t reservations = reserved();
   // What is sealed can be forgotten, if it may be.
   const uint64_t kept = options_.shorten_window_when_full ? slices_.back().ids : seen_;
-  return kept + coming <= options_.max_ids && table_.can_take(coming);
+  const uint64_t taken = kept + reservations;
+  uint64_t room = std::min(wanted, options_.max_ids - std::min(options_.max_ids, taken));
+  // Memory is short: for fewer there may be some.
+  while (room > 0 && !table_.can_take(reservations + room)) room /= 2;
+  return room;
 }
 
 uint64_t Dedup::bytes() const { return pool_.bytes() + table_.heap_bytes(); }

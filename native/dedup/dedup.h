@@ -9,8 +9,9 @@
 //    forgets nothing, since older messages may still wait. Only `shorten_window_when_full` breaks
 //    this, and effective_window_us() says by how much.
 // 3. Verdicts are exact: tags only save work (I4).
-// 4. Memory is bounded by max_ids (I11): the caller asks has_room() before it takes messages. An id
-//    costs 24 bytes in a full index and up to 32 in one that has just grown.
+// 4. Memory is bounded by max_ids (I11): the caller asks room() before it takes messages. An id costs 24
+//    bytes in a full index and up to 32 in one that has just grown. Only what recovery brings may be
+//    more, for a moment: the table grows for it, so that no call ever searches a list.
 // 5. No call stalls for the size of the index: growing, sweeping and giving memory back are done in
 //    steps, in proportion to the ids committed and the calls of advance().
 //
@@ -75,7 +76,7 @@ class Dedup {
   void free(std::span<const Id> ids);
   void free_all();
   // Recovery: absent → seen, in order of time. Ids that are there already, from an overlapping block,
-  // are remembered from the later time on.
+  // are remembered from the later time on. To be followed by advance(), as a commit is.
   void restore(std::span<const Id> ids, uint64_t time_us);
 
   bool contains(const Id& id) const;     // seen
@@ -85,8 +86,9 @@ class Dedup {
   // and then, also when no message comes. Time never falls.
   void advance(uint64_t now_us);
 
-  // Whether `ids` more may be reserved: the caller must not take more messages than this allows.
-  bool has_room(uint64_t ids) const;
+  // How many of `wanted` more may be reserved: the caller must not take more messages than this allows.
+  uint64_t room(uint64_t wanted) const;
+  bool has_room(uint64_t ids) const { return room(ids) == ids; }
 
   uint64_t size() const { return seen_; }
   uint64_t reserved() const {
@@ -98,6 +100,8 @@ class Dedup {
   // window_us, but where ids had to be forgotten early, the age up to which none was; it recovers as
   // time passes.
   uint64_t effective_window_us() const;
+  // Of the ids committed with times before this, all were forgotten early.
+  uint64_t forgotten_us() const { return forgotten_told_us_; }
   // Slices with ids, the one that is being filled included.
   uint64_t slices() const;
   // Whether upkeep is done.
@@ -112,6 +116,7 @@ class Dedup {
     uint64_t ids = 0;
     uint64_t first_us = 0;
     uint64_t newest_us = 0;
+    uint64_t told_us = 0;  // the newest time that a commit came with; newest_us may be what advance() said
   };
 
   const dedup::IdLog& log() const { return table_.log(); }
@@ -150,6 +155,7 @@ class Dedup {
   bool has_hits_ = false;  // lately: then what is compared is fetched before
   bool has_forgotten_early_ = false;
   uint64_t forgotten_newest_us_ = 0;
+  uint64_t forgotten_told_us_ = 0;
 };
 
 }  // namespace semel

@@ -51,8 +51,10 @@ void IdTable::make_room(uint64_t inserts) {
   } else if (used_ + inserts > used_max_) {
     if (is_sweeping_ || dead_ > 0) {
       sweep(inserts * kSweptPerInsert);
-    } else if (current_.groups() < groups_max_) {
-      begin_move(std::min(current_.groups() * 2, groups_max_));
+    } else if (current_.groups() < kGroupsLargest) {
+      // A full index stops at groups_max_; recovery may bring more than it may take by itself.
+      const uint64_t bound = current_.groups() < groups_max_ ? groups_max_ : kGroupsLargest;
+      begin_move(std::min(current_.groups() * 2, bound));
     }
   }
 }

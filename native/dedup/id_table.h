@@ -26,7 +26,8 @@ namespace semel::dedup {
 
 class IdTable {
  public:
-  // `ids_max` bounds its size. exists() is false where memory could not be had.
+  // `ids_max` is what it is made for: it outgrows that only where recovery brings more. exists() is
+  // false where memory could not be had.
   IdTable(ChunkPool& pool, const IdHash& hash, uint64_t ids_max, Position first = 1);
   IdTable(const IdTable&) = delete;
   IdTable& operator=(const IdTable&) = delete;

@@ -14,7 +14,7 @@ std::optional<Found> zombie_commit(uint64_t seed, Tally* tally) {
   options.directory = "data";
   options.segment_bytes = 64 << 10;
   AckRecovered recovered;
-  auto log = AckLog::open(options, &recovered, [](std::span<const Id>, uint64_t) {});
+  auto log = AckLog::open(options, &recovered, [](const RecoveredIds&) {});
   if (!log.is_ok()) return found(log.status().message());
   AckBlock block;
   block.header.epoch = 2 + static_cast<uint32_t>(random() % 100);

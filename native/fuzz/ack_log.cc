@@ -43,8 +43,8 @@ struct Case {
   }
 
   static IdVisitor collect(Found* found) {
-    return [found](std::span<const Id> ids, uint64_t) {
-      found->ids.insert(found->ids.end(), ids.begin(), ids.end());
+    return [found](const RecoveredIds& block) {
+      found->ids.insert(found->ids.end(), block.ids.begin(), block.ids.end());
     };
   }
   Status inspect(Found* found) {
@@ -109,7 +109,7 @@ bool append(AckLog& log, Found* found, uint64_t step) {
   now.empty = false;
   now.clean = false;
   now.ids += ids.size();
-  found->ids.insert(found->ids.end(), ids.begin(), ids.end());
+  found->ids.insert(found->ids.end(), block.ids.begin(), block.ids.end());
   // In the order in which a block's entries count: parked, resolved, sources.
   std::erase_if(now.parked, [&](const Parked& one) {
     return one.sequence == parked.sequence || one.sequence == resolved[0];

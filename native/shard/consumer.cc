@@ -68,7 +68,7 @@ uint64_t Consumer::oldest_us() const {
   return first == nullptr ? time_us_ : std::min(time_us_, first->time_us);
 }
 
-bool Consumer::has_room_for_ids(uint64_t ids, uint64_t now_us) {
+uint32_t Consumer::room_for_ids(uint32_t wanted, uint64_t now_us) {
   const Parked* parked = parked_.next(0);
   uint64_t time_us = now_us - std::min(now_us, kUnpublishedUs);
   for (uint64_t position = polled_position_; position < ring_.tail();) {
@@ -81,10 +81,13 @@ bool Consumer::has_room_for_ids(uint64_t ids, uint64_t now_us) {
   }
   if (parked != nullptr) time_us = std::min(time_us, parked->time_us);
   dedup_->advance(time_us);
-  if (dedup_->has_room(ids)) return true;
-  // The window is full: only what has left it by now makes room for more.
-  dedup_->advance(now_us);
-  return dedup_->has_room(ids);
+  uint64_t room = dedup_->room(wanted);
+  if (room == 0) {
+    // The window is full: only what has left it by now makes room for more.
+    dedup_->advance(now_us);
+    room = dedup_->room(wanted);
+  }
+  return static_cast<uint32_t>(room);
 }
 
 uint32_t Consumer::adopt() {
@@ -150,14 +153,19 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
   if (ack_log_ != nullptr) {
     const auto room = static_cast<uint32_t>(in_flight_bytes_max_ / kParkedOverheadMax);
     max = std::min(max, room - std::min(room, in_flight()));
+    // All that is in flight may be parked by one commit.
+    const uint64_t parkable = parked_max_ - parked_.size();
+    max = static_cast<uint32_t>(std::min<uint64_t>(max, parkable - std::min<uint64_t>(parkable, in_flight())));
   }
   if (!suspicion_.is_clear()) max = std::min(max, suspicion_.room(under_way()));
   // A poll that can find nothing reads no clock (S2).
   const bool may_find = max > 0 && has_work();
   Staged staged(*this);
-  if (dedup_ != nullptr) {
+  if (dedup_ != nullptr && max > 0) {
     if (may_find) staged.enter(Stage::index);
-    if (!has_room_for_ids(max + in_flight(), now_us)) return Polled{0, Stall::ids_full};
+    max = room_for_ids(max, now_us);
+    // What is in flight is committed first: it may be waiting for more of its batch, in vain.
+    if (max == 0) return in_flight() > 0 ? polled(0) : Polled{0, Stall::ids_full};
   }
   if (may_find) staged.enter(Stage::poll);
   if (compact_) return polled(fill_compact(max));
@@ -297,6 +305,7 @@ void Consumer::show_index() {
   index_ids_.store(dedup_->size(), std::memory_order_relaxed);
   index_bytes_.store(dedup_->bytes(), std::memory_order_relaxed);
   window_us_.store(dedup_->effective_window_us(), std::memory_order_relaxed);
+  forgotten_us_.store(dedup_->forgotten_us(), std::memory_order_relaxed);
 }
 
 ConsumerCounters Consumer::counters() const {
@@ -310,6 +319,7 @@ ConsumerCounters Consumer::counters() const {
     seen.ids = index_ids_.load(std::memory_order_relaxed);
     seen.index_bytes = index_bytes_.load(std::memory_order_relaxed);
     seen.window_us = window_us_.load(std::memory_order_relaxed);
+    seen.forgotten_us = forgotten_us_.load(std::memory_order_relaxed);
   });
   seen.outcomes = to_counters(tallies);
   return seen;

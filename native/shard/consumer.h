@@ -76,6 +76,7 @@ struct ConsumerCounters {
   uint64_t ids = 0;          // in the index
   uint64_t index_bytes = 0;
   uint64_t window_us = 0;    // effective
+  uint64_t forgotten_us = 0; // ids of before were forgotten early
   uint64_t oldest_us = 0;    // no message that waits was stored before
 };
 
@@ -217,7 +218,7 @@ class Consumer {
                                         : durable_position_->load(std::memory_order_acquire);
   }
   void see_in_flight();
-  bool has_room_for_ids(uint64_t ids, uint64_t now_us);
+  uint32_t room_for_ids(uint32_t wanted, uint64_t now_us);
   uint64_t oldest_us() const;
   Polled polled(uint32_t count) const;
   uint32_t fill_compact(uint32_t max);
@@ -289,6 +290,7 @@ class Consumer {
   std::atomic<uint64_t> index_ids_{0};
   std::atomic<uint64_t> index_bytes_{0};
   std::atomic<uint64_t> window_us_{0};
+  std::atomic<uint64_t> forgotten_us_{0};
   Stages stages_;
 };
 

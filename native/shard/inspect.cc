@@ -27,7 +27,7 @@ Result<ShardInspection> inspect_shard(Storage& storage, const std::string& direc
   log.directory = directory;
   log.segment_bytes = manifest.segment_bytes;
   log.directory_salt = shard_salt(manifest, index);
-  auto acked = AckLog::inspect(log, [](std::span<const Id>, uint64_t) {});
+  auto acked = AckLog::inspect(log, [](const RecoveredIds&) {});
   if (!acked.is_ok()) return acked.status();
   found.header = acked.value().header;
   found.parked = acked.value().parked.size();

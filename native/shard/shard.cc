@@ -8,6 +8,13 @@
 #include "ring/journal_survey.h"
 
 namespace semel {
+namespace {
+
+// How long a disk is left alone that had no room for an ack log's next segment.
+constexpr uint64_t kSpaceTriedUs = 500'000;
+
+}  // namespace
+
 Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions& options,
                                            const Manifest& manifest, uint32_t index,
                                            bool must_exist) {
@@ -71,9 +78,8 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   log.directory_salt = shard_salt(manifest, index);
   log.must_exist = must_exist;
   AckRecovered acked;
-  auto ack_log = AckLog::open(log, &acked, [this](std::span<const Id> ids, uint64_t time_us) {
-    if (dedup_ != nullptr) dedup_->restore(ids, time_us);
-  });
+  auto ack_log = AckLog::open(
+      log, &acked, [this](const RecoveredIds& block) { restore_ids(block); });
   if (!ack_log.is_ok()) return ack_log.status();
   fault_point("open.ack-log");
   ack_log_ = std::move(ack_log.value());
@@ -105,11 +111,22 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   auto opened = consumer_->open();
   if (!opened.is_ok()) return opened.status();
   if (opened.value() == Committed::full) {
-    return {Code::io, directory + ": no room for the first ack block; free some space"};
+    return {Code::no_space,
+            "cannot write the first ack block to " + directory +
+                ": no space left on device for another segment; free space on its disk"};
   }
   fault_point("open.epoch");
   SEMEL_TRY(ack_log_->write());
   return ack_log_->sync();
+}
+
+// As a worker does it: what has left the window is forgotten, but for what a message that still waits may
+// be a copy of; where the index is full, that too (C4).
+void Shard::restore_ids(const RecoveredIds& block) {
+  if (dedup_ == nullptr) return;
+  dedup_->restore(block.ids, block.time_us);
+  dedup_->advance(block.oldest_us);
+  if (!dedup_->has_room(1)) dedup_->advance(block.time_us);
 }
 
 Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& options,
@@ -280,8 +297,23 @@ Status Shard::maintain(uint64_t now_us) {
   // The consumer first: what is stored after that look is younger than what it says.
   const ConsumerCounters seen = consumer_->counters();
   const bool waits = seen.parked > 0 || intake_->published_sequence() != seen.through;
-  return ack_log_->maintain(waits ? std::min(now_us, seen.oldest_us)
-                                  : now_us - std::min(now_us, kUnpublishedUs));
+  const uint64_t oldest_us = waits ? std::min(now_us, seen.oldest_us)
+                                   : now_us - std::min(now_us, kUnpublishedUs);
+  if (is_short_of_space() && monotonic_us() < tries_space_us_) return Status::ok();
+  const Status status = ack_log_->maintain(oldest_us, seen.forgotten_us);
+  tries_space_us_ = status.code() == Code::no_space ? monotonic_us() + kSpaceTriedUs : 0;
+  // Without a next segment the log goes on in the one that it has.
+  return is_short_of_space() ? Status::ok() : status;
+}
+
+// Whether the disk had no room for the next segment, and there is no hurry: what is in flight fits the
+// one that is being filled (C5).
+bool Shard::is_short_of_space() const {
+  return tries_space_us_ != 0 && ack_log_->bytes_left() > ack_log_->segment_bytes() / 8;
+}
+
+bool Shard::maintenance_pending() const {
+  return ack_log_ != nullptr && tries_space_us_ == 0 && ack_log_->maintenance_pending();
 }
 
 Status Shard::check() const {

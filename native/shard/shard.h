@@ -92,9 +92,7 @@ class Shard {
   Status maintain(uint64_t now_us);
   // Whether the files that it has open are still there, in their whole length.
   Status check() const;
-  bool maintenance_pending() const {
-    return ack_log_ != nullptr && ack_log_->maintenance_pending();
-  }
+  bool maintenance_pending() const;
 
   // Acks what was committed as a clean close, durably where the level says so. The sync thread and
   // the worker have ended.
@@ -108,10 +106,12 @@ class Shard {
   Shard() = default;
   Status open_files(Storage& storage, const StreamOptions& options, const Manifest& manifest,
                     uint32_t index, bool must_exist);
+  void restore_ids(const RecoveredIds& block);
   Status recover_journal(const AckRecovered& acked, const StreamOptions& options,
                          JournalScan* scan);
   Status compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked);
   Status write_ring(uint64_t from, uint64_t to);
+  bool is_short_of_space() const;
 
   bool compact_ = false;
   bool syncs_ = false;
@@ -129,6 +129,7 @@ class Shard {
   std::unique_ptr<Consumer> consumer_;
   ShardRecovery recovery_;
   SourceOffsets stored_sources_;
+  uint64_t tries_space_us_ = 0;  // where the disk had no room for the next segment: when to try again
 
   // Written by the sync thread.
   alignas(kCacheLinePair) std::atomic<uint64_t> durable_position_{0};

@@ -155,8 +155,8 @@ class Owner {
   Status open() {
     log_.reset();
     ids_.clear();
-    auto opened = AckLog::open(options_, &recovered_, [&](std::span<const Id> ids, uint64_t) {
-      ids_.insert(ids_.end(), ids.begin(), ids.end());
+    auto opened = AckLog::open(options_, &recovered_, [&](const RecoveredIds& block) {
+      ids_.insert(ids_.end(), block.ids.begin(), block.ids.end());
     });
     if (!opened.is_ok()) return opened.status();
     log_ = std::move(opened.value());

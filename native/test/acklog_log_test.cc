@@ -161,6 +161,30 @@ TEST_P(AckLogLevels, keeps_every_segment_whose_ids_are_inside_the_window) {
   EXPECT_EQ(owner.wrong_with(owner.recovered()), "");
 }
 
+TEST_P(AckLogLevels, lets_segments_go_whose_ids_were_forgotten_before_the_window_ended) {
+  AckLog::Options wide = options();
+  wide.window_us = 1'000'000'000;
+  Owner owner(wide);
+  ASSERT_TRUE(owner.open().is_ok());
+  uint64_t forgotten_us = 0;
+  for (int block = 0; block < 400; ++block) {
+    owner.time_us += 10;
+    if (block == 300) forgotten_us = owner.time_us;
+    store(owner, 100, true, false);
+  }
+  const std::size_t before = segment_files();
+  for (int turn = 0; turn < 2; ++turn) {
+    sync_where_the_level_does(owner);
+    ASSERT_TRUE(owner.log().maintain(owner.time_us, forgotten_us).is_ok());
+    if (turn == 0) store(owner, 1, true, false);
+  }
+  EXPECT_LT(segment_files() + 2, before);
+  ASSERT_TRUE(owner.open().is_ok());
+  const auto kept = std::count_if(owner.ids().begin(), owner.ids().end(),
+                                  [](const Id& id) { return id.low > 30'000; });
+  EXPECT_EQ(kept, 10'001) << "those of the time itself and later are all there";
+}
+
 TEST_P(AckLogLevels, takes_another_segment_size_at_the_next_open) {
   Owner owner(options());
   ASSERT_TRUE(owner.open().is_ok());

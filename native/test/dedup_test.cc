@@ -249,6 +249,87 @@ TEST(Dedup, AShortenedWindowNeverBlocksHoweverSmall) {
   }
 }
 
+TEST(Dedup, AnyBoundTakesMessagesUntilItIsMet) {
+  for (const bool shortens : {false, true}) {
+    for (const uint64_t max_ids : {1, 2, 3, 5, 31, 100, 511, 513}) {
+      Index index({.window_us = kLong, .max_ids = max_ids, .seed = 1,
+                   .shorten_window_when_full = shortens});
+      uint64_t taken = 0;
+      while (taken < 3'000) {
+        const uint64_t room = index.room(512);
+        if (room == 0) break;
+        index.take_in(taken, taken + room, taken + 1);
+        taken += room;
+        ASSERT_LE(index.size() + index.reserved(), max_ids);
+      }
+      if (shortens) {
+        ASSERT_GE(taken, 3'000u) << max_ids;
+        ASSERT_TRUE(index.contains(id_number(taken - 1))) << max_ids;
+      } else {
+        ASSERT_EQ(taken, max_ids);
+        ASSERT_EQ(index.remembered(0, taken), max_ids);
+      }
+    }
+  }
+}
+
+TEST(Dedup, RestoringForgetsAsItGoesAndTakesMoreThanTheBoundWithoutAList) {
+  // Inside the window there are a hundred times as many as the index may take by itself.
+  constexpr uint64_t kIds = 400'000;
+  Index index({.window_us = kLong, .max_ids = 4'000, .seed = 1});
+  for (uint64_t n = 0; n < kIds; n += 500) index.restore(numbers(n, n + 500), 1 + n);
+  EXPECT_EQ(index.size(), kIds) << "nothing is forgotten inside the window";
+  EXPECT_EQ(index.remembered(0, kIds), kIds);
+  EXPECT_FALSE(index.has_room(1));
+  // A list would make a probe of it take milliseconds; a table takes 30 bytes an id.
+  EXPECT_LT(index.bytes(), kIds * 64);
+  index.settle(kLong + 2 * kIds);
+  EXPECT_EQ(index.size(), 0u);
+  EXPECT_LT(index.bytes(), 3'000'000u) << "and is what it was again";
+}
+
+TEST(Dedup, IdsThatComeAgainAreFoundAmongAnyNumberOfSlices) {
+  Index index({.window_us = 1'000'000, .max_ids = 1 << 20, .seed = 1, .slices = 100'000});
+  // Each in a slice of its own, then each once more.
+  for (uint64_t n = 0; n < 50'000; ++n) index.restore(numbers(n, n + 1), 1 + n * 10);
+  for (uint64_t n = 0; n < 50'000; ++n) index.restore(numbers(n, n + 1), 500'001 + n * 10);
+  EXPECT_EQ(index.size(), 50'000u);
+  index.settle(1 + 1'000'000 + 499'990 + 5);
+  EXPECT_EQ(index.remembered(0, 50'000), 50'000u) << "remembered from the later time on";
+  index.settle(500'001 + 1'000'000 + 499'990 + 20);
+  EXPECT_EQ(index.size(), 0u);
+}
+
+TEST(Dedup, FreedReservationsBehindOneThatIsNotDecidedDoNotAddUp) {
+  Index index({.window_us = kLong, .max_ids = 10'000, .seed = 1});
+  index.poll({id_number(1 << 30)});
+  for (uint64_t n = 0; n < 200'000; n += 100) {
+    index.poll(numbers(n, n + 100));
+    index.free(numbers(n, n + 100));
+  }
+  EXPECT_EQ(index.reserved(), 1u);
+  EXPECT_TRUE(index.is_reserved(id_number(1 << 30)));
+  EXPECT_EQ(index.poll({id_number(1 << 30), id_number(5)}),
+            (std::vector{Verdict::in_flight, Verdict::fresh}));
+  index.commit({{id_number(1 << 30), id_number(5)}}, 1);
+  EXPECT_EQ(index.size(), 2u);
+  EXPECT_EQ(index.reserved(), 0u);
+}
+
+TEST(Dedup, SaysOfWhichTimesItHasForgottenAllIds) {
+  Index index({.window_us = kLong, .max_ids = 1'000, .seed = 1, .shorten_window_when_full = true});
+  for (uint64_t n = 0; n < 20'000; n += 100) {
+    index.advance(1'000'000 + n);  // the clock is ahead of the messages that wait
+    index.take_in(n, n + 100, 1 + n);
+    const uint64_t forgotten = index.forgotten_us();
+    ASSERT_LE(forgotten, 1 + n);
+    // Those of before are gone, and what is not from before is counted.
+    const uint64_t gone = forgotten == 0 ? 0 : forgotten - 1;
+    ASSERT_EQ(index.remembered(0, gone), 0u);
+  }
+  EXPECT_GE(index.forgotten_us(), 19'000u);
+}
+
 TEST(Dedup, IdsChosenToCollideDoNotSlowItDown) {
   // Patterns that defeat weak hashes: counters, strides, equal halves, and ids whose halves cancel
   // each other in an unkeyed linear mix (low = high × constant).

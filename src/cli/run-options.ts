@@ -1,7 +1,8 @@
 import { deliveries, type Delivery, type Durability } from '../core/delivery.js'
-import { durationMs } from '../core/durations.js'
+import { durationMs, type Duration } from '../core/durations.js'
 import { shown } from '../core/options.js'
 import { sizeBytes } from '../core/sizes.js'
+import { timerMsMax } from '../core/timers.js'
 import { UsageError } from './failures.js'
 import {
   amountOf,
@@ -137,10 +138,17 @@ export function readRunOptions(words: readonly string[]): RunOptions | 'help' {
     waiting: oneOf(given, 'waiting', waitings),
     heartbeatMs: amountOf(given, 'heartbeat', durationMs),
     workerMemoryBytes: amountOf(given, 'worker-memory', sizeBytes),
-    closeTimeoutMs: amountOf(given, 'close-timeout', durationMs) ?? closeTimeoutMsDefault,
+    closeTimeoutMs: amountOf(given, 'close-timeout', timerMs) ?? closeTimeoutMsDefault,
     explain: given.flags.has('explain'),
     json: given.flags.has('json'),
   }
+}
+
+/** A duration that a timer can hold. */
+function timerMs(value: Duration, option: string): number {
+  const ms = durationMs(value, option)
+  if (ms <= timerMsMax) return ms
+  throw new UsageError(`${option}: ${shown(value)} is out of bounds; give at most '24d'`)
 }
 
 function durabilityOf(given: Given): Durability | undefined {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { SemelError } from '../core/errors.js'
+import { timerMsMax } from '../core/timers.js'
 import { Scratch } from './scratch.js'
 
 /** What a child ends with. */
@@ -52,10 +53,13 @@ function answerOf(
     const kill = (): void => {
       child.kill('SIGKILL')
     }
-    const timer = setTimeout(() => {
-      isLate = true
-      kill()
-    }, timeoutMs)
+    const timer = setTimeout(
+      () => {
+        isLate = true
+        kill()
+      },
+      Math.min(timeoutMs, timerMsMax),
+    )
     signal?.addEventListener('abort', kill, { once: true })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       errors = (errors + text).slice(-errorTextMax)

@@ -152,7 +152,11 @@ const optionsOf: Readonly<Record<Delivery, readonly (keyof Given)[]>> = {
 
 export const maxIdsDefault = 16_777_216
 
-const windowMsMax = 3650 * 86_400_000
+/** The least and the greatest value of each option that is a number or a duration in milliseconds. */
+export const deliverBounds = {
+  maxIds: [1, 1_073_741_824],
+  window: [1, 3650 * 86_400_000],
+} as const
 
 /**
  * Checks the arguments of `deliver`.
@@ -184,7 +188,11 @@ export function checkDeliver(
   checkIdentified(delivery, given)
   const id = checkExtractor<Id>(given.id, frameSize, 'deliver.id')
   const windowMs = checkWindow(given.window as Duration)
-  const maxIds = wholeNumber(given.maxIds ?? maxIdsDefault, 'deliver.maxIds', 1, 1_073_741_824)
+  const maxIds = wholeNumber(
+    given.maxIds ?? maxIdsDefault,
+    'deliver.maxIds',
+    ...deliverBounds.maxIds,
+  )
   const whenFull = given.whenFull ?? 'wait'
   if (whenFull !== 'wait' && whenFull !== 'shorten-window') {
     throw new InvalidArgumentError(
@@ -275,7 +283,8 @@ function checkOverflow(overflow: unknown = 'wait'): Overflow {
 
 function checkWindow(window: Duration): number {
   const windowMs = durationMs(window, 'deliver.window')
-  if (windowMs >= 1 && windowMs <= windowMsMax) return windowMs
+  const [min, max] = deliverBounds.window
+  if (windowMs >= min && windowMs <= max) return windowMs
   throw new InvalidArgumentError(
     `deliver.window: ${shown(window)} is out of bounds; give a duration from '1ms' to '3650d'`,
   )

@@ -23,7 +23,8 @@ export function nativeOptions(graph: Graph, settings: Settings): NativeOptions {
     intervalMs: typeof settings.durability === 'object' ? settings.durability.interval : 0,
     groupPauseUs: settings.groupPauseUs,
     dedup: deliver.id !== undefined,
-    windowMs: deliver.windowMs ?? 0,
+    // Whole ones: no id is forgotten before its window has ended.
+    windowMs: Math.ceil(deliver.windowMs ?? 0),
     maxIds: deliver.maxIds,
     shortenWindow: deliver.whenFull === 'shorten-window',
     parkedMax: settings.parkedMax,

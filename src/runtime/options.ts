@@ -67,7 +67,8 @@ export interface OpenOptions<In = unknown> {
    */
   segment?: Size
   /**
-   * Messages that may be parked in a shard before it takes no more, 1…1,000,000.
+   * Messages that may be parked in a shard, 1…1,000,000. What is in flight counts, since all of it may
+   * fail: where few places are left, few messages are taken at a time, and none where there is none.
    * @default 10_000
    */
   parkedMax?: number
@@ -132,6 +133,26 @@ export interface Settings {
 
 const waitings: readonly unknown[] = ['spin', 'balanced', 'park']
 const mebibyte = 1024 * 1024
+
+/**
+ * The least and the greatest value of each option that is a number, a size in bytes or a duration in
+ * milliseconds; `segment` is never smaller than the ring, and a `heartbeat` of 0 is none.
+ */
+export const openBounds = {
+  shards: [1, 256],
+  workers: [0, 256],
+  awaitedMax: [1, 1_048_576],
+  ring: [64 * 1024, 1024 * mebibyte],
+  segment: [mebibyte, 1024 * mebibyte],
+  parkedMax: [1, 1_000_000],
+  inFlightMax: [16, 65_536],
+  groupPauseUs: [0, 1_000_000],
+  heartbeat: [100, 86_400_000],
+  workerMemory: [32 * mebibyte, 1024 * 1024 * mebibyte],
+  'durability.interval': [1, 3_600_000],
+  'acknowledge.batched': [1, 65_536],
+  'acknowledge.within': [1, 3_600_000],
+} as const
 
 const classOptionNames = [
   'shards',
@@ -217,23 +238,22 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
       `dir: ${shown(given.dir)} is no directory; ${delivery} keeps its messages on disk, so give dir: './data'`,
     )
   }
-  const shards = wholeNumber(given.shards ?? 1, 'shards', 1, 256)
-  const workers = wholeNumber(given.workers ?? 1, 'workers', 0, 256)
+  const shards = whole(given.shards ?? 1, 'shards')
+  const workers = whole(given.workers ?? 1, 'workers')
   const waiting = given.waiting ?? 'balanced'
   if (!waitings.includes(waiting)) {
     throw new InvalidArgumentError(
       `waiting: ${shown(waiting)} is unknown; choose 'spin', 'balanced' or 'park'`,
     )
   }
-  const ringBytes = powerOfTwo(
-    sizeBytes(given.ring ?? 16 * mebibyte, 'ring'),
-    'ring',
-    65_536,
-    1024 ** 3,
-  )
+  const ringBytes = powerOfTwo(sizeBytes(given.ring ?? 16 * mebibyte, 'ring'), 'ring')
   const segmentBytes = sizeBytes(given.segment ?? Math.max(16 * mebibyte, ringBytes), 'segment')
-  const segmentMin = Math.max(mebibyte, ringBytes)
-  if (segmentBytes % 4096 !== 0 || segmentBytes < segmentMin || segmentBytes > 1024 ** 3) {
+  const segmentMin = Math.max(openBounds.segment[0], ringBytes)
+  if (
+    segmentBytes % 4096 !== 0 ||
+    segmentBytes < segmentMin ||
+    !isWithin(segmentBytes, 'segment')
+  ) {
     throw new InvalidArgumentError(
       `segment: ${shown(given.segment)} is out of bounds; give a multiple of 4 KiB from ${segmentMin} bytes (the ring's size, or 1 MiB) to '1GiB'`,
     )
@@ -247,13 +267,13 @@ export function settle(options: OpenOptions | undefined, pipelineDelivery: Deliv
     delivery,
     durability,
     acknowledge: checkAcknowledge(given.acknowledge ?? 'stored'),
-    awaitedMax: wholeNumber(given.awaitedMax ?? 65_536, 'awaitedMax', 1, 1_048_576),
+    awaitedMax: whole(given.awaitedMax ?? 65_536, 'awaitedMax'),
     waiting,
     ringBytes,
     segmentBytes,
-    parkedMax: wholeNumber(given.parkedMax ?? 10_000, 'parkedMax', 1, 1_000_000),
-    inFlightMax: powerOfTwo(given.inFlightMax ?? 4096, 'inFlightMax', 16, 65_536),
-    groupPauseUs: wholeNumber(given.groupPauseUs ?? 500, 'groupPauseUs', 0, 1_000_000),
+    parkedMax: whole(given.parkedMax ?? 10_000, 'parkedMax'),
+    inFlightMax: powerOfTwo(given.inFlightMax ?? 4096, 'inFlightMax'),
+    groupPauseUs: whole(given.groupPauseUs ?? 500, 'groupPauseUs'),
     heartbeatMs: checkHeartbeat(given.heartbeat ?? '30s'),
     workerMemoryBytes: checkMemory(given.workerMemory),
   })
@@ -267,8 +287,7 @@ function checkDurability(value: Durability | undefined, delivery: Delivery): Dur
     typeof durability === 'object' &&
     durability !== null &&
     typeof durability.interval === 'number' &&
-    durability.interval >= 1 &&
-    durability.interval <= 3_600_000
+    isWithin(durability.interval, 'durability.interval')
   if (!named && !timed) {
     throw new InvalidArgumentError(
       `durability: ${shown(durability)} is unknown; choose 'memory', 'process', 'disk' or { interval: milliseconds }`,
@@ -300,12 +319,12 @@ function checkAcknowledge(value: unknown): Acknowledgment {
     ? checkOptions<BatchedOptions>(value, 'acknowledge', ['batched', 'within', 'onBatch'])
     : { onBatch: undefined }
   const withinMs = durationMs(within as Duration, 'acknowledge.within')
-  if (withinMs < 1 || withinMs > 3_600_000) {
+  if (!isWithin(withinMs, 'acknowledge.within')) {
     throw new InvalidArgumentError(
       `acknowledge.within: ${shown(within)} is out of bounds; give a duration from '1ms' to '1h'`,
     )
   }
-  const size = wholeNumber(batched, 'acknowledge.batched', 1, 65_536)
+  const size = whole(batched, 'acknowledge.batched')
   if (onBatch !== undefined && typeof onBatch !== 'function') {
     throw new InvalidArgumentError(
       `acknowledge.onBatch: ${shown(onBatch)} is not a function; give one of the batch`,
@@ -321,7 +340,7 @@ function checkAcknowledge(value: unknown): Acknowledgment {
 
 function checkHeartbeat(value: Duration): number {
   const ms = durationMs(value, 'heartbeat')
-  if (ms === 0 || (ms >= 100 && ms <= 86_400_000)) return ms
+  if (ms === 0 || isWithin(ms, 'heartbeat')) return ms
   throw new InvalidArgumentError(
     `heartbeat: ${shown(value)} is out of bounds; give '100ms' to '24h', or 0 for none`,
   )
@@ -330,14 +349,25 @@ function checkHeartbeat(value: Duration): number {
 function checkMemory(value: Size | undefined): number | undefined {
   if (value === undefined) return undefined
   const bytes = sizeBytes(value, 'workerMemory')
-  if (bytes >= 32 * mebibyte && bytes <= 1024 ** 4) return bytes
+  if (isWithin(bytes, 'workerMemory')) return bytes
   throw new InvalidArgumentError(
     `workerMemory: ${shown(value)} is out of bounds; give '32MiB' to '1024GiB'`,
   )
 }
 
-function powerOfTwo(value: number, option: string, min: number, max: number): number {
-  if (Number.isInteger(Math.log2(value)) && value >= min && value <= max) return value
+function isWithin(value: number, option: keyof typeof openBounds): boolean {
+  const [min, max] = openBounds[option]
+  return value >= min && value <= max
+}
+
+function whole(value: unknown, option: keyof typeof openBounds): number {
+  const [min, max] = openBounds[option]
+  return wholeNumber(value, option, min, max)
+}
+
+function powerOfTwo(value: number, option: keyof typeof openBounds): number {
+  if (Number.isInteger(Math.log2(value)) && isWithin(value, option)) return value
+  const [min, max] = openBounds[option]
   throw new InvalidArgumentError(
     `${option}: ${shown(value)} is out of bounds; give a power of two from ${min} to ${max}`,
   )

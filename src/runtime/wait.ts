@@ -1,14 +1,12 @@
 import { InvalidArgumentError } from '../core/errors.js'
 import { checkOptions, shown } from '../core/options.js'
+import { timerMsMax } from '../core/timers.js'
 
 export interface WaitOptions {
   signal?: AbortSignal
   /** In milliseconds: 0…2,147,483,647 (24 days). */
   timeout?: number
 }
-
-/** What a timer can count; a longer one would fire at once. */
-const timeoutMsMax = 2 ** 31 - 1
 
 /**
  * The options of a wait, checked.
@@ -23,7 +21,7 @@ export function checkWait(
   const { signal, timeout } = checkOptions<WaitOptions>(options, where, known)
   if (timeout !== undefined && !isTimeout(timeout)) {
     throw new InvalidArgumentError(
-      `${where}.timeout: ${shown(timeout)} is out of bounds; give milliseconds from 0 to ${timeoutMsMax}, or leave it out`,
+      `${where}.timeout: ${shown(timeout)} is out of bounds; give milliseconds from 0 to ${timerMsMax}, or leave it out`,
     )
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
@@ -38,5 +36,5 @@ export function checkWait(
 }
 
 function isTimeout(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= timeoutMsMax
+  return typeof value === 'number' && value >= 0 && value <= timerMsMax
 }

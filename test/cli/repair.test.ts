@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { frames, memory, open, pipeline } from '../../src/index.js'
 import { Damaged } from './damage-verbs.js'
 import { passing } from './verbs.js'
@@ -78,6 +78,24 @@ directory
     expect(directory.outputs.toSorted((a, b) => a - b)).toEqual(expected)
     const { total } = JSON.parse((await directory.semel('inspect', 'data', '--json')).stdout)
     expect(total).toMatchObject({ stored: 100, processed: 99, deadLettered: 1, deadLettersOpen: 1 })
+  })
+
+  it('leaves files and copies that only their owner may read', async () => {
+    const before = process.umask(0o002)
+    onTestFinished(() => void process.umask(before))
+    const { directory } = await damaged()
+    expect((await directory.semel('repair', 'data', '--yes')).code).toBe(0)
+    const data = join(directory.folder, 'data')
+    const modes = readdirSync(data, { recursive: true, encoding: 'utf8' }).map((name) => {
+      const { mode } = statSync(join(data, name))
+      return [name, (mode & 0o777).toString(8)]
+    })
+    expect(modes.map(([name]) => name)).toContain('before-repair-1/shard-0/journal')
+    expect((statSync(data).mode & 0o777).toString(8)).toBe('700')
+    for (const [name, mode] of modes) {
+      const isDirectory = statSync(join(data, name as string)).isDirectory()
+      expect([name, mode]).toEqual([name, isDirectory ? '700' : '600'])
+    }
   })
 
   it('gives the same as one object', async () => {

@@ -62,6 +62,10 @@ describe('a command line that is wrong', () => {
       '--waiting: "long" is unknown; choose spin, balanced or park',
     ],
     [
+      ['run', 'm.mjs', '--close-timeout', '25000d'],
+      `--close-timeout: "25000d" is out of bounds; give at most '24d'`,
+    ],
+    [
       ['run', 'm.mjs', '--close-timeout', 'soon'],
       `--close-timeout: "soon" is not a duration; give milliseconds or a text such as '50ms', '10s' or '24h'`,
     ],

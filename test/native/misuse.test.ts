@@ -435,14 +435,93 @@ describe('a worker that another has taken over from', () => {
   })
 })
 
-test('views of a closed stream are empty, and harmless', () => {
-  const handle = open()
-  const seat = addon().attach(handle, 0)
-  const ring = new Uint8Array(seat.ring)
-  addon().close(handle)
-  expect(ring.length).toBe(0)
-  ring[0] = 1
-  expect(ring[0]).toBeUndefined()
+describe('views', () => {
+  const views = ['ring', 'slots', 'marks', 'answers'] as const
+
+  test('of a closed stream are empty, every one of them, and harmless', () => {
+    const handle = open()
+    const shards = [0, 1].flatMap((shard) => {
+      const all = { ...addon().attach(handle, shard), ...addon().replies(handle, shard) }
+      return views.map((name) => new Uint8Array(all[name]))
+    })
+    for (const bytes of shards) expect(bytes.length).toBeGreaterThan(0)
+    addon().close(handle)
+    for (const bytes of shards) {
+      expect(bytes.length).toBe(0)
+      bytes[0] = 1
+      expect(bytes[0]).toBeUndefined()
+    }
+  })
+
+  test('that only the sender has are empty as well', () => {
+    const handle = open()
+    const { marks, answers } = addon().replies(handle, 1)
+    addon().close(handle)
+    expect([marks.byteLength, answers.byteLength]).toEqual([0, 0])
+  })
+
+  // A freed ring or mark would end the process: their memory is mapped.
+  test.each(['detaches', 'ends', 'is terminated', 'goes on for ever'])(
+    'of another thread keep what they show, whether it %s',
+    async (how) => {
+      const directory = scratch()
+      const { code, signal, stderr } = await startScript(`
+        import { createRequire } from 'node:module'
+        import { Worker } from 'node:worker_threads'
+        const path = ${JSON.stringify(new URL('../../build/Release/semel.node', import.meta.url).pathname)}
+        const native = createRequire(import.meta.url)(path)
+        const { handle } = native.open(${JSON.stringify({ ...usual, directory })}, () => {})
+        const worker = new Worker(\`
+          import { createRequire } from 'node:module'
+          import { parentPort, workerData } from 'node:worker_threads'
+          const { path, handle, how } = workerData
+          const native = createRequire(path)(path)
+          const all = { ...native.attach(handle, 0), ...native.replies(handle, 0) }
+          const views = ${JSON.stringify(views)}.map((name) => new Uint8Array(all[name]))
+          const touch = () => {
+            let sum = 0
+            for (const view of views) {
+              for (let at = 0; at < view.length; at += 512) view[at] = (sum += view[at])
+            }
+            return sum
+          }
+          parentPort.postMessage('ready')
+          parentPort.once('message', () => {
+            touch()
+            if (how === 'goes on for ever') for (;;) touch()
+            if (how === 'detaches') native.detach(handle)
+            for (let times = 0; times < 5; times++) touch()
+            parentPort.postMessage('touched')
+          })
+        \`, { eval: true, workerData: { path, handle, how: ${JSON.stringify(how)} } })
+        worker.once('message', () => {
+          native.close(handle)
+          globalThis.gc?.()
+          worker.once('message', () => how === 'is terminated' && worker.terminate())
+          const how = ${JSON.stringify(how)}
+          worker.postMessage('closed')
+          if (how === 'goes on for ever') setTimeout(() => process.exit(0), 200)
+        })
+        worker.once('error', (error) => { throw error })
+      `).ended
+      expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' })
+    },
+  )
+})
+
+test.each([
+  ['shards', 2 ** 32 + 1],
+  ['workers', 2 ** 32 + 1],
+  ['inFlightMax', 2 ** 32 + 16],
+  ['delivery', 258],
+  ['durability', 257],
+  ['visibility', 256],
+  ['delivery', 3],
+  ['maxIds', 0],
+  ['parkedMax', 0],
+])('open refuses %s of %d, which is no other number', (name, value) => {
+  const refused = expect.objectContaining({ code: 'SEMEL_INVALID_ARGUMENT' })
+  expect(() => open({ [name]: value })).toThrow(refused)
 })
 
 test('the error class may be anything', async () => {

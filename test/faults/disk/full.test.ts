@@ -147,6 +147,37 @@ describe.skipIf(noMount !== undefined)(`a full disk${noMount ? ` (${noMount})` :
       }
     })
 
+    test.each(['closed', 'killed'] as const)(
+      'opens a stream that was %s before, with no space at all, and nothing is lost',
+      async (end) => {
+        const disk = new SmallDisk('size=64m')
+        const under = new Setting({
+          data: join(disk.path, 'data'),
+          to: join(new SmallDisk('size=64m').path, 'out.ndjson'),
+          durability,
+          workers,
+        })
+        const program = under.send({ pad: 1000, ...(end === 'closed' ? { count: 300 } : {}) })
+        if (end === 'closed') {
+          await under.ended(program)
+        } else {
+          await program.lines(100 + Math.floor(Math.random() * 200))
+          await under.killed(program)
+        }
+        disk.fill()
+        for (let opening = 0; opening < 3; opening++) {
+          const stream = await under.open()
+          await stream.drain({ timeout: 20_000 })
+          // What it holds already is enough for more: of a known shape.
+          await stream.send({ id: 900_000 + opening, key: 'key1', pad: '' })
+          under.receipts.push(900_000 + opening)
+          await stream.close()
+        }
+        disk.free()
+        await under.expectNothingLost()
+      },
+    )
+
     test('refuses messages of a new shape only, and takes them later', async () => {
       const disk = new SmallDisk('size=64m')
       const under = new Setting({ data: join(disk.path, 'data'), durability, workers })
@@ -171,6 +202,20 @@ describe.skipIf(noMount !== undefined)(`a full disk${noMount ? ` (${noMount})` :
       await stream.close()
       await under.expectNothingLost()
     })
+  })
+
+  test.each([
+    ['ring', { ring: '1GiB', segment: '1GiB' }, 'journal.new'],
+    ['segment', { segment: '1GiB' }, 'ack-0000000000000001.log.new'],
+  ])('is told where the largest %s does not fit', async (_, more, name) => {
+    const disk = new SmallDisk('size=8m')
+    const data = join(disk.path, 'data')
+    const under = new Setting({ data, to: join(scratch(), 'out.ndjson') })
+    await expect(under.open(more)).rejects.toThrow(
+      `cannot reserve space for ${data}/shard-0/${name}: No space left on device; free space on its disk`,
+    )
+    // Nothing is left that would be in the way of one that fits.
+    await (await new Setting({ data: join(disk.path, 'b'), to: under.to }).open()).close()
   })
 
   test('is told from a directory that could be made', async () => {
