@@ -51,6 +51,8 @@ StreamOptions read_options(const Napi::Object& object) {
   options.shards = static_cast<uint32_t>(reader.number("shards"));
   options.workers = static_cast<uint32_t>(reader.number("workers"));
   options.delivery = static_cast<Delivery>(reader.number("delivery"));
+  options.payloads = static_cast<Payloads>(reader.number("payloads"));
+  options.frame_bytes = static_cast<uint32_t>(reader.number("frameBytes"));
   options.durability = static_cast<Durability>(reader.number("durability"));
   options.visibility = static_cast<Visibility>(reader.number("visibility"));
   options.ring_bytes = reader.number("ringBytes");
@@ -75,6 +77,10 @@ Status check(const StreamOptions& options) {
   }
   if (!std::has_single_bit(options.in_flight_max) || options.in_flight_max > 65536) {
     return refuse("inFlight must be a power of two up to 65536");
+  }
+  if (options.payloads > Payloads::frames || options.frame_bytes > kRawFrameBytesMax ||
+      (options.payloads == Payloads::frames) != (options.frame_bytes > 0)) {
+    return refuse("frameBytes must be 1 to 1048576 of frames, and 0 of objects");
   }
   if (options.dedup && options.window_us == 0) return refuse("dedup needs a window");
   return Status::ok();
@@ -295,6 +301,8 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("name", found.manifest.name);
   result.Set("delivery", static_cast<uint32_t>(found.manifest.delivery));
+  result.Set("payloads", static_cast<uint32_t>(found.manifest.payloads));
+  result.Set("frameBytes", found.manifest.frame_bytes);
   result.Set("holder", static_cast<double>(found.holder));
   Napi::Array shards = Napi::Array::New(env, found.shards.size());
   for (uint32_t i = 0; i < found.shards.size(); ++i) {

@@ -11,6 +11,10 @@ export interface NativeOptions {
   shards: number
   workers: number
   delivery: 0 | 1 | 2
+  /** 1: objects, 2: frames. */
+  payloads: 1 | 2
+  /** Of frames, otherwise 0. */
+  frameBytes: number
   durability: 0 | 1 | 2 | 3
   /** 0: the worker sees frames at once; 1: when they are durable. */
   visibility: 0 | 1
@@ -134,6 +138,9 @@ export interface NativeDeadLetter extends Omit<NativeParked, 'dueMs' | 'id' | 'a
 export interface NativeInspection {
   name: string
   delivery: 0 | 1 | 2
+  /** 0: not told, 1: objects, 2: frames. */
+  payloads: 0 | 1 | 2
+  frameBytes: number
   holder: number
   shards: (NativeOutcomes & {
     stored: number
@@ -211,6 +218,10 @@ export interface Addon {
   inspect(directory: string): NativeInspection
   verify(directory: string): NativeVerification
   repair(directory: string, dryRun: boolean): NativeRepair
+  /** As `deadLetters`, of a directory, open or not; a page may hold fewer than `max`. */
+  readDeadLetters(directory: string, shard: number, after: number, max: number): NativeDeadLetter[]
+  /** As `getFile`, of a directory, open or not. */
+  readFile(directory: string, name: StreamFile): Buffer
 
   registerIntake(handle: number, staging: Uint8Array, rows: Uint8Array): void
   /** Takes rows until one does not fit its ring; their sequences are in the rows then. */

@@ -44,12 +44,7 @@ export class Decoder {
 
   /** A malformed row in bytes outside the ring, whatever the pipeline takes. */
   row(payload: Uint8Array): MalformedRow {
-    if (payload.length === 0 || payload[0] === lostMark) return lostRow
-    try {
-      return this.#reader.of(payload) as MalformedRow
-    } catch {
-      return undecodableRow
-    }
+    return rowOf(this.#reader, payload)
   }
 
   /** When the message at a place was taken in; a compact frame does not tell. */
@@ -71,6 +66,17 @@ const lostRow: MalformedRow = {
 }
 /** As after a repair of the shapes that it was encoded with. */
 const undecodableRow: MalformedRow = { text: '', line: 0, reason: 'the row can not be decoded' }
+
+/** A malformed row as it was stored; what repair has put in one's place is told as what it is. */
+export function rowOf(reader: Reader, payload: Uint8Array): MalformedRow {
+  if (payload.length === 0 || payload[0] === lostMark) return lostRow
+  try {
+    const row = reader.of(payload) as MalformedRow | null
+    return typeof row?.text === 'string' ? row : undecodableRow
+  } catch {
+    return undecodableRow
+  }
+}
 
 /** Copies of a frame for those who keep it: a frame that leaves its call is no longer valid. */
 export function kept(value: unknown): unknown {
