@@ -21,7 +21,7 @@ export function commandHelp(command: CommandSpec): string {
   const [source] = command.options.filter((option) => option.several)
   const usage = [
     command.call,
-    ...command.arguments.map(({ name }) => name),
+    ...command.arguments.map(({ name, several }) => (several === true ? `${name} …` : name)),
     ...(source === undefined ? [] : [`[${optionText(source)}]`]),
     '[options]',
   ].join(' ')

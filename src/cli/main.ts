@@ -7,14 +7,21 @@ import { inEach } from './directories.js'
 import { exitCodeOf, exitCodes, failureText, UsageError } from './failures.js'
 import { commandHelp, programHelp } from './help.js'
 import { inspectCommand, readInspectOptions } from './inspect-options.js'
+import { readLettersOptions } from './letters-options.js'
+import { perhaps } from './perhaps.js'
 import { readRepairOptions, repairCommand } from './repair-options.js'
 import { readRunOptions, runCommand } from './run-options.js'
+import { listed } from './options.js'
 import { ignoreClosedPipes, print } from './stdout.js'
 import { readVerifyOptions, verifyCommand } from './verify-options.js'
+
+const commands = ['run', 'inspect', 'dead-letters', 'verify', 'repair', 'bench', 'advise']
+const choices = `give ${listed(commands, 'or')}, or see semel --help`
 
 const help = programHelp([
   { name: 'run', says: 'runs a pipeline on files, or on the source of its module' },
   { name: 'inspect', says: "shows what a stream's directory holds" },
+  { name: 'dead-letters', says: 'lists, shows, retries or drops what failed for good' },
   { name: 'verify', says: "tells what is damaged in a stream's directory, and what that costs" },
   { name: 'repair', says: 'cuts damage out of it, after saying what is lost' },
   { name: 'bench', says: 'measures what each guarantee costs, for your handler and messages' },
@@ -40,6 +47,11 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
       const options = readInspectOptions(words)
       if (options === 'help') return told(commandHelp(inspectCommand))
       return inEach(options, (await import('./inspect.js')).inspect)
+    }
+    case 'dead-letters': {
+      const options = readLettersOptions(words)
+      if ('call' in options) return told(commandHelp(options))
+      return (await import('./letters.js')).deadLetters(options)
     }
     case 'verify': {
       const options = readVerifyOptions(words)
@@ -68,14 +80,10 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
     case '--version':
       return told(`${version()}\n`)
     case undefined:
-      throw new UsageError(
-        'a command is missing; give run, inspect, verify, repair, bench or advise, or see semel --help',
-      )
+      throw new UsageError(`a command is missing; ${choices}`)
     default: {
       const what = command.startsWith('-') ? `option ${command}` : `command ${shown(command)}`
-      throw new UsageError(
-        `there is no ${what}; give run, inspect, verify, repair, bench or advise, or see semel --help`,
-      )
+      throw new UsageError(`there is no ${what}${perhaps(command, commands)}; ${choices}`)
     }
   }
 }
