@@ -2,6 +2,7 @@ import { durabilityText, type Delivery, type Durability } from '../core/delivery
 import type { Counters } from '../core/message.js'
 import { counterRows, endedOf } from './counters.js'
 import { tableLines } from '../core/table.js'
+import { reasonLines, type Reason } from './reasons.js'
 import { plain, type Paint } from './terminal.js'
 import { countText, elapsedText, plural } from './text.js'
 
@@ -14,6 +15,8 @@ export interface Summary {
   readonly leftOver: number
   /** The first few dead letters: place and reason. */
   readonly deadLetters: readonly string[]
+  /** Of all of them, the most frequent first; none where there are no dead letters. */
+  readonly reasons?: readonly Reason[]
   readonly elapsedMs: number
   /** Where messages choose theirs, of the class that is promised least. */
   readonly delivery: Delivery
@@ -37,7 +40,7 @@ export interface SummaryClass {
 
 /** The one object of `semel run --json`. */
 export function summaryJson(summary: Summary): string {
-  const { counters, elapsedMs, delivery, durability, shards, classes } = summary
+  const { counters, elapsedMs, delivery, durability, shards, classes, reasons = [] } = summary
   return `${JSON.stringify({
     stored: counters.stored,
     processed: counters.processed,
@@ -54,6 +57,7 @@ export function summaryJson(summary: Summary): string {
     durability: durabilityText(durability),
     shards,
     ...(classes.length === 0 ? {} : { classes: classes.map(classJson) }),
+    ...(reasons.length === 0 ? {} : { deadLetterReasons: reasons }),
   })}\n`
 }
 
@@ -96,6 +100,7 @@ export function summaryText(summary: Summary, paint: Paint = plain): string {
   const more = counters.deadLettered - summary.deadLetters.length
   if (summary.deadLetters.length > 0 && more > 0) {
     lines.push(paint('yellow', `and ${plural(more, 'more', 'more')}`))
+    for (const line of reasonLines(summary.reasons ?? [])) lines.push(paint('yellow', line))
   }
   if (counters.stored === 0 && summary.resumable && summary.stoppedBy === undefined) {
     lines.push(`nothing new: earlier runs have read the source to its end (${summary.dir})`)
@@ -109,4 +114,16 @@ export function summaryText(summary: Summary, paint: Paint = plain): string {
 
 function messagesPerSecond({ counters, elapsedMs }: Summary): number {
   return elapsedMs > 0 ? Math.round((1000 * endedOf(counters)) / elapsedMs) : 0
+}
+
+/** That a run has done nothing but refuse, in words; undefined where it has done anything else. */
+export function refusedText({ counters, reasons = [] }: Summary): string | undefined {
+  const { deadLettered, dropped } = counters
+  const refused = deadLettered + dropped
+  if (refused === 0 || refused < endedOf(counters)) return undefined
+  const how = dropped === 0 ? 'dead-lettered' : deadLettered === 0 ? 'dropped' : 'refused'
+  const [first] = reasons
+  const why = first === undefined ? '' : `: ${first.reason}`
+  const so = first === undefined || first.count === refused ? '' : ` (so ${countText(first.count)})`
+  return `every message of this run was ${how} (${countText(refused)})${why}${so}`
 }
