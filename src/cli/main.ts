@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
+import { SemelError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import { adviseCommand, readAdviseOptions } from './advise-options.js'
 import { benchCommand, readBenchOptions } from './bench-options.js'
@@ -18,6 +19,9 @@ import { readVerifyOptions, verifyCommand } from './verify-options.js'
 const commands = ['run', 'inspect', 'dead-letters', 'verify', 'repair', 'bench', 'advise']
 const choices = `give ${listed(commands, 'or')}, or see semel --help`
 
+const stuckText =
+  'the command waits for something that never comes: a promise of the module, of its source or of its sink is never settled; look at what they await'
+
 const help = programHelp([
   { name: 'run', says: 'runs a pipeline on files, or on the source of its module' },
   { name: 'inspect', says: "shows what a stream's directory holds" },
@@ -33,6 +37,9 @@ const help = programHelp([
 
 ignoreClosedPipes()
 process.on('uncaughtException', end)
+// Where nothing is left that could end a command, Node would end it in silence, and with 0. Whoever
+// waits may know better what for, and comes first.
+process.once('beforeExit', () => setImmediate(() => end(new SemelError('SEMEL_STUCK', stuckText))))
 main(process.argv.slice(2)).then((code) => process.exit(code), end)
 
 async function main([command, ...words]: readonly string[]): Promise<number> {

@@ -7,6 +7,7 @@ import type { Source } from '../core/source.js'
 import { requireGraph, type Definition, type Graph } from '../pipeline/graph.js'
 import { importRemedy } from '../runtime/import-remedy.js'
 import { definitionOf, importModule } from '../runtime/load.js'
+import { orStuck } from '../runtime/stuck.js'
 import { oneLine, UsageError } from './failures.js'
 
 /** A module with a pipeline, loaded. */
@@ -71,7 +72,14 @@ export async function sourceOf(
       `${path}: its source is ${shown(source)}; export a function (files) => Source as source`,
     )
   }
-  const made: unknown = await source(Object.freeze([...files]))
+  const made = await orStuck(
+    Promise.resolve(source(Object.freeze([...files])) as unknown),
+    () =>
+      new SemelError(
+        'SEMEL_MODULE',
+        `${path}: source(files) waits for something that never comes; correct its await`,
+      ),
+  )
   if (isSource(made)) return made
   throw new SemelError(
     'SEMEL_MODULE',
