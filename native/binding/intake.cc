@@ -10,6 +10,7 @@
 
 #include "binding/arguments.h"
 #include "binding/functions.h"
+#include "binding/letter_object.h"
 
 namespace semel::binding {
 namespace {
@@ -246,20 +247,12 @@ Napi::Value dead_letters(const Napi::CallbackInfo& info) {
   const DeadLetters* letters = local->stream().shard(index).dead_letters();
   Napi::Array found = Napi::Array::New(env);
   if (letters == nullptr || max == 0) return found;
-  const Status status = letters->visit_open([&](const DeadLetter& letter) {
-    if (static_cast<double>(letter.number) <= after) return true;
-    Napi::Object entry = Napi::Object::New(env);
-    entry.Set("number", static_cast<double>(letter.number));
-    entry.Set("sequence", static_cast<double>(letter.sequence));
-    entry.Set("timeMs", static_cast<double>(letter.time_us) / 1000);
-    entry.Set("attempts", letter.attempts);
-    entry.Set("type", static_cast<uint32_t>(letter.type));
-    entry.Set("history", letter.history);
-    entry.Set("payload", Napi::Buffer<uint8_t>::Copy(env, letter.payload.data(),
-                                                     letter.payload.size()));
-    found.Set(found.Length(), entry);
-    return found.Length() < max;
-  });
+  const Status status = letters->visit_open(
+      [&](const DeadLetter& letter) {
+        found.Set(found.Length(), letter_object(env, letter));
+        return found.Length() < max;
+      },
+      static_cast<uint64_t>(std::max(after, 0.0)));
   if (!status.is_ok()) {
     throw_status(env, status);
     return {};

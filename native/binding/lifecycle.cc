@@ -61,6 +61,8 @@ StreamOptions read_options(const Napi::Object& object) {
   options.shards = reader.narrow<uint32_t>("shards");
   options.workers = reader.narrow<uint32_t>("workers");
   options.delivery = static_cast<Delivery>(reader.narrow<uint8_t>("delivery"));
+  options.payloads = static_cast<Payloads>(reader.narrow<uint8_t>("payloads"));
+  options.frame_bytes = reader.narrow<uint32_t>("frameBytes");
   options.durability = static_cast<Durability>(reader.narrow<uint8_t>("durability"));
   options.visibility = static_cast<Visibility>(reader.narrow<uint8_t>("visibility"));
   options.ring_bytes = reader.number("ringBytes");
@@ -89,6 +91,10 @@ Status check(const StreamOptions& options) {
   }
   if (!std::has_single_bit(options.in_flight_max) || options.in_flight_max > 65536) {
     return refuse("inFlight must be a power of two up to 65536");
+  }
+  if (options.payloads > Payloads::frames || options.frame_bytes > kRawFrameBytesMax ||
+      (options.payloads == Payloads::frames) != (options.frame_bytes > 0)) {
+    return refuse("frameBytes must be 1 to 1048576 of frames, and 0 of objects");
   }
   if (options.dedup && (options.window_us == 0 || options.ids_max == 0)) {
     return refuse("dedup needs a window and maxIds");
@@ -313,6 +319,8 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("name", found.manifest.name);
   result.Set("delivery", static_cast<uint32_t>(found.manifest.delivery));
+  result.Set("payloads", static_cast<uint32_t>(found.manifest.payloads));
+  result.Set("frameBytes", found.manifest.frame_bytes);
   result.Set("holder", static_cast<double>(found.holder));
   Napi::Array shards = Napi::Array::New(env, found.shards.size());
   for (uint32_t i = 0; i < found.shards.size(); ++i) {

@@ -1,10 +1,18 @@
-// Verify and repair: a directory's damage as JavaScript objects.
+// A directory that this process has not opened: verify, repair, and reading what is in it.
+#include <algorithm>
+
 #include "binding/arguments.h"
 #include "binding/functions.h"
+#include "binding/letter_object.h"
+#include "shard/box.h"
+#include "shard/inspect.h"
 #include "shard/repair.h"
 
 namespace semel::binding {
 namespace {
+
+// Of payloads at a time, so that a long list takes little memory.
+constexpr uint64_t kPageBytesMax = 16ull << 20;
 
 const char* kind_name(FindingKind kind) {
   switch (kind) {
@@ -116,11 +124,55 @@ Napi::Value repair(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// readDeadLetters(directory, shard, after, max): changes nothing, whether or not somebody has it open.
+Napi::Value read_letters(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  const std::string directory = arguments.text();
+  const uint32_t shard = arguments.u32();
+  const double after = arguments.whole();
+  const uint32_t max = arguments.u32();
+  if (!arguments.ok()) return {};
+  auto letters = read_dead_letters(Storage::real(), directory, shard,
+                                   static_cast<uint64_t>(std::max(after, 0.0)), max, kPageBytesMax);
+  if (!letters.is_ok()) {
+    throw_status(env, letters.status());
+    return {};
+  }
+  Napi::Array found = Napi::Array::New(env, letters.value().size());
+  for (uint32_t i = 0; i < letters.value().size(); ++i) {
+    found.Set(i, letter_object(env, letters.value()[i]));
+  }
+  return found;
+}
+
+// readFile(directory, name): as getFile, of a directory that this process has not opened.
+Napi::Value read_file(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  const std::string directory = arguments.text();
+  const std::string name = arguments.text();
+  if (!arguments.ok()) return {};
+  auto manifest = read_manifest(Storage::real(), directory);
+  if (!manifest.is_ok()) {
+    throw_status(env, manifest.status());
+    return {};
+  }
+  auto content = read_box(Storage::real(), directory, name, manifest.value().salt);
+  if (!content.is_ok()) {
+    throw_status(env, content.status());
+    return {};
+  }
+  return Napi::Buffer<uint8_t>::Copy(env, content.value().data(), content.value().size());
+}
+
 }  // namespace
 
 void export_maintenance(Napi::Env env, Napi::Object exports) {
   exports.Set("verify", Napi::Function::New(env, verify, "verify"));
   exports.Set("repair", Napi::Function::New(env, repair, "repair"));
+  exports.Set("readDeadLetters", Napi::Function::New(env, read_letters, "readDeadLetters"));
+  exports.Set("readFile", Napi::Function::New(env, read_file, "readFile"));
 }
 
 }  // namespace semel::binding

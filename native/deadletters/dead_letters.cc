@@ -321,11 +321,12 @@ Result<DeadLetter> DeadLetters::read(uint64_t number) const {
   return read_at(number, letter->second);
 }
 
-Status DeadLetters::visit_open(const std::function<bool(const DeadLetter&)>& visitor) const {
+Status DeadLetters::visit_open(const std::function<bool(const DeadLetter&)>& visitor,
+                               uint64_t after) const {
   const std::lock_guard lock(mutex_);
-  for (const auto& [number, place] : letters_) {
-    if (!is_shown(place)) break;
-    auto letter = read_at(number, place);
+  for (auto at = letters_.upper_bound(after); at != letters_.end(); ++at) {
+    if (!is_shown(at->second)) break;
+    auto letter = read_at(at->first, at->second);
     if (!letter.is_ok()) return letter.status();
     if (!visitor(letter.value())) break;
   }

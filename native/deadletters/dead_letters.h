@@ -95,8 +95,9 @@ class DeadLetters {
   uint64_t open_count() const;
   uint64_t open_bytes() const;
   Result<DeadLetter> read(uint64_t number) const;
-  // Every open letter that is shown, by number, until the visitor returns false; it must not call back.
-  Status visit_open(const std::function<bool(const DeadLetter&)>& visitor) const;
+  // Every open letter that is shown, by number, from behind `after` until the visitor returns false; it
+  // must not call back.
+  Status visit_open(const std::function<bool(const DeadLetter&)>& visitor, uint64_t after = 0) const;
 
  private:
   struct Place {

@@ -52,6 +52,8 @@ void fuzz_manifest(std::vector<uint8_t> bytes, bool repair) {
   options.delivery = manifest.delivery;
   options.dedup = manifest.dedup;
   options.ring_bytes = manifest.ring_bytes;
+  options.payloads = manifest.payloads;
+  options.frame_bytes = manifest.frame_bytes;
   auto opened = open_manifest(disk, options);
   require(opened.is_ok(), "a manifest fits its own options", opened.status().message());
   require(disk.changes == 0, "a manifest is never changed");

@@ -1,6 +1,5 @@
 #include "shard/inspect.h"
 
-#include "deadletters/dead_letters.h"
 #include "ring/journal.h"
 
 namespace semel {
@@ -19,15 +18,32 @@ Result<uint64_t> bytes_in(Storage& storage, const std::string& directory) {
   return total;
 }
 
-Result<ShardInspection> inspect_shard(Storage& storage, const std::string& directory,
-                                      const Manifest& manifest, uint32_t index) {
-  ShardInspection found;
+auto inspect_log(Storage& storage, const std::string& directory, const Manifest& manifest,
+                 uint32_t index) {
   AckLog::Options log;
   log.storage = &storage;
   log.directory = directory;
   log.segment_bytes = manifest.segment_bytes;
   log.directory_salt = shard_salt(manifest, index);
-  auto acked = AckLog::inspect(log, [](const RecoveredIds&) {});
+  return AckLog::inspect(log, [](const RecoveredIds&) {});
+}
+
+auto open_letters(Storage& storage, const std::string& directory, const Manifest& manifest,
+                  uint32_t index, const AckHeader& header) {
+  return DeadLetters::open_read_only({.storage = &storage,
+                                      .directory = directory,
+                                      .directory_salt = shard_salt(manifest, index),
+                                      .committed_bytes = header.dead_letter_bytes});
+}
+
+std::string shard_path(const std::string& directory, uint32_t index) {
+  return directory + "/shard-" + std::to_string(index);
+}
+
+Result<ShardInspection> inspect_shard(Storage& storage, const std::string& directory,
+                                      const Manifest& manifest, uint32_t index) {
+  ShardInspection found;
+  auto acked = inspect_log(storage, directory, manifest, index);
   if (!acked.is_ok()) return acked.status();
   found.header = acked.value().header;
   found.parked = acked.value().parked.size();
@@ -46,10 +62,7 @@ Result<ShardInspection> inspect_shard(Storage& storage, const std::string& direc
     found.stored = scan.sequence;
   }
 
-  auto letters = DeadLetters::open_read_only({.storage = &storage,
-                                              .directory = directory,
-                                              .directory_salt = shard_salt(manifest, index),
-                                              .committed_bytes = found.header.dead_letter_bytes});
+  auto letters = open_letters(storage, directory, manifest, index, found.header);
   if (!letters.is_ok()) return letters.status();
   found.dead_letters_open = letters.value()->open_count();
 
@@ -70,10 +83,35 @@ Result<Inspection> inspect_directory(Storage& storage, const std::string& direct
   if (found.manifest.delivery == Delivery::at_most_once) return found;
   for (uint32_t i = 0; i < found.manifest.shards; ++i) {
     auto shard =
-        inspect_shard(storage, directory + "/shard-" + std::to_string(i), found.manifest, i);
+        inspect_shard(storage, shard_path(directory, i), found.manifest, i);
     if (!shard.is_ok()) return shard.status();
     found.shards.push_back(shard.value());
   }
+  return found;
+}
+
+Result<std::vector<DeadLetter>> read_dead_letters(Storage& storage, const std::string& directory,
+                                                  uint32_t shard, uint64_t after, uint32_t max,
+                                                  uint64_t bytes_max) {
+  std::vector<DeadLetter> found;
+  auto manifest = read_manifest(storage, directory);
+  if (!manifest.is_ok()) return manifest.status();
+  if (max == 0 || shard >= manifest.value().shards) return found;
+  const std::string path = shard_path(directory, shard);
+  // The log first: what it commits is in the letters' file by then.
+  auto acked = inspect_log(storage, path, manifest.value(), shard);
+  if (!acked.is_ok()) return acked.status();
+  auto letters = open_letters(storage, path, manifest.value(), shard, acked.value().header);
+  if (!letters.is_ok()) return letters.status();
+  uint64_t bytes = 0;
+  const Status visited = letters.value()->visit_open(
+      [&](const DeadLetter& letter) {
+        bytes += letter.payload.size();
+        found.push_back(letter);
+        return found.size() < max && bytes < bytes_max;
+      },
+      after);
+  if (!visited.is_ok()) return visited;
   return found;
 }
 

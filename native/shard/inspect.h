@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "acklog/ack_log.h"
+#include "deadletters/dead_letters.h"
 #include "shard/manifest.h"
 
 namespace semel {
@@ -27,5 +28,11 @@ struct Inspection {
 };
 
 Result<Inspection> inspect_directory(Storage& storage, const std::string& directory);
+
+// Open dead letters of one shard behind a number, oldest first: as many as asked for, or until their
+// payloads are `bytes_max` together. Beside a running stream those of a moment ago.
+Result<std::vector<DeadLetter>> read_dead_letters(Storage& storage, const std::string& directory,
+                                                  uint32_t shard, uint64_t after, uint32_t max,
+                                                  uint64_t bytes_max);
 
 }  // namespace semel

@@ -32,6 +32,8 @@ std::array<uint8_t, kBytes> encode(const Manifest& manifest) {
   store<uint32_t>(at + 12, manifest.shards);
   at[16] = static_cast<uint8_t>(manifest.delivery);
   at[17] = manifest.dedup ? 1 : 0;
+  at[18] = static_cast<uint8_t>(manifest.payloads);
+  store<uint32_t>(at + 20, manifest.frame_bytes);
   store<uint64_t>(at + 24, manifest.ring_bytes);
   store<uint64_t>(at + 32, manifest.segment_bytes);
   store<uint64_t>(at + 40, manifest.salt);
@@ -52,10 +54,20 @@ const char* delivery_name(Delivery delivery) {
   return "unknown";
 }
 
+std::string payloads_name(Payloads payloads, uint32_t frame_bytes) {
+  return payloads == Payloads::frames ? "frames of " + std::to_string(frame_bytes) + " bytes"
+                                      : "objects";
+}
+
+Status differing(const StreamOptions& options, const char* option, const std::string& was,
+                 const std::string& is) {
+  return {Code::mismatch, options.directory + " was made with " + option + " " + was + ", not " +
+                              is + "; open it so, or use another directory"};
+}
+
 Status compare(const Manifest& manifest, const StreamOptions& options) {
   const auto differs = [&](const char* option, const std::string& was, const std::string& is) {
-    return Status{Code::mismatch, options.directory + " was made with " + option + " " + was +
-                                      ", not " + is + "; open it so, or use another directory"};
+    return differing(options, option, was, is);
   };
   if (manifest.name != options.name) return differs("pipeline", manifest.name, options.name);
   if (manifest.shards != options.shards) {
@@ -71,6 +83,12 @@ Status compare(const Manifest& manifest, const StreamOptions& options) {
     return differs("ring", std::to_string(manifest.ring_bytes),
                    std::to_string(options.ring_bytes));
   }
+  // Payloads read as another kind would give handlers wrong messages.
+  if (manifest.payloads != Payloads::unknown && options.payloads != Payloads::unknown &&
+      (manifest.payloads != options.payloads || manifest.frame_bytes != options.frame_bytes)) {
+    return differs("accepts", payloads_name(manifest.payloads, manifest.frame_bytes),
+                   payloads_name(options.payloads, options.frame_bytes));
+  }
   return Status::ok();
 }
 
@@ -78,6 +96,12 @@ Status compare(const Manifest& manifest, const StreamOptions& options) {
 const char* fault_of(const Manifest& manifest) {
   if (manifest.shards == 0 || manifest.shards > kShardsMax) return "an impossible number of shards";
   if (manifest.delivery > Delivery::exactly_once) return "a delivery that there is not";
+  if (manifest.payloads > Payloads::frames) return "payloads that there are not";
+  const bool has_size = manifest.payloads == Payloads::frames;
+  if (has_size ? manifest.frame_bytes == 0 || manifest.frame_bytes > kRawFrameBytesMax
+               : manifest.frame_bytes != 0) {
+    return "an impossible size of frames";
+  }
   if (!is_ring_capacity(manifest.ring_bytes)) return "an impossible size of the rings";
   if (manifest.segment_bytes < acklog::kSegmentBytesMin ||
       manifest.segment_bytes > acklog::kSegmentBytesMax ||
@@ -143,6 +167,8 @@ Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::strin
   manifest.shards = load<uint32_t>(at + 12);
   manifest.delivery = static_cast<Delivery>(at[16]);
   manifest.dedup = at[17] != 0;
+  manifest.payloads = static_cast<Payloads>(at[18]);
+  manifest.frame_bytes = load<uint32_t>(at + 20);
   manifest.ring_bytes = load<uint64_t>(at + 24);
   manifest.segment_bytes = load<uint64_t>(at + 32);
   manifest.salt = load<uint64_t>(at + 40);
@@ -193,6 +219,8 @@ Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options) {
   manifest.shards = options.shards;
   manifest.delivery = options.delivery;
   manifest.dedup = options.dedup;
+  manifest.payloads = options.payloads;
+  manifest.frame_bytes = options.frame_bytes;
   manifest.ring_bytes = options.ring_bytes;
   manifest.segment_bytes = options.segment_bytes;
   uint64_t secrets[4];
@@ -208,6 +236,20 @@ Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options) {
   const auto bytes = encode(manifest);
   SEMEL_TRY(write_atomically(storage, options.directory, "stream", bytes));
   return manifest;
+}
+
+Status adopt_payloads(Storage& storage, const StreamOptions& options, bool has_shapes,
+                      Manifest* manifest) {
+  if (manifest->payloads != Payloads::unknown || options.payloads == Payloads::unknown) {
+    return Status::ok();
+  }
+  if (has_shapes && options.payloads == Payloads::frames) {
+    return differing(options, "accepts", payloads_name(Payloads::objects, 0),
+                     payloads_name(options.payloads, options.frame_bytes));
+  }
+  manifest->payloads = options.payloads;
+  manifest->frame_bytes = options.frame_bytes;
+  return write_atomically(storage, options.directory, "stream", encode(*manifest));
 }
 
 }  // namespace semel

@@ -1,5 +1,5 @@
 // The file `stream` in a directory: what can't change while data is in it, and the secrets that were
-// made with it. 160 bytes, replaced as a whole, never changed afterwards (FORMAT.md).
+// made with it. 160 bytes, replaced as a whole; changed afterwards by adopt_payloads() alone (FORMAT.md).
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,8 @@ struct Manifest {
   uint32_t shards = 1;
   Delivery delivery = Delivery::at_least_once;
   bool dedup = false;
+  Payloads payloads = Payloads::unknown;
+  uint32_t frame_bytes = 0;
   uint64_t ring_bytes = 0;
   uint64_t segment_bytes = 0;
   uint64_t salt = 0;     // ties every file to this directory
@@ -42,5 +44,9 @@ std::optional<std::vector<uint8_t>> mend_manifest(std::span<const uint8_t> bytes
 // Reads it and compares it with `options`, or makes it with new secrets and empty boxes. Code::damaged
 // where there is none though a stream's files are there.
 Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options);
+// Where the manifest does not say what the payloads are, writes down what `options` says.
+// Code::mismatch where `has_shapes`, objects having been stored, and they are to be frames.
+Status adopt_payloads(Storage& storage, const StreamOptions& options, bool has_shapes,
+                      Manifest* manifest);
 
 }  // namespace semel

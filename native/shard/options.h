@@ -15,6 +15,11 @@ enum class Durability : uint8_t {
   disk = 3,      // direct writes, one group after another
 };
 
+// What the payloads of messages are. An opener that does not say, and a directory of 0.1.0: unknown.
+enum class Payloads : uint8_t { unknown = 0, objects = 1, frames = 2 };
+
+constexpr uint32_t kRawFrameBytesMax = 1u << 20;
+
 // Which frames the worker may see.
 enum class Visibility : uint8_t {
   published = 0,  // at once; the sink can be cut back, so its commit alone waits
@@ -29,6 +34,8 @@ struct StreamOptions {
   uint32_t shards = 1;
   uint32_t workers = 1;  // doorbells; inline counts as one
   Delivery delivery = Delivery::at_most_once;
+  Payloads payloads = Payloads::unknown;
+  uint32_t frame_bytes = 0;  // of Payloads::frames, else 0
   Durability durability = Durability::memory;
   Visibility visibility = Visibility::published;
   uint64_t ring_bytes = 16ull << 20;

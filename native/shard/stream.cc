@@ -28,6 +28,8 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
     stream->manifest_ = manifest.value();
     opened.segment_bytes = manifest.value().segment_bytes;
     SEMEL_TRY(stream->load_files());
+    const bool has_shapes = !stream->files_["structures"].empty();
+    SEMEL_TRY(adopt_payloads(storage, opened, has_shapes, &stream->manifest_));
   } else if (keeps_files(opened)) {
     return Status{Code::invalid_argument, "a durable stream needs a directory: set `dir`"};
   }

@@ -171,6 +171,73 @@ TEST_F(ManifestTest, NamesTheOptionThatDiffersAndBothValues) {
   expect("ring 16777216, not 65536", [](StreamOptions& o) { o.ring_bytes = 65536; });
 }
 
+TEST_F(ManifestTest, KeepsWhatPayloadsAreAndNamesBothWhereTheyDiffer) {
+  options_.payloads = Payloads::frames;
+  options_.frame_bytes = 24;
+  ASSERT_TRUE(open_manifest(storage_, options_).is_ok());
+  EXPECT_EQ(read().value().payloads, Payloads::frames);
+  EXPECT_EQ(read().value().frame_bytes, 24u);
+  EXPECT_TRUE(open_manifest(storage_, options_).is_ok());
+  const auto expect = [&](const std::string& sentence, Payloads payloads, uint32_t bytes) {
+    const Status status = reopen_with([&](StreamOptions& o) {
+      o.payloads = payloads;
+      o.frame_bytes = bytes;
+    });
+    EXPECT_EQ(status.code(), Code::mismatch);
+    EXPECT_EQ(status.message(),
+              directory_ + " was made with " + sentence + "; open it so, or use another directory");
+  };
+  expect("accepts frames of 24 bytes, not objects", Payloads::objects, 0);
+  expect("accepts frames of 24 bytes, not frames of 32 bytes", Payloads::frames, 32);
+  // Who reads no message need not know.
+  EXPECT_TRUE(reopen_with([](StreamOptions& o) { o.payloads = Payloads::unknown; }).is_ok());
+}
+
+TEST_F(ManifestTest, WritesDownWhatPayloadsAreWhereItWasMadeWithoutThat) {
+  auto manifest = open_manifest(storage_, options_);
+  ASSERT_TRUE(manifest.is_ok());
+  const Bytes before = content();
+  StreamOptions options = options_;
+  ASSERT_TRUE(adopt_payloads(storage_, options, false, &manifest.value()).is_ok());
+  EXPECT_EQ(content(), before) << "an opener that does not say changes nothing";
+  options.payloads = Payloads::frames;
+  options.frame_bytes = 8;
+  ASSERT_TRUE(adopt_payloads(storage_, options, false, &manifest.value()).is_ok());
+  Bytes expected = before;
+  expected[18] = 2;
+  expected[20] = 8;
+  store<uint32_t>(&expected[156], crc32c(0, expected.data(), 156));
+  EXPECT_EQ(content(), expected) << "nothing else changes";
+  options.payloads = Payloads::objects;
+  options.frame_bytes = 0;
+  ASSERT_TRUE(adopt_payloads(storage_, options, false, &manifest.value()).is_ok());
+  EXPECT_EQ(content(), expected) << "it is written once";
+}
+
+TEST_F(ManifestTest, IsNotToldFramesWhereObjectsWereStored) {
+  auto manifest = open_manifest(storage_, options_);
+  ASSERT_TRUE(manifest.is_ok());
+  const Bytes before = content();
+  StreamOptions options = options_;
+  options.payloads = Payloads::frames;
+  options.frame_bytes = 8;
+  const Status refused = adopt_payloads(storage_, options, true, &manifest.value());
+  EXPECT_EQ(refused.code(), Code::mismatch);
+  EXPECT_NE(refused.message().find("accepts objects, not frames of 8 bytes"), std::string::npos);
+  EXPECT_EQ(content(), before);
+}
+
+TEST_F(ManifestTest, RefusesPayloadsThatCanNotBe) {
+  for (const auto& [kind, bytes] : {std::pair{3, 0}, {0, 1}, {1, 8}, {2, 0}, {2, (1 << 20) + 1}}) {
+    Bytes changed = example_manifest();
+    changed[18] = static_cast<uint8_t>(kind);
+    store<uint32_t>(&changed[20], static_cast<uint32_t>(bytes));
+    store<uint32_t>(&changed[156], crc32c(0, changed.data(), 156));
+    put(changed);
+    EXPECT_EQ(read().status().code(), Code::damaged) << kind << ", " << bytes;
+  }
+}
+
 TEST_F(ManifestTest, RefusesAnotherFormatWithBothNumbers) {
   Bytes bytes = example_manifest();
   store<uint32_t>(&bytes[8], 2);

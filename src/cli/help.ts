@@ -11,6 +11,7 @@ export function programHelp(commands: readonly { name: string; says: string }[])
     ...aligned(rows),
     '',
     'More on a command: semel COMMAND --help. Version: semel --version.',
+    'A command that fails says why on standard error, semel: CODE: …, and writes no JSON.',
     'With SEMEL_DEBUG=1 an error shows where it comes from; with NO_COLOR=1 nothing is coloured.',
     '',
   ].join('\n')
@@ -21,7 +22,7 @@ export function commandHelp(command: CommandSpec): string {
   const [source] = command.options.filter((option) => option.several)
   const usage = [
     command.call,
-    ...command.arguments.map(({ name }) => name),
+    ...command.arguments.map(({ name, several }) => (several === true ? `${name} …` : name)),
     ...(source === undefined ? [] : [`[${optionText(source)}]`]),
     '[options]',
   ].join(' ')

@@ -18,8 +18,9 @@ interface Total extends Counters {
 /** The one object of `semel inspect --json`. */
 export function inspectionJson(dir: string, report: DirectoryReport): string {
   const shards = report.shards.map(onDisk)
-  const { name, delivery, holder } = report
-  return `${JSON.stringify({ name, dir, delivery, holder, shards, total: totalOf(shards) })}\n`
+  const { name, delivery, accepts, holder } = report
+  const total = totalOf(shards)
+  return `${JSON.stringify({ name, dir, delivery, accepts, holder, shards, total })}\n`
 }
 
 /**
@@ -42,7 +43,7 @@ export function inspectionText(
         ? 'closed in order'
         : 'not closed in order: opening it again recovers it'
   const lines = [
-    `${paint('bold', report.name)}: ${report.delivery}, ${plural(shards.length, 'shard')}, ${dir}`,
+    `${paint('bold', report.name)}: ${report.delivery}, ${plural(shards.length, 'shard')}${framesText(report)}, ${dir}`,
     state,
   ]
   const all = [
@@ -64,6 +65,11 @@ export function inspectionText(
     lines.push('', ...tableLines([title, ...counters, ...facts], paint))
   }
   return `${lines.join('\n')}\n`
+}
+
+/** Objects are what is usual. */
+function framesText({ accepts }: DirectoryReport): string {
+  return accepts?.kind === 'frames' ? `, frames of ${accepts.size} bytes` : ''
 }
 
 const factNames = ['through', 'epoch', 'ids', 'bytes', 'closed in order', 'dead letters open']

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
+import { SemelError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import { adviseCommand, readAdviseOptions } from './advise-options.js'
 import { benchCommand, readBenchOptions } from './bench-options.js'
@@ -7,14 +8,24 @@ import { inEach } from './directories.js'
 import { exitCodeOf, exitCodes, failureText, UsageError } from './failures.js'
 import { commandHelp, programHelp } from './help.js'
 import { inspectCommand, readInspectOptions } from './inspect-options.js'
+import { readLettersOptions } from './letters-options.js'
+import { perhaps } from './perhaps.js'
 import { readRepairOptions, repairCommand } from './repair-options.js'
 import { readRunOptions, runCommand } from './run-options.js'
+import { listed } from './options.js'
 import { ignoreClosedPipes, print } from './stdout.js'
 import { readVerifyOptions, verifyCommand } from './verify-options.js'
+
+const commands = ['run', 'inspect', 'dead-letters', 'verify', 'repair', 'bench', 'advise']
+const choices = `give ${listed(commands, 'or')}, or see semel --help`
+
+const stuckText =
+  'the command waits for something that never comes: a promise of the module, of its source or of its sink is never settled; look at what they await'
 
 const help = programHelp([
   { name: 'run', says: 'runs a pipeline on files, or on the source of its module' },
   { name: 'inspect', says: "shows what a stream's directory holds" },
+  { name: 'dead-letters', says: 'lists, shows, retries or drops what failed for good' },
   { name: 'verify', says: "tells what is damaged in a stream's directory, and what that costs" },
   { name: 'repair', says: 'cuts damage out of it, after saying what is lost' },
   { name: 'bench', says: 'measures what each guarantee costs, for your handler and messages' },
@@ -26,6 +37,9 @@ const help = programHelp([
 
 ignoreClosedPipes()
 process.on('uncaughtException', end)
+// Where nothing is left that could end a command, Node would end it in silence, and with 0. Whoever
+// waits may know better what for, and comes first.
+process.once('beforeExit', () => setImmediate(() => end(new SemelError('SEMEL_STUCK', stuckText))))
 main(process.argv.slice(2)).then((code) => process.exit(code), end)
 
 async function main([command, ...words]: readonly string[]): Promise<number> {
@@ -40,6 +54,11 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
       const options = readInspectOptions(words)
       if (options === 'help') return told(commandHelp(inspectCommand))
       return inEach(options, (await import('./inspect.js')).inspect)
+    }
+    case 'dead-letters': {
+      const options = readLettersOptions(words)
+      if ('call' in options) return told(commandHelp(options))
+      return (await import('./letters.js')).deadLetters(options)
     }
     case 'verify': {
       const options = readVerifyOptions(words)
@@ -68,14 +87,10 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
     case '--version':
       return told(`${version()}\n`)
     case undefined:
-      throw new UsageError(
-        'a command is missing; give run, inspect, verify, repair, bench or advise, or see semel --help',
-      )
+      throw new UsageError(`a command is missing; ${choices}`)
     default: {
       const what = command.startsWith('-') ? `option ${command}` : `command ${shown(command)}`
-      throw new UsageError(
-        `there is no ${what}; give run, inspect, verify, repair, bench or advise, or see semel --help`,
-      )
+      throw new UsageError(`there is no ${what}${perhaps(command, commands)}; ${choices}`)
     }
   }
 }

@@ -5,6 +5,9 @@ import { SemelError, toError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import type { Source } from '../core/source.js'
 import { requireGraph, type Definition, type Graph } from '../pipeline/graph.js'
+import { importRemedy } from '../runtime/import-remedy.js'
+import { definitionOf, importModule } from '../runtime/load.js'
+import { orStuck } from '../runtime/stuck.js'
 import { oneLine, UsageError } from './failures.js'
 
 /** A module with a pipeline, loaded. */
@@ -31,8 +34,9 @@ export async function loadModule(path: string): Promise<PipelineModule> {
       `${path}: there is no such module from ${process.cwd()}; give the path of a JavaScript file that exports a pipeline as default`,
     )
   }
-  const loaded = await importModule(path, url)
-  const { default: exported, source } = loaded
+  const loaded = await load(path, url)
+  const exported = definitionOf(loaded, path)
+  const source = loaded['source'] ?? sourceIn(loaded['default'])
   const graph = requireGraph(exported, path)
   return { path, url, definition: exported as Definition<never>, graph, source }
 }
@@ -68,7 +72,14 @@ export async function sourceOf(
       `${path}: its source is ${shown(source)}; export a function (files) => Source as source`,
     )
   }
-  const made: unknown = await source(Object.freeze([...files]))
+  const made = await orStuck(
+    Promise.resolve(source(Object.freeze([...files])) as unknown),
+    () =>
+      new SemelError(
+        'SEMEL_MODULE',
+        `${path}: source(files) waits for something that never comes; correct its await`,
+      ),
+  )
   if (isSource(made)) return made
   throw new SemelError(
     'SEMEL_MODULE',
@@ -76,26 +87,25 @@ export async function sourceOf(
   )
 }
 
-async function importModule(path: string, url: URL): Promise<Record<string, unknown>> {
+async function load(path: string, url: URL): Promise<Record<string, unknown>> {
   try {
-    return (await import(url.href)) as Record<string, unknown>
+    return await importModule(url.href)
   } catch (cause) {
     const { code, message } = toError(cause) as NodeJS.ErrnoException
     if (code?.startsWith('SEMEL_')) throw cause
-    const remedy =
-      code === 'ERR_UNKNOWN_FILE_EXTENSION'
-        ? 'build it to JavaScript and give that file'
-        : code === 'ERR_MODULE_NOT_FOUND'
-          ? 'install what it imports, or correct the import'
-          : 'correct the module; set SEMEL_DEBUG=1 to see where'
-    throw new SemelError(
-      'SEMEL_MODULE',
-      `${path} can't be loaded: ${oneLine(message)}; ${remedy}`,
-      {
-        cause,
-      },
-    )
+    const known = importRemedy(toError(cause))
+    const remedy = known === '' ? '; correct the module; set SEMEL_DEBUG=1 to see where' : known
+    throw new SemelError('SEMEL_MODULE', `${path} can't be loaded: ${oneLine(message)}${remedy}`, {
+      cause,
+    })
   }
+}
+
+/** CommonJS has all that it exports in its default. */
+function sourceIn(exported: unknown): unknown {
+  return typeof exported === 'object' && exported !== null && 'source' in exported
+    ? exported.source
+    : undefined
 }
 
 function isSource(value: unknown): value is Source<unknown> {

@@ -1,6 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { shown } from '../core/options.js'
 import { UsageError } from './failures.js'
+import { perhaps } from './perhaps.js'
 
 /** An option of a command: data, for the parser and for its help. */
 export interface OptionSpec {
@@ -13,11 +14,19 @@ export interface OptionSpec {
   readonly says: string
 }
 
+/** An argument of a command. */
+export interface ArgumentSpec {
+  readonly name: string
+  readonly says: string
+  /** Whether several may be given; of the last one only. */
+  readonly several?: boolean
+}
+
 /** A command: data, for the parser and for its help. */
 export interface CommandSpec {
   /** As it is called: `semel run`. */
   readonly call: string
-  readonly arguments: readonly { readonly name: string; readonly says: string }[]
+  readonly arguments: readonly ArgumentSpec[]
   readonly options: readonly OptionSpec[]
   /** What it does, for its help. */
   readonly says: string
@@ -46,7 +55,7 @@ export function readOptions(command: CommandSpec, words: readonly string[]): Giv
     if (token.kind === 'option-terminator') {
       several = undefined
     } else if (token.kind === 'positional') {
-      if (positionals.length < command.arguments.length) positionals.push(token.value)
+      if (takesMore(command, positionals.length)) positionals.push(token.value)
       else if (several !== undefined) several.push(token.value)
       else throw tooMany(command, token.value)
     } else {
@@ -77,6 +86,10 @@ export function readOptions(command: CommandSpec, words: readonly string[]): Giv
     }
   }
   return { positionals, flags, values }
+}
+
+function takesMore(command: CommandSpec, count: number): boolean {
+  return count < command.arguments.length || command.arguments.at(-1)?.several === true
 }
 
 /** The argument at a place. @throws UsageError where it is missing */
@@ -152,7 +165,7 @@ function tokensOf(command: CommandSpec, words: readonly string[]) {
 function unknownOption(command: CommandSpec, rawName: string): UsageError {
   const names = command.options.map(({ name }) => `--${name}`)
   return new UsageError(
-    `${command.call}: there is no option ${rawName}; there are ${listed(names, 'and')}`,
+    `${command.call}: there is no option ${rawName}${perhaps(rawName, names)}; there are ${listed(names, 'and')}`,
   )
 }
 

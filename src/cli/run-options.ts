@@ -30,6 +30,8 @@ export interface RunOptions {
   readonly heartbeatMs: number | undefined
   readonly workerMemoryBytes: number | undefined
   readonly closeTimeoutMs: number
+  /** More dead letters make the run fail. */
+  readonly maxDeadLetters: number
   /** Only says what would be guaranteed. */
   readonly explain: boolean
   readonly json: boolean
@@ -104,6 +106,11 @@ export const runCommand: CommandSpec = {
       value: 'TIME',
       says: 'how long SIGINT and SIGTERM wait for what is in flight (default 10s)',
     },
+    {
+      name: 'max-dead-letters',
+      value: 'N',
+      says: 'end and fail when this run makes more of them, such as 0 (default: no bound)',
+    },
     { name: 'explain', says: 'what would be guaranteed, hop by hop and why; nothing is run' },
     { name: 'json', says: 'one JSON object on standard output, and nothing else there' },
     { name: 'help', short: 'h', says: 'this text' },
@@ -117,6 +124,9 @@ export const runCommand: CommandSpec = {
     '\n' +
     'SIGINT and SIGTERM stop the source and end what is in flight; a second one exits at once. The\n' +
     'same command goes on where the last one stopped, if the source can be resumed, as files can.\n' +
+    '\n' +
+    'Messages that can not be processed become dead letters, and the run goes on: the end tells how many\n' +
+    'and why, --max-dead-letters bounds them, and semel dead-letters deals with them.\n' +
     '\n' +
     'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by SIGINT, 143 by SIGTERM.',
 }
@@ -139,6 +149,7 @@ export function readRunOptions(words: readonly string[]): RunOptions | 'help' {
     heartbeatMs: amountOf(given, 'heartbeat', durationMs),
     workerMemoryBytes: amountOf(given, 'worker-memory', sizeBytes),
     closeTimeoutMs: amountOf(given, 'close-timeout', timerMs) ?? closeTimeoutMsDefault,
+    maxDeadLetters: wholeNumberOf(given, 'max-dead-letters', 0) ?? Infinity,
     explain: given.flags.has('explain'),
     json: given.flags.has('json'),
   }

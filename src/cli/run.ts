@@ -18,11 +18,12 @@ import { directoryCounters } from './inspection.js'
 import { loadModule, sourceOf, type PipelineModule } from './module.js'
 import { Progress } from './progress.js'
 import type { RunOptions } from './run-options.js'
+import { Reasons } from './reasons.js'
 import { runToEnd } from './run-to-end.js'
 import { sourceOfFiles } from './sources.js'
 import { print, reserveStdout } from './stdout.js'
 import { signalExitCode, StopSignals } from './stop-signals.js'
-import { summaryJson, summaryText, type Summary } from './summary.js'
+import { refusedText, summaryJson, summaryText, type Summary } from './summary.js'
 import { paintFor } from './terminal.js'
 import { elapsedText, plural } from './text.js'
 import { warnOf } from './warnings.js'
@@ -51,6 +52,11 @@ export async function run(options: RunOptions): Promise<number> {
   })
   process.once('exit', () => progress.stop())
   const deadLetters = warnOf(stream, (line) => progress.say(line))
+  const reasons = new Reasons()
+  stream.on('dead-letter', ({ shard, sequence, error }) => {
+    reasons.add(shard, sequence, error)
+    if (reasons.count > options.maxDeadLetters) stop.stop()
+  })
 
   const notices: SourceNotice[] = []
   let ended: boolean
@@ -80,7 +86,7 @@ export async function run(options: RunOptions): Promise<number> {
   const last = classes.map((one) => one.counters())
   await stream.close({ timeout: ended ? options.closeTimeoutMs : 0 })
   if (!ended && (dir === undefined || stream.durability === 'memory')) {
-    throw lostError(sum(last).inFlight, options.closeTimeoutMs, stop.by)
+    throw lostError(sum(last).inFlight, options.closeTimeoutMs, stop.by ?? '--max-dead-letters')
   }
   const after = classes.map((one, i) => {
     const counters = last[i] as Counters
@@ -96,6 +102,7 @@ export async function run(options: RunOptions): Promise<number> {
     leftOver: before.stored - endedOf(before),
     deadLetters,
     notices,
+    reasons: reasons.list(),
     elapsedMs,
     delivery: stream.delivery,
     durability: stream.durability,
@@ -114,6 +121,10 @@ export async function run(options: RunOptions): Promise<number> {
           })),
   }
   await print(options.json ? summaryJson(summary) : summaryText(summary, paintFor(process.stdout)))
+  const refused = refusedText(summary)
+  if (refused !== undefined) process.stderr.write(`semel: SEMEL_ALL_REFUSED: ${refused}\n`)
+  if (summary.counters.deadLettered > options.maxDeadLetters)
+    throw deadLettersError(summary, options)
   return stop.by === undefined ? exitCodes.ok : signalExitCode(stop.by)
 }
 
@@ -132,6 +143,14 @@ function lostError(inFlight: number, timeoutMs: number, by: string | undefined):
   return new SemelError(
     'SEMEL_TIMEOUT',
     `${plural(inFlight, 'message')} ${inFlight === 1 ? 'was' : 'were'} in flight ${elapsedText(timeoutMs)} after ${by}, and at-most-once keeps none; --close-timeout waits longer`,
+  )
+}
+
+function deadLettersError({ counters, dir }: Summary, { maxDeadLetters }: RunOptions): SemelError {
+  const where = dir === undefined ? '' : `; semel dead-letters list ${dir} shows them`
+  return new SemelError(
+    'SEMEL_DEAD_LETTERS',
+    `this run made ${plural(counters.deadLettered, 'dead letter')}, and --max-dead-letters allows ${maxDeadLetters}${where}`,
   )
 }
 

@@ -31,6 +31,11 @@ export class StopSignals {
     return this.#by
   }
 
+  /** Asks for an orderly end without a signal. */
+  stop(): void {
+    this.#controller.abort()
+  }
+
   /** Leaves the signals to Node again. */
   dispose(): void {
     for (const name of names) process.off(name, this.#onSignal)

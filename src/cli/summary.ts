@@ -3,6 +3,7 @@ import type { Counters } from '../core/message.js'
 import type { SourceNotice } from '../core/source.js'
 import { counterRows, endedOf } from './counters.js'
 import { tableLines } from '../core/table.js'
+import { reasonLines, type Reason } from './reasons.js'
 import { plain, type Paint } from './terminal.js'
 import { countText, elapsedText, plural } from './text.js'
 
@@ -17,6 +18,8 @@ export interface Summary {
   readonly deadLetters: readonly string[]
   /** What the source had to tell. */
   readonly notices: readonly SourceNotice[]
+  /** Of all of them, the most frequent first; none where there are no dead letters. */
+  readonly reasons?: readonly Reason[]
   readonly elapsedMs: number
   /** Where messages choose theirs, of the class that is promised least. */
   readonly delivery: Delivery
@@ -40,7 +43,16 @@ export interface SummaryClass {
 
 /** The one object of `semel run --json`. */
 export function summaryJson(summary: Summary): string {
-  const { counters, elapsedMs, delivery, durability, shards, classes, notices } = summary
+  const {
+    counters,
+    elapsedMs,
+    delivery,
+    durability,
+    shards,
+    classes,
+    notices,
+    reasons = [],
+  } = summary
   return `${JSON.stringify({
     stored: counters.stored,
     processed: counters.processed,
@@ -58,6 +70,7 @@ export function summaryJson(summary: Summary): string {
     shards,
     ...(classes.length === 0 ? {} : { classes: classes.map(classJson) }),
     ...(notices.length === 0 ? {} : { notices }),
+    ...(reasons.length === 0 ? {} : { deadLetterReasons: reasons }),
   })}\n`
 }
 
@@ -100,6 +113,7 @@ export function summaryText(summary: Summary, paint: Paint = plain): string {
   const more = counters.deadLettered - summary.deadLetters.length
   if (summary.deadLetters.length > 0 && more > 0) {
     lines.push(paint('yellow', `and ${plural(more, 'more', 'more')}`))
+    for (const line of reasonLines(summary.reasons ?? [])) lines.push(paint('yellow', line))
   }
   if (counters.stored === 0 && summary.resumable && summary.stoppedBy === undefined) {
     lines.push(`nothing new: earlier runs have read the source to its end (${summary.dir})`)
@@ -113,4 +127,16 @@ export function summaryText(summary: Summary, paint: Paint = plain): string {
 
 function messagesPerSecond({ counters, elapsedMs }: Summary): number {
   return elapsedMs > 0 ? Math.round((1000 * endedOf(counters)) / elapsedMs) : 0
+}
+
+/** That a run has done nothing but refuse, in words; undefined where it has done anything else. */
+export function refusedText({ counters, reasons = [] }: Summary): string | undefined {
+  const { deadLettered, dropped } = counters
+  const refused = deadLettered + dropped
+  if (refused === 0 || refused < endedOf(counters)) return undefined
+  const how = dropped === 0 ? 'dead-lettered' : deadLettered === 0 ? 'dropped' : 'refused'
+  const [first] = reasons
+  const why = first === undefined ? '' : `: ${first.reason}`
+  const so = first === undefined || first.count === refused ? '' : ` (so ${countText(first.count)})`
+  return `every message of this run was ${how} (${countText(refused)})${why}${so}`
 }

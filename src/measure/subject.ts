@@ -9,6 +9,7 @@ import {
   type Definition,
   type Graph,
 } from '../pipeline/graph.js'
+import { definitionOf } from '../runtime/load.js'
 import { Board } from './board.js'
 import { countingSink } from './counting-sink.js'
 import { replay } from './replay.js'
@@ -68,8 +69,8 @@ export async function subjectOf(subject: Subject): Promise<Definition<never>> {
  * @throws InvalidArgumentError where it exports none
  */
 export async function graphAt(module: string): Promise<Graph> {
-  const { default: exported } = (await import(module)) as { default: unknown }
-  return requireGraph(exported, module)
+  const exports = (await import(module)) as Record<string, unknown>
+  return requireGraph(definitionOf(exports, module), module)
 }
 
 /**

@@ -1,7 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import { SemelError } from '../core/errors.js'
+import { loadAddon } from './load-addon.js'
 
 /** How the native core opens a stream; checked before (runtime/options.ts). */
 export interface NativeOptions {
@@ -11,6 +8,10 @@ export interface NativeOptions {
   shards: number
   workers: number
   delivery: 0 | 1 | 2
+  /** 1: objects, 2: frames. */
+  payloads: 1 | 2
+  /** Of frames, otherwise 0. */
+  frameBytes: number
   durability: 0 | 1 | 2 | 3
   /** 0: the worker sees frames at once; 1: when they are durable. */
   visibility: 0 | 1
@@ -134,6 +135,9 @@ export interface NativeDeadLetter extends Omit<NativeParked, 'dueMs' | 'id' | 'a
 export interface NativeInspection {
   name: string
   delivery: 0 | 1 | 2
+  /** 0: not told, 1: objects, 2: frames. */
+  payloads: 0 | 1 | 2
+  frameBytes: number
   holder: number
   shards: (NativeOutcomes & {
     stored: number
@@ -211,6 +215,10 @@ export interface Addon {
   inspect(directory: string): NativeInspection
   verify(directory: string): NativeVerification
   repair(directory: string, dryRun: boolean): NativeRepair
+  /** As `deadLetters`, of a directory, open or not; a page may hold fewer than `max`. */
+  readDeadLetters(directory: string, shard: number, after: number, max: number): NativeDeadLetter[]
+  /** As `getFile`, of a directory, open or not. */
+  readFile(directory: string, name: StreamFile): Buffer
 
   registerIntake(handle: number, staging: Uint8Array, rows: Uint8Array): void
   /** Takes rows until one does not fit its ring; their sequences are in the rows then. */
@@ -275,46 +283,9 @@ let loaded: Addon | undefined
 
 /**
  * The native core, loaded once for each thread.
- * @throws SemelError `SEMEL_NATIVE` where it is missing or of another version
+ * @throws SemelError `SEMEL_NATIVE` where it is missing, may not be loaded, or is of another version
  */
 export function addon(): Addon {
-  loaded ??= load()
+  loaded ??= loadAddon<Addon>()
   return loaded
-}
-
-function load(): Addon {
-  const root = new URL('../../', import.meta.url)
-  const require = createRequire(import.meta.url)
-  const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
-    version: string
-  }
-  const places = [
-    `prebuilds/${process.platform}-${process.arch}/semel.node`,
-    'build/Release/semel.node',
-  ]
-  const path = places.map((place) => fileURLToPath(new URL(place, root))).find(existsSync)
-  if (path === undefined) {
-    throw new SemelError(
-      'SEMEL_NATIVE',
-      `there is no native core for ${process.platform}-${process.arch}; build it in ${fileURLToPath(root)} with: npm run build:native`,
-    )
-  }
-  let found: Addon
-  try {
-    found = require(path) as Addon
-  } catch (cause) {
-    throw new SemelError(
-      'SEMEL_NATIVE',
-      `the native core ${path} can't be loaded; build it again with: npm run build:native`,
-      { cause },
-    )
-  }
-  if (found.version !== version) {
-    throw new SemelError(
-      'SEMEL_NATIVE',
-      `the native core ${path} has version ${found.version}, the library ${version}; build it again with: npm run build:native`,
-    )
-  }
-  found.setErrorClass(SemelError)
-  return found
 }

@@ -1,25 +1,7 @@
-import type { MalformedRow } from '../core/message.js'
 import { addon } from '../native/addon.js'
-import { frameTypes } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
-import { Decoder, kept } from './decoder.js'
-import { decodeHistory, type FailedAttempt } from './failures.js'
-
-/** A message that failed for good, kept until it is retried or dropped. */
-export interface DeadLetter {
-  readonly shard: number
-  /** Its number in the shard; with it, `retry` and `drop` name it. */
-  readonly number: number
-  readonly sequence: number
-  /** When the message was taken in, in milliseconds since 1970. */
-  readonly timeMs: number
-  readonly attempts: number
-  /** The latest failures, oldest first. */
-  readonly history: readonly FailedAttempt[]
-  /** As operators got it (of raw frames the bytes); of a malformed row there is none. */
-  readonly message?: unknown
-  readonly malformed?: MalformedRow
-}
+import { LetterReader, type DeadLetter } from './letter-reader.js'
+import { shapesOf } from './structures.js'
 
 /** Read at a time, so that a long list takes little memory. */
 const pageSize = 64
@@ -44,27 +26,20 @@ export class DeadLetters {
     this.all = all
   }
 
-  /** Those that are open, by shard and number. */
+  /**
+   * Those that are open, by shard and number, a page at a time: they may be retried and dropped while
+   * they are listed, and new ones may come. One that can't be decoded is listed with its bytes.
+   */
   *list(): IterableIterator<DeadLetter> {
     for (const shards of this.all) yield* this.#list(shards)
   }
 
   *#list({ handle, graph, firstShard, shards }: Shards): IterableIterator<DeadLetter> {
-    const decoder = new Decoder(handle, graph, new ArrayBuffer(0))
+    const reader = new LetterReader(graph.accepts, shapesOf(handle).load)
     for (let shard = 0; shard < shards; shard++) {
       let page = addon().deadLetters(handle, shard, 0, pageSize)
       while (page.length > 0) {
-        for (const { type, payload, history, ...letter } of page) {
-          const attempts = decodeHistory(history)
-          yield {
-            ...letter,
-            shard: firstShard + shard,
-            history: attempts,
-            ...(type === frameTypes.malformed
-              ? { malformed: decoder.row(payload) }
-              : { message: kept(decoder.of(payload)) }),
-          }
-        }
+        for (const letter of page) yield reader.read(letter, firstShard + shard)
         const last = page.at(-1)?.number ?? 0
         page = addon().deadLetters(handle, shard, last, pageSize)
       }

@@ -57,12 +57,7 @@ export class Decoder {
 
   /** A malformed row in bytes outside the ring, whatever the pipeline takes. */
   row(payload: Uint8Array): MalformedRow {
-    if (payload.length === 0 || payload[0] === lostMark) return lostRow
-    try {
-      return checkedRow(this.#reader.of(payload))
-    } catch {
-      return undecodableRow
-    }
+    return rowOf(this.#reader, payload)
   }
 
   /** When the message at a place was taken in; a compact frame does not tell. */
@@ -92,6 +87,16 @@ function checkedRow(row: unknown): MalformedRow {
     text: typeof text === 'string' ? text : '',
     line: typeof line === 'number' && Number.isSafeInteger(line) && line > 0 ? line : 0,
     reason: typeof reason === 'string' && reason !== '' ? reason : 'its source gives no reason',
+  }
+}
+
+/** A malformed row as it was stored; what repair has put in one's place is told as what it is. */
+export function rowOf(reader: Reader, payload: Uint8Array): MalformedRow {
+  if (payload.length === 0 || payload[0] === lostMark) return lostRow
+  try {
+    return checkedRow(reader.of(payload))
+  } catch {
+    return undecodableRow
   }
 }
 

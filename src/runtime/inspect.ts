@@ -5,10 +5,18 @@ import { addon } from '../native/addon.js'
 export interface DirectoryReport {
   readonly name: string
   readonly delivery: Delivery
+  /** What its messages are; undefined where only versions before 0.2 have opened it. */
+  readonly accepts: DirectoryAccepts | undefined
   /** The pid of the process that has it open; 0: none. */
   readonly holder: number
   readonly shards: readonly ShardReport[]
 }
+
+/** As the pipeline's `accepts` had it. */
+export type DirectoryAccepts =
+  | { readonly kind: 'object' }
+  /** `size` in bytes. */
+  | { readonly kind: 'frames'; readonly size: number }
 
 export interface ShardReport {
   readonly stored: number
@@ -39,13 +47,19 @@ export interface ShardReport {
  * @throws SemelError `SEMEL_FORMAT` where it holds no stream, `SEMEL_DAMAGED` where it is damaged
  */
 export function inspectDirectory(dir: string): DirectoryReport {
-  const { delivery, shards, ...report } = addon().inspect(dir)
+  const { delivery, shards, payloads, frameBytes, ...report } = addon().inspect(dir)
   return {
     ...report,
     delivery: deliveries[delivery] as Delivery,
+    accepts: acceptsOf(payloads, frameBytes),
     shards: shards.map((shard) => ({
       ...shard,
       sinkPlace: shard.sinkPlace < 0 ? undefined : shard.sinkPlace,
     })),
   }
+}
+
+function acceptsOf(payloads: 0 | 1 | 2, frameBytes: number): DirectoryAccepts | undefined {
+  if (payloads === 0) return undefined
+  return payloads === 1 ? { kind: 'object' } : { kind: 'frames', size: frameBytes }
 }

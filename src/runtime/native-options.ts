@@ -6,7 +6,7 @@ import type { Settings } from './options.js'
 
 /** What the native core needs to know of a pipeline and its settings. */
 export function nativeOptions(graph: Graph, settings: Settings): NativeOptions {
-  const { deliver, sink } = graph
+  const { accepts, deliver, sink } = graph
   // A sink that can be cut back may see messages before they are durable: its commit alone waits.
   const canCutBack = sink.kind === 'rewindable'
   return {
@@ -16,6 +16,8 @@ export function nativeOptions(graph: Graph, settings: Settings): NativeOptions {
     shards: settings.shards,
     workers: Math.max(1, settings.workers),
     delivery: deliveries.indexOf(settings.delivery) as 0 | 1 | 2,
+    payloads: accepts.kind === 'frames' ? 2 : 1,
+    frameBytes: accepts.kind === 'frames' ? accepts.size : 0,
     durability: durabilityNumber(settings.durability),
     visibility: canCutBack ? 0 : 1,
     ringBytes: settings.ringBytes,

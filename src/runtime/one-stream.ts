@@ -10,6 +10,7 @@ import type { Graph } from '../pipeline/graph.js'
 import { consume, type Consumed, type ConsumeOptions, type Destination } from './consume.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from './dead-letters.js'
+import { LetterClerk } from './letter-clerk.js'
 import { Notices } from './notices.js'
 import type { Settings } from './options.js'
 import { Producers, type DoorCounters } from './producers.js'
@@ -53,6 +54,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   readonly sender: Sender
   readonly #parts: StreamParts
   readonly #notices: Notices
+  readonly #clerk: LetterClerk
   readonly #producers: Producers | undefined
   #runner: Runner | undefined
   #ready: (() => void)[] = []
@@ -86,6 +88,12 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
         ready: () => this.ready(),
       },
     ])
+    this.#clerk = new LetterClerk({
+      handle,
+      dir: settings.durability === 'memory' ? '' : settings.dir,
+      shards: settings.shards,
+      published: () => this.#runner?.notify(),
+    })
     this.#notices = new Notices({
       handle,
       settings,
@@ -115,6 +123,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   async start(runner: Runner): Promise<void> {
     await runner.start()
     this.#runner = runner
+    this.#clerk.start()
   }
 
   /** Where a source's messages go. */
@@ -313,6 +322,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
 
   async #close(timeout: number): Promise<void> {
     const { handle } = this.#parts
+    this.#clerk.stop()
     const ended = new AbortController()
     const force = new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, timeout)
@@ -342,6 +352,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       ended.abort()
       this.sender.fail(this.#failure ?? new ClosedError())
       this.#releaseReady()
+      this.#clerk.tidy()
       this.#last = this.shardCounters()
       this.#lastStages = this.stages()
       this.#notices.end()

@@ -1,11 +1,12 @@
 import type { SemelError } from '../core/errors.js'
 import { InvalidArgumentError } from '../core/errors.js'
 import { addon } from '../native/addon.js'
+import { requireThreads } from '../native/permission.js'
 import type { Definition, Graph } from '../pipeline/graph.js'
 import { checkClassesIn } from './class-directories.js'
 import { ClassedStream } from './classed-stream.js'
 import { Inline } from './inline.js'
-import { loadModule, moduleUrl } from './load.js'
+import { definitionOf, loadModule, moduleUrl, refuseOwnModule } from './load.js'
 import { nativeOptions } from './native-options.js'
 import { OneStream } from './one-stream.js'
 import type { BatchedOptions, OpenOptions, Settings } from './options.js'
@@ -41,7 +42,8 @@ export async function open<In, Out>(
   options?: OpenOptions<In>,
 ): Promise<Stream<In, Out>> {
   const url = typeof pipeline === 'string' || pipeline instanceof URL ? moduleUrl(pipeline) : ''
-  const definition = url === '' ? pipeline : (await loadModule(url))['default']
+  if (url !== '') refuseOwnModule(url)
+  const definition = url === '' ? pipeline : definitionOf(await loadModule(url), url)
   const where = url === '' ? 'open' : url
   const { classes, prepared } = prepare(definition, where, options)
   const [{ graph }] = prepared
@@ -75,6 +77,7 @@ async function openOne<In, Out>(
   url: string,
 ): Promise<OneStream<In, Out>> {
   const stream: { opened?: OneStream<In, Out> } = {}
+  if (settings.workers > 0) requireThreads()
   const { shards, ...native } = addon().open(nativeOptions(graph, settings), () =>
     stream.opened?.noticed(),
   )

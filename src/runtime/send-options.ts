@@ -1,6 +1,7 @@
 import { isStronger } from '../acknowledge/acknowledged.js'
 import { acknowledges, type Acknowledge } from '../core/acknowledge.js'
 import { InvalidArgumentError } from '../core/errors.js'
+import { oneNotMany } from '../core/many.js'
 import { checkOptions, shown } from '../core/options.js'
 import { checkWait, type WaitOptions } from './wait.js'
 
@@ -48,8 +49,12 @@ export function checkSend(options: unknown, where: string, own: Acknowledge): Se
   return { mode, patience: checkWait(wait, where) }
 }
 
-/** @throws InvalidArgumentError for what can't be walked through */
+/** @throws InvalidArgumentError for what can't be walked through, or would fall apart in that */
 export function checkIterable(messages: unknown, where: string): void {
+  const instead = oneNotMany(messages)
+  if (instead !== undefined) {
+    throw new InvalidArgumentError(`${where}: ${shown(messages)} ${instead}`)
+  }
   const { [Symbol.iterator]: sync, [Symbol.asyncIterator]: async } = (messages ?? {}) as Partial<
     Iterable<unknown> & AsyncIterable<unknown>
   >

@@ -1,7 +1,16 @@
-import { Piscina } from 'piscina'
+import { createRequire } from 'node:module'
+import type { Piscina } from 'piscina'
 import { SemelError } from '../core/errors.js'
 import { Watch } from './heartbeat.js'
 import type { WorkerEnd, WorkerTask } from './worker.js'
+
+/**
+ * Loaded when the first thread is wanted: a bundler that took it in would make the program fail before
+ * semel could say that it must not be bundled.
+ */
+function poolClass(): typeof Piscina {
+  return (createRequire(import.meta.url)('piscina') as { Piscina: typeof Piscina }).Piscina
+}
 
 /** How long a thread that was told to end may take: it can't while it is inside a native call. */
 const endMsMax = 5000
@@ -31,7 +40,8 @@ export class WorkerThread {
 
   constructor({ worker, counter, heartbeatMs, memoryBytes }: WorkerThreadOptions) {
     this.#worker = worker
-    this.#pool = new Piscina({
+    const Pool = poolClass()
+    this.#pool = new Pool({
       filename: new URL('worker.js', import.meta.url).href,
       minThreads: 1,
       maxThreads: 1,

@@ -23,6 +23,7 @@ const shard = {
 const directory: DirectoryReport = {
   name: 'trades',
   delivery: 'exactly-once',
+  accepts: { kind: 'object' },
   holder: 0,
   shards: [shard, { ...shard, stored: 940, clean: false }],
 }
@@ -76,6 +77,7 @@ not closed in order: opening it again recovers it
       name: 'trades',
       dir: 'data',
       delivery: 'exactly-once',
+      accepts: { kind: 'object' },
       holder: 0,
       shards: [
         { ...shard, inFlight: 60 },

@@ -3,21 +3,21 @@ import { describe, expect, it } from 'vitest'
 import { passing, Workspace } from './verbs.js'
 
 const runOptions =
-  '--source, --format, --last-line, --dir, --shards, --workers, --durability, --delivery, --waiting, --heartbeat, --worker-memory, --close-timeout, --explain, --json and --help'
+  '--source, --format, --last-line, --dir, --shards, --workers, --durability, --delivery, --waiting, --heartbeat, --worker-memory, --close-timeout, --max-dead-letters, --explain, --json and --help'
 
 describe('a command line that is wrong', () => {
   it.each<[string[], string]>([
     [
       [],
-      'a command is missing; give run, inspect, verify, repair, bench or advise, or see semel --help',
+      'a command is missing; give run, inspect, dead-letters, verify, repair, bench or advise, or see semel --help',
     ],
     [
       ['rnu'],
-      'there is no command "rnu"; give run, inspect, verify, repair, bench or advise, or see semel --help',
+      'there is no command "rnu", perhaps run; give run, inspect, dead-letters, verify, repair, bench or advise, or see semel --help',
     ],
     [
       ['--jsn'],
-      'there is no option --jsn; give run, inspect, verify, repair, bench or advise, or see semel --help',
+      'there is no option --jsn; give run, inspect, dead-letters, verify, repair, bench or advise, or see semel --help',
     ],
     [
       ['run'],
@@ -25,7 +25,7 @@ describe('a command line that is wrong', () => {
     ],
     [
       ['run', 'm.mjs', '--sources', 'a'],
-      `semel run: there is no option --sources; there are ${runOptions}`,
+      `semel run: there is no option --sources, perhaps --source; there are ${runOptions}`,
     ],
     [['run', 'm.mjs', '-x'], `semel run: there is no option -x; there are ${runOptions}`],
     [

@@ -35,6 +35,24 @@ async function* brokenLater(): AsyncGenerator<Note> {
 }
 
 describe('sendMany', () => {
+  test.each([
+    ['a text', 'abc', /is one text, not many messages; give \[text\]/],
+    ['the object of a text', new String('abc'), /is one text/],
+    ['an empty text', '', /is one text/],
+    ['a buffer', Buffer.from('abc'), /is bytes, not many messages/],
+    ['a typed array', new Float64Array(2), /is bytes/],
+    ['a data view', new DataView(new ArrayBuffer(8)), /is bytes/],
+    ['a map', new Map([[1, 2]]), /is a map, not messages; give its values\(\)/],
+    ['an object', { length: 1 }, /holds no messages/],
+    ['nothing', undefined, /holds no messages/],
+  ])('refuses %s, which is not many messages', async (_, value, message) => {
+    const { stream } = await handled(() => 0)
+    const sending = stream.sendMany(value as never)
+    await expect(sending).rejects.toThrow(message)
+    await expect(sending).rejects.toMatchObject({ code: 'SEMEL_INVALID_ARGUMENT' })
+    expect(stream.counters().stored).toBe(0)
+  })
+
   test('of a thousand names those that are refused by their place, and the others are acknowledged', async () => {
     const sink = memory<Entry>()
     const definition = pipeline('entries')

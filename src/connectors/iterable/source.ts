@@ -1,4 +1,5 @@
 import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
+import { oneNotMany } from '../../core/many.js'
 import { checkOptions, shown } from '../../core/options.js'
 import type { Source, SourceBatch, SourceContext, SourceRow } from '../../core/source.js'
 
@@ -31,6 +32,10 @@ export function iterable<T>(
   messages: AnyIterable<T> | (() => AnyIterable<T>),
   options?: IterableOptions,
 ): Source<T> {
+  const instead = oneNotMany(messages)
+  if (instead !== undefined) {
+    throw new InvalidArgumentError(`iterable: ${shown(messages)} ${instead}`)
+  }
   if (typeof messages !== 'function' && !isIterable(messages)) {
     throw new InvalidArgumentError(
       `iterable: ${shown(messages)} can't be iterated; give an array, a generator, a stream, or a function that returns one`,
