@@ -1,5 +1,6 @@
 import { RejectedOutputs, type Position, type SinkConnection } from '../core/sink.js'
 import { ClosedError, toError } from '../core/errors.js'
+import { after } from '../core/timers.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import { encodeDetails } from '../native/details.js'
 import { exponential } from '../reliability/backoff.js'
@@ -173,9 +174,9 @@ export class Committer {
   async #sleep(ms: number): Promise<void> {
     if (!this.#stopped) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms)
+        const end = after(ms, resolve)
         this.#endSleep = () => {
-          clearTimeout(timer)
+          end()
           resolve()
         }
       })

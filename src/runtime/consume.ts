@@ -2,11 +2,14 @@ import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
 import type { MalformedRow } from '../core/message.js'
 import { checkOptions, shown } from '../core/options.js'
 import type { Source, SourceBatch, SourceRow } from '../core/source.js'
+import { sleep, Turns } from '../core/timers.js'
 import { addon, type NativeRecovery } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import type { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
 import { SourceOffsets } from './source-offsets.js'
+import { untilEnded } from './until-ended.js'
+import { throwIfAborted, type WaitOptions } from './wait.js'
 
 export interface ConsumeProgress {
   /** Rows read so far, malformed ones included. */
@@ -19,7 +22,11 @@ export interface ConsumeProgress {
 }
 
 export interface ConsumeOptions {
-  /** Ends reading after the batch at hand; what was read is stored. */
+  /**
+   * Ends reading after the batch at hand, or at a row where there is no room for it; what was read is
+   * stored, and what was not is read again. A source that does not end by itself within a second is
+   * left.
+   */
   signal?: AbortSignal
   /** Called after each batch. */
   onProgress?: (progress: ConsumeProgress) => void
@@ -39,7 +46,9 @@ export interface Destination {
   readonly segmentBytes: number
   readonly recovered: readonly NativeRecovery[]
   readonly ingest: Ingest
-  readonly ready: () => Promise<void>
+  readonly ready: (options: WaitOptions) => Promise<void>
+  /** @throws SemelError where the stream takes nothing any more */
+  readonly check: () => void
 }
 
 export interface ConsumeParts {
@@ -56,7 +65,8 @@ export interface ConsumeParts {
 }
 
 /** A destination, and what it has of the source. */
-interface Target extends Destination {
+interface Target extends Omit<Destination, 'ready'> {
+  readonly ready: () => Promise<void>
   readonly offsets: SourceOffsets
   /** Its number for the partition that is being read. */
   partition: number
@@ -73,6 +83,10 @@ interface Taken {
 /** Batches between two marks in every shard of how far the source has been read. */
 const batchesPerMark = 32
 const textLengthMax = 65_536
+/** How long to wait for room in a shard's ring. */
+const roomMs = 1
+/** What a source has to end by itself after the signal. */
+const endMsMax = 1000
 
 /**
  * Reads a source into the stream. Each message is stored with its place; a shard skips what it has
@@ -87,34 +101,44 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       `consume: the pipeline ${parts.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
     )
   }
+  const signal = options.signal ?? new AbortController().signal
   const targets = parts.destinations.map((destination): Target => ({
     ...destination,
+    ready: () => destination.ready({ signal }),
     offsets: new SourceOffsets(destination, source),
     partition: 0,
   }))
-  const signal = options.signal ?? new AbortController().signal
+  const turns = new Turns()
   const ends = new Map<string, { offset: number; size: number }>()
   let rows = 0
   let malformed = 0
   let batches = 0
-  for await (const batch of source.read({ offsets: startOf(targets), signal })) {
-    for (const target of targets) {
-      target.partition = target.offsets.partition(batch.partition)
-      target.offsets.beforeBatch(target.partition, batch.offset)
+  const reading = source.read({ offsets: startOf(targets), signal })
+  try {
+    for await (const batch of untilEnded(reading, signal, endMsMax)) {
+      for (const target of targets) {
+        target.check()
+        target.partition = target.offsets.partition(batch.partition)
+        target.offsets.beforeBatch(target.partition, batch.offset)
+      }
+      for (const row of batch.rows) {
+        if (turns.isDue()) await turns.give()
+        const taken = take(row, batch)
+        while (!taken.push()) await taken.ready()
+        rows += taken.rows
+        malformed += taken.malformed
+      }
+      for (const { offsets, partition } of targets) offsets.passed(partition, batch.offset)
+      batches += 1
+      if (batches % batchesPerMark === 0) for (const target of targets) await mark(target, signal)
+      ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
+      options.onProgress?.(progress())
     }
-    for (const row of batch.rows) {
-      const taken = take(row, batch)
-      rows += taken.rows
-      malformed += taken.malformed
-      while (!taken.push()) await taken.ready()
-    }
-    for (const { offsets, partition } of targets) offsets.passed(partition, batch.offset)
-    batches += 1
-    if (batches % batchesPerMark === 0) for (const target of targets) await mark(target)
-    ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
-    options.onProgress?.(progress())
+    for (const target of targets) await mark(target, signal)
+  } catch (thrown) {
+    // There was no room when the signal was given: what was not taken is read again.
+    if (!signal.aborted || thrown !== signal.reason) throw thrown
   }
-  for (const target of targets) await mark(target)
   return { rows, malformed }
 
   function take(row: SourceRow<unknown>, batch: SourceBatch<unknown>): Taken {
@@ -187,11 +211,17 @@ function startOf(targets: readonly Target[]): ReadonlyMap<string, number> {
 }
 
 /** Tells every shard how far the source has been read, so that an idle one does not hold it back. */
-async function mark({ handle, settings, ingest, offsets, ready }: Target): Promise<void> {
+async function mark(
+  { handle, settings, ingest, offsets, ready }: Target,
+  signal: AbortSignal,
+): Promise<void> {
   while (!ingest.flush()) await ready()
   for (const { partition, offset } of offsets.unmarked()) {
     for (let shard = 0; shard < settings.shards; shard++) {
-      while (!addon().appendOffset(handle, shard, partition, offset)) await pause()
+      while (!addon().appendOffset(handle, shard, partition, offset)) {
+        throwIfAborted(signal)
+        await sleep(roomMs, { signal })
+      }
     }
   }
 }
@@ -223,10 +253,4 @@ function refusal(message: unknown, batch: SourceBatch<unknown>, error: unknown):
     line: 0,
     reason: `${batch.partition}: ${toError(error).message}`,
   }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 1)
-  })
 }
