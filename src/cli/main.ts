@@ -10,6 +10,7 @@ import { inspectCommand, readInspectOptions } from './inspect-options.js'
 import { readRepairOptions, repairCommand } from './repair-options.js'
 import { readRunOptions, runCommand } from './run-options.js'
 import { ignoreClosedPipes, print } from './stdout.js'
+import { failWhereNothingIsLeft } from './waiting-for.js'
 import { readVerifyOptions, verifyCommand } from './verify-options.js'
 
 const help = programHelp([
@@ -26,6 +27,7 @@ const help = programHelp([
 
 ignoreClosedPipes()
 process.on('uncaughtException', end)
+failWhereNothingIsLeft(end)
 main(process.argv.slice(2)).then((code) => process.exit(code), end)
 
 async function main([command, ...words]: readonly string[]): Promise<number> {

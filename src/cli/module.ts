@@ -6,6 +6,7 @@ import { shown } from '../core/options.js'
 import type { Source } from '../core/source.js'
 import { requireGraph, type Definition, type Graph } from '../pipeline/graph.js'
 import { oneLine, UsageError } from './failures.js'
+import { waitingFor } from './waiting-for.js'
 
 /** A module with a pipeline, loaded. */
 export interface PipelineModule {
@@ -68,7 +69,8 @@ export async function sourceOf(
       `${path}: its source is ${shown(source)}; export a function (files) => Source as source`,
     )
   }
-  const made: unknown = await source(Object.freeze([...files]))
+  const making = (async (): Promise<unknown> => source(Object.freeze([...files])))()
+  const made = await waitingFor(`the promise of source(files) in ${path}`, making)
   if (isSource(made)) return made
   throw new SemelError(
     'SEMEL_MODULE',
@@ -78,7 +80,8 @@ export async function sourceOf(
 
 async function importModule(path: string, url: URL): Promise<Record<string, unknown>> {
   try {
-    return (await import(url.href)) as Record<string, unknown>
+    const loading = import(url.href) as Promise<Record<string, unknown>>
+    return await waitingFor(`the module ${path}, with an await at its top level,`, loading)
   } catch (cause) {
     const { code, message } = toError(cause) as NodeJS.ErrnoException
     if (code?.startsWith('SEMEL_')) throw cause

@@ -1,5 +1,6 @@
 import type { ConsumeProgress, Source, Stream } from '../index.js'
 import type { StopSignals } from './stop-signals.js'
+import { waitingFor } from './waiting-for.js'
 
 export interface RunParts {
   readonly stream: Stream<unknown>
@@ -39,7 +40,10 @@ export async function runToEnd(parts: RunParts): Promise<boolean> {
 
 async function readAndDrain({ stream, source, stop, onProgress }: RunParts): Promise<void> {
   const { signal } = stop
-  await stream.consume(source, { signal, onProgress })
+  await waitingFor(
+    `the next batch of the source ${source.name}`,
+    stream.consume(source, { signal, onProgress }),
+  )
   if (!signal.aborted) {
     try {
       await stream.drain({ signal })

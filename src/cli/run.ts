@@ -20,10 +20,11 @@ import { Progress } from './progress.js'
 import type { RunOptions } from './run-options.js'
 import { runToEnd } from './run-to-end.js'
 import { print, reserveStdout } from './stdout.js'
-import { signalExitCode, StopSignals } from './stop-signals.js'
+import { exitNow, signalExitCode, StopSignals } from './stop-signals.js'
 import { summaryJson, summaryText, type Summary } from './summary.js'
 import { paintFor } from './terminal.js'
 import { elapsedText, plural } from './text.js'
+import { waitingFor } from './waiting-for.js'
 import { warnOf } from './warnings.js'
 
 /**
@@ -36,8 +37,11 @@ export async function run(options: RunOptions): Promise<number> {
   const dir = dirOf(module, options)
   if (options.explain) return explain(module, options, dir)
   const source = await sourceOf(module, options.sources, (files) => fileSource(files))
-  const stop = new StopSignals((code) => process.exit(code))
-  const stream: Stream<unknown> = await open(module.url, openOptions(options, dir))
+  const stop = new StopSignals(exitNow)
+  const stream: Stream<unknown> = await waitingFor(
+    `the opening of the pipeline ${module.graph.name}`,
+    open(module.url, openOptions(options, dir)),
+  )
   for (const line of stream.guarantee().summary.split('\n')) {
     process.stderr.write(`semel: ${line}\n`)
   }
