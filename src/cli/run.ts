@@ -52,7 +52,11 @@ export async function run(options: RunOptions): Promise<number> {
     const counters = countersOfRun(before, stream.counters())
     return { ...counters, ...place, ended: endedOf(counters) }
   })
-  process.once('exit', () => progress.stop())
+  process.once('exit', () => {
+    progress.stop()
+    // An exit waits for threads, and a signal ends that wait.
+    stop.dispose()
+  })
   const deadLetters = warnOf(stream, (line) => progress.say(line))
 
   let ended: boolean

@@ -1,4 +1,4 @@
-import { SemelError, toError } from '../core/errors.js'
+import { ClosedError, SemelError, toError } from '../core/errors.js'
 import { after, nextTurn, nowMs, within, type End } from '../core/timers.js'
 import type { Graph } from '../pipeline/graph.js'
 import { Pulse } from './heartbeat.js'
@@ -13,6 +13,8 @@ export interface InlineParts {
   readonly shardsOfAll: number
   readonly graph: Graph
   readonly durability: unknown
+  /** Whether somebody waits for outcomes: a handler may, on the same thread. */
+  readonly outcomesAwaited: () => boolean
 }
 
 /** How soon a stalled shard looks again: nothing tells it that ids have aged out. */
@@ -59,6 +61,11 @@ export class Inline implements Runner {
         tell: (event) => this.#listener.event(event),
         kick: () => this.#schedule(),
       })
+      if (this.#stopped) {
+        // The opening was given up meanwhile.
+        await close()
+        throw new ClosedError()
+      }
       this.#loops.push(loop)
       this.#closers.push(close)
     }
@@ -146,12 +153,17 @@ export class Inline implements Runner {
 
   #planRetry(): void {
     let dueMs = Infinity
+    let asideMs = Infinity
     for (const loop of this.#loops) {
       dueMs = Math.min(dueMs, loop.dueInMs, loop.isStalled ? stalledMs : Infinity)
+      asideMs = Math.min(asideMs, loop.aside?.dueInMs ?? Infinity)
     }
     this.#endRest?.()
     this.#endRest = undefined
-    if (dueMs === Infinity) return
-    this.#endRest = after(Math.max(1, dueMs), () => this.#run())
+    const nextMs = Math.max(1, Math.min(dueMs, asideMs))
+    if (nextMs === Infinity) return
+    // A message that runs for ever keeps no process alive; who waits for one does.
+    const keepsAlive = dueMs !== Infinity
+    this.#endRest = after(nextMs, () => this.#run(), { keepsAlive })
   }
 }

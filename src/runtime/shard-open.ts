@@ -16,6 +16,7 @@ export interface ShardOpening {
   readonly pulse: Pulse
   readonly tell: (event: ShardEvent) => void
   readonly kick: () => void
+  readonly outcomesAwaited?: () => boolean
 }
 
 /** Takes a shard over, connects its sink and brings that to what was committed. */
@@ -47,6 +48,7 @@ export async function openShard(
       flushes: durability === 'disk' || typeof durability === 'object',
       tell,
       kick,
+      outcomesAwaited: opening.outcomesAwaited,
     })
     await loop.begin()
     return { loop, close }
