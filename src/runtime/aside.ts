@@ -9,6 +9,8 @@ import type { SlotReader } from './slot-reader.js'
 
 /** How long a running message may hold up those behind it that somebody waits for. */
 const asideMs = 200
+/** How long it may hold up one of its own key that somebody waits for, before that is told. */
+const ownKeyMs = 5000
 
 export interface AsideParts {
   readonly lane: Lane
@@ -28,7 +30,9 @@ export interface AsideParts {
 export class Aside {
   readonly #parts: AsideParts
   #head: Job | undefined
+  #firstMs = 0
   #sinceMs = 0
+  #hasWarned = false
 
   constructor(parts: AsideParts) {
     this.#parts = parts
@@ -46,11 +50,13 @@ export class Aside {
     const head = lane.holder
     if (head !== this.#head) {
       this.#head = head
-      this.#sinceMs = nowMs()
+      this.#firstMs = nowMs()
+      this.#sinceMs = this.#firstMs
     }
     if (head === undefined || nowMs() - this.#sinceMs < asideMs) return false
     // Looked at again later: somebody may wait then.
     this.#sinceMs = nowMs()
+    this.#warn()
     if (!lane.holdsUp((sequence) => this.#isAwaited(sequence))) return false
     lane.setAside()
     failures.setAside(head.sequence, head.key, finished)
@@ -64,6 +70,18 @@ export class Aside {
     for (const { sequence } of this.#parts.lane.admit(sequences)) {
       this.#parts.failures.beganAside(sequence)
     }
+  }
+
+  /** In one key nothing overtakes: a handler that waits for a later message there waits for itself. */
+  #warn(): void {
+    if (this.#hasWarned || nowMs() - this.#firstMs < ownKeyMs) return
+    const { lane, outcomesAwaited } = this.#parts
+    if (!outcomesAwaited() || !lane.holdsUpItsKey((sequence) => this.#isAwaited(sequence))) return
+    this.#hasWarned = true
+    process.emitWarning(
+      `a handler has been running for ${ownKeyMs / 1000} s, and somebody waits for a message of the same key, which waits behind it; where the handler itself waits for that message, neither ends: send it with another key, or do not wait for it in there`,
+      { type: 'SemelWarning', code: 'SEMEL_WAITS_FOR_ITSELF' },
+    )
   }
 
   #isAwaited(sequence: number): boolean {

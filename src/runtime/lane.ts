@@ -207,6 +207,13 @@ export class Lane {
     return this.#queue.some(({ isDone, sequence }) => isDone && isSuch(sequence))
   }
 
+  /** Whether any job that waits for the holder's key is such a one. */
+  holdsUpItsKey(isSuch: (sequence: number) => boolean): boolean {
+    const key = this.holder?.key
+    if (key === undefined) return false
+    return this.#behind.get(key)?.some(({ sequence }) => isSuch(sequence)) === true
+  }
+
   /** The holder goes on as a retry; later ones of its key wait behind it as behind one that failed. */
   setAside(): void {
     const [head] = this.#queue.splice(0, 1) as [Job]

@@ -558,6 +558,22 @@ describe('a handler that waits', () => {
     expect(stream.counters()).toMatchObject({ stored: 5, processed: 5, deadLettered: 0 })
   })
 
+  test('for a message of its own key is told in words that neither ends', async () => {
+    const stream: Stream<Note> = await kept(async ({ id }) => {
+      if (id === 0) await stream.send({ id: 1, key: '0' }, { acknowledge: 'processed' })
+      return id
+    })
+    const warned = new Promise<Error>((resolve) => {
+      process.once('warning', resolve)
+    })
+    stream.push(note(0))
+    expect(await within(warned, 20_000)).toMatchObject({
+      code: 'SEMEL_WAITS_FOR_ITSELF',
+      message: expect.stringContaining('send it with another key'),
+    })
+    await within(stream.close({ timeout: 50 }))
+  })
+
   test('for the close of its own stream has that at its timeout', async () => {
     let closed: Promise<void> | undefined
     const stream: Stream<Note> = await kept(async () => {
