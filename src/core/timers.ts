@@ -15,8 +15,8 @@ const real = {
   now: performance.now.bind(performance),
 } as const
 
-/** What one timer of Node can count; a longer one would fire at once. */
-const timerMsMax = 2 ** 31 - 1
+/** The longest wait that a timer of Node.js holds, 24 days and 20 hours; a longer one ends at once. */
+export const timerMsMax = 2 ** 31 - 1
 
 /** Milliseconds of a clock that only goes forward; from no particular time. */
 export const nowMs: () => number = real.now

@@ -55,7 +55,7 @@ export function standingText({ shards, firstShard, waitingForRoom, troubles }: S
     undurable += Math.max(0, stored - durable)
     if (inFlight === 0 && parked === 0) continue
     const counts = [
-      ...(inFlight === 0 ? [] : [`${inFlight} in flight`]),
+      ...(inFlight === 0 ? [] : [`${inFlight} still in flight`]),
       ...(parked === 0 ? [] : [`${parked} parked`]),
     ]
     const trouble = troubles.of(shard - firstShard, through)

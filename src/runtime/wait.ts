@@ -1,6 +1,6 @@
 import { InvalidArgumentError, SemelError } from '../core/errors.js'
 import { checkOptions, shown } from '../core/options.js'
-import { nowMs, sleep } from '../core/timers.js'
+import { nowMs, sleep, timerMsMax } from '../core/timers.js'
 
 export interface WaitOptions {
   /** Ends the wait with the signal's reason. */
@@ -12,9 +12,6 @@ export interface WaitOptions {
    */
   timeout?: number
 }
-
-/** What a timer can count; a longer one would fire at once. */
-const timeoutMsMax = 2 ** 31 - 1
 
 /**
  * The options of a wait, checked.
@@ -29,7 +26,7 @@ export function checkWait(
   const { signal, timeout } = checkOptions<WaitOptions>(options, where, known)
   if (timeout !== undefined && !isTimeout(timeout)) {
     throw new InvalidArgumentError(
-      `${where}.timeout: ${shown(timeout)} is out of bounds; give milliseconds from 0 to ${timeoutMsMax}, or leave it out`,
+      `${where}.timeout: ${shown(timeout)} is out of bounds; give milliseconds from 0 to ${timerMsMax}, or leave it out`,
     )
   }
   if (signal !== undefined && !isSignal(signal)) {
@@ -44,7 +41,7 @@ export function checkWait(
 }
 
 function isTimeout(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= timeoutMsMax
+  return typeof value === 'number' && value >= 0 && value <= timerMsMax
 }
 
 /** By what it has: one of another realm, or of a test's DOM, is no instance of this realm's. */

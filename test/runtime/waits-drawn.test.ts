@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { fixed, open, pipeline, type Sink, type Stream } from 'semel'
 import { expect, test } from 'vitest'
 import { note, sleep, type Note } from './senders.js'

@@ -176,7 +176,7 @@ describe('every wait', () => {
     }
     expect(error).toMatchObject({ code: 'SEMEL_TIMEOUT' })
     expect(error.message).toMatch(
-      new RegExp(`^${name}: .* 150 ms: \\d+ in flight in shard 0; \\d+ waiting for room`),
+      new RegExp(`^${name}: .* 150 ms: \\d+ still in flight in shard 0; \\d+ waiting for room`),
     )
   })
 
@@ -230,7 +230,7 @@ describe('every wait', () => {
     stream.push(note(1))
     const error = (await rejection(stream.drain({ timeout: 700 }))) as Error
     expect(error.message).toMatch(
-      /^drain: not over after 700 ms: 1 in flight in shard 0, and its sink fails \(attempt \d+: connection refused\)/,
+      /^drain: not over after 700 ms: 1 still in flight in shard 0, and its sink fails \(attempt \d+: connection refused\)/,
     )
   })
 })
