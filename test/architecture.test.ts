@@ -151,6 +151,17 @@ describe('src', () => {
     },
   )
 
+  // A test that fakes them (vi.useFakeTimers) must not stop the stream.
+  test.each(
+    sources
+      .filter(({ path }) => !/^src\/(?:cli|measure)\/|^src\/core\/timers\.ts$/.test(path))
+      .map((file) => [file.path, file] as const),
+  )('%s takes time and turns from core/timers.ts alone', (_, { text }) => {
+    const direct =
+      /\b(?:setTimeout|setInterval|setImmediate|queueMicrotask|nextTick|performance\.now)\(/
+    expect(text.split('\n').filter((line) => direct.test(line))).toEqual([])
+  })
+
   test('index.ts only exports', () => {
     const index = sources.find(({ path }) => path === 'src/index.ts') as File
     const statements = index.text.split('\n').filter((line) => /^\S/.test(line))

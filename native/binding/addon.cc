@@ -1,5 +1,8 @@
 #include <napi.h>
 
+#include <cstdlib>
+
+#include "binding/arguments.h"
 #include "binding/environment.h"
 #include "binding/functions.h"
 #include "core/version.h"
@@ -15,10 +18,20 @@ Napi::Value set_error_class(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// exitNow(code): as after a kill, with an exit code. An orderly exit joins the threads, and one that is
+// inside a native call that blocks never ends.
+Napi::Value exit_now(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t code = arguments.u32();
+  if (arguments.ok()) std::_Exit(static_cast<int>(code));
+  return {};
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<Environment>(new Environment(env));
   exports.Set("version", Napi::String::New(env, kVersion));
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class, "setErrorClass"));
+  exports.Set("exitNow", Napi::Function::New(env, exit_now, "exitNow"));
   export_lifecycle(env, exports);
   export_intake(env, exports);
   export_replies(env, exports);

@@ -251,6 +251,8 @@ Napi::Value status(const Napi::CallbackInfo& info) {
   result.Set("durable", static_cast<double>(seen.durable));
   result.Set("through", static_cast<double>(seen.consumer.through));
   result.Set("parked", static_cast<double>(seen.consumer.parked));
+  result.Set("parkedFirst", static_cast<double>(seen.consumer.parked_first));
+  result.Set("ended", static_cast<double>(seen.ended));
   result.Set("ids", static_cast<double>(seen.consumer.ids));
   result.Set("indexBytes", static_cast<double>(seen.consumer.index_bytes));
   result.Set("windowMs", static_cast<double>(seen.consumer.window_us) / 1000);

@@ -315,6 +315,7 @@ ConsumerCounters Consumer::counters() const {
     for (int i = 0; i < kTallies; ++i) tallies[i] = tallies_[i].load(std::memory_order_relaxed);
     seen.through = through_.load(std::memory_order_relaxed);
     seen.parked = parked_.size();
+    seen.parked_first = parked_.first();
     seen.oldest_us = oldest_us_.load(std::memory_order_relaxed);
     seen.ids = index_ids_.load(std::memory_order_relaxed);
     seen.index_bytes = index_bytes_.load(std::memory_order_relaxed);

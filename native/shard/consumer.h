@@ -73,6 +73,7 @@ struct ConsumerCounters {
   uint64_t through = 0;
   Counters outcomes;
   uint64_t parked = 0;
+  uint64_t parked_first = 0; // the oldest one's sequence; 0: none
   uint64_t ids = 0;          // in the index
   uint64_t index_bytes = 0;
   uint64_t window_us = 0;    // effective

@@ -1,7 +1,7 @@
 // Messages that failed and wait for their next attempt, with their payloads: the ring has moved on.
 // The ack log holds the same entries; this is the copy that the worker reads.
 //
-// Thread: the worker, and recovery before it; size() may be asked by anyone.
+// Thread: the worker, and recovery before it; size() and first() may be asked by anyone.
 #pragma once
 
 #include <atomic>
@@ -44,13 +44,19 @@ class ParkedSet {
   // What a snapshot of them takes in the ack log.
   uint64_t bytes() const { return bytes_; }
   uint64_t size() const { return size_.load(std::memory_order_relaxed); }
+  // The oldest one's sequence; 0 where there is none.
+  uint64_t first() const { return first_.load(std::memory_order_relaxed); }
 
  private:
-  void count() { size_.store(entries_.size(), std::memory_order_relaxed); }
+  void count() {
+    size_.store(entries_.size(), std::memory_order_relaxed);
+    first_.store(entries_.empty() ? 0 : entries_.begin()->first, std::memory_order_relaxed);
+  }
 
   std::map<uint64_t, Parked> entries_;
   uint64_t bytes_ = 0;
   std::atomic<uint64_t> size_{0};
+  std::atomic<uint64_t> first_{0};
 };
 
 }  // namespace semel

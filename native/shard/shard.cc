@@ -327,6 +327,7 @@ ShardStatus Shard::status() const {
   ShardStatus status;
   // The consumer first: what it has ended was stored before.
   status.consumer = consumer_->counters();
+  status.ended = ended_through();
   status.durable = durable_sequence();
   status.stored = intake_->published_sequence();
   return status;

@@ -40,6 +40,7 @@ struct ShardRecovery {
 struct ShardStatus {
   uint64_t stored = 0;
   uint64_t durable = 0;
+  uint64_t ended = 0;  // done or parked, as durably as the level makes it
   ConsumerCounters consumer;
 };
 

@@ -1,5 +1,6 @@
 import type { Acknowledgment } from '../core/acknowledge.js'
 import type { Outcome } from '../core/message.js'
+import { after, atEndOfTick, type End } from '../core/timers.js'
 import { Awaited, wants, type Desk, type Teller } from './awaited.js'
 import { endOf, type BatchedEnd, type Told } from './ends.js'
 
@@ -46,7 +47,7 @@ export class Batches<In> {
     const batch = this.#open
     const awaited = batch.add(this.#desk, message, teller)
     if (batch.size === this.#size) this.close()
-    else if (batch.size === 1) batch.timer = setTimeout(() => this.close(), this.#withinMs)
+    else if (batch.size === 1) batch.endWait = after(this.#withinMs, () => this.close())
     return awaited
   }
 
@@ -59,7 +60,7 @@ export class Batches<In> {
 }
 
 class OpenBatch<In> {
-  timer: NodeJS.Timeout | undefined
+  endWait: End | undefined
   readonly #number: number
   readonly #onBatch: ((batch: Batch<In>) => void) | undefined
   readonly #messages: BatchedAwaited<In>[] = []
@@ -83,7 +84,7 @@ class OpenBatch<In> {
   }
 
   close(): void {
-    clearTimeout(this.timer)
+    this.endWait?.()
     this.#isOpen = false
     this.#settle()
   }
@@ -106,7 +107,7 @@ class OpenBatch<In> {
       this.#onBatch?.({ number: this.#number, statuses })
     } catch (error) {
       // As from any event: it is the program's, and no other batch's.
-      queueMicrotask(() => {
+      atEndOfTick(() => {
         throw error
       })
     }

@@ -1,4 +1,5 @@
 import { AckTimeoutError } from '../core/errors.js'
+import { after } from '../core/timers.js'
 import { addAborted, removeAborted } from './aborts.js'
 
 /** How long a sender waits. */
@@ -18,20 +19,20 @@ export function limit(
   giveUp: (errorFor: (taken: boolean) => unknown) => void,
 ): () => void {
   const end = (): void => {
-    clearTimeout(timer)
+    endWait?.()
     if (signal !== undefined) removeAborted(signal, aborted)
   }
   const aborted = (): void => {
     end()
     giveUp(() => signal?.reason)
   }
-  const timer =
+  const endWait =
     timeout === undefined
       ? undefined
-      : setTimeout(() => {
+      : after(timeout, () => {
           end()
           giveUp((taken) => new AckTimeoutError(timeout, taken))
-        }, timeout)
+        })
   if (signal !== undefined) addAborted(signal, aborted)
   return end
 }

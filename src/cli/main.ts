@@ -14,6 +14,7 @@ import { readRepairOptions, repairCommand } from './repair-options.js'
 import { readRunOptions, runCommand } from './run-options.js'
 import { listed } from './options.js'
 import { ignoreClosedPipes, print } from './stdout.js'
+import { failWhereNothingIsLeft } from './waiting-for.js'
 import { readVerifyOptions, verifyCommand } from './verify-options.js'
 
 const commands = ['run', 'inspect', 'dead-letters', 'verify', 'repair', 'bench', 'advise']
@@ -37,9 +38,7 @@ const help = programHelp([
 
 ignoreClosedPipes()
 process.on('uncaughtException', end)
-// Where nothing is left that could end a command, Node would end it in silence, and with 0. Whoever
-// waits may know better what for, and comes first.
-process.once('beforeExit', () => setImmediate(() => end(new SemelError('SEMEL_STUCK', stuckText))))
+failWhereNothingIsLeft(end)
 main(process.argv.slice(2)).then((code) => process.exit(code), end)
 
 async function main([command, ...words]: readonly string[]): Promise<number> {

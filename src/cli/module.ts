@@ -9,6 +9,7 @@ import { importRemedy } from '../runtime/import-remedy.js'
 import { definitionOf, importModule } from '../runtime/load.js'
 import { orStuck } from '../runtime/stuck.js'
 import { oneLine, UsageError } from './failures.js'
+import { waitingFor } from './waiting-for.js'
 
 /** A module with a pipeline, loaded. */
 export interface PipelineModule {
@@ -72,14 +73,8 @@ export async function sourceOf(
       `${path}: its source is ${shown(source)}; export a function (files) => Source as source`,
     )
   }
-  const made = await orStuck(
-    Promise.resolve(source(Object.freeze([...files])) as unknown),
-    () =>
-      new SemelError(
-        'SEMEL_MODULE',
-        `${path}: source(files) waits for something that never comes; correct its await`,
-      ),
-  )
+  const making = (async (): Promise<unknown> => source(Object.freeze([...files])))()
+  const made = await waitingFor(`the promise of source(files) in ${path}`, making)
   if (isSource(made)) return made
   throw new SemelError(
     'SEMEL_MODULE',
@@ -89,7 +84,10 @@ export async function sourceOf(
 
 async function load(path: string, url: URL): Promise<Record<string, unknown>> {
   try {
-    return await importModule(url.href)
+    return await waitingFor(
+      `the module ${path}, with an await at its top level,`,
+      importModule(url.href),
+    )
   } catch (cause) {
     const { code, message } = toError(cause) as NodeJS.ErrnoException
     if (code?.startsWith('SEMEL_')) throw cause

@@ -1,5 +1,6 @@
 import type { ConsumeProgress, Source, SourceNotice, Stream } from '../index.js'
 import type { StopSignals } from './stop-signals.js'
+import { waitingFor } from './waiting-for.js'
 
 export interface RunParts {
   readonly stream: Stream<unknown>
@@ -40,7 +41,10 @@ export async function runToEnd(parts: RunParts): Promise<boolean> {
 
 async function readAndDrain({ stream, source, stop, ...on }: RunParts): Promise<void> {
   const { signal } = stop
-  await stream.consume(source, { signal, onProgress: on.onProgress, onNotice: on.onNotice })
+  await waitingFor(
+    `the next batch of the source ${source.name}`,
+    stream.consume(source, { signal, onProgress: on.onProgress, onNotice: on.onNotice }),
+  )
   if (!signal.aborted) {
     try {
       await stream.drain({ signal })

@@ -22,10 +22,11 @@ import { Reasons } from './reasons.js'
 import { runToEnd } from './run-to-end.js'
 import { sourceOfFiles } from './sources.js'
 import { print, reserveStdout } from './stdout.js'
-import { signalExitCode, StopSignals } from './stop-signals.js'
+import { exitNow, signalExitCode, StopSignals } from './stop-signals.js'
 import { refusedText, summaryJson, summaryText, type Summary } from './summary.js'
 import { paintFor } from './terminal.js'
 import { elapsedText, plural } from './text.js'
+import { waitingFor } from './waiting-for.js'
 import { warnOf } from './warnings.js'
 
 /**
@@ -38,8 +39,11 @@ export async function run(options: RunOptions): Promise<number> {
   const dir = dirOf(module, options)
   if (options.explain) return explain(module, options, dir)
   const source = await sourceOf(module, options.sources, (files) => sourceOfFiles(files, options))
-  const stop = new StopSignals((code) => process.exit(code))
-  const stream: Stream<unknown> = await open(module.url, openOptions(options, dir))
+  const stop = new StopSignals(exitNow)
+  const stream: Stream<unknown> = await waitingFor(
+    `the opening of the pipeline ${module.graph.name}`,
+    open(module.url, openOptions(options, dir)),
+  )
   for (const line of stream.guarantee().summary.split('\n')) {
     process.stderr.write(`semel: ${line}\n`)
   }
@@ -50,7 +54,11 @@ export async function run(options: RunOptions): Promise<number> {
     const counters = countersOfRun(before, stream.counters())
     return { ...counters, ...place, ended: endedOf(counters) }
   })
-  process.once('exit', () => progress.stop())
+  process.once('exit', () => {
+    progress.stop()
+    // An exit waits for threads, and a signal ends that wait.
+    stop.dispose()
+  })
   const deadLetters = warnOf(stream, (line) => progress.say(line))
   const reasons = new Reasons()
   stream.on('dead-letter', ({ shard, sequence, error }) => {

@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { addon } from '../native/addon.js'
 
 /**
  * A terminal sends Ctrl-C to every process in front of it, and npx passes it on once more: what comes
@@ -55,4 +56,13 @@ export class StopSignals {
 /** What a shell expects of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM. */
 export function signalExitCode(name: NodeJS.Signals): number {
   return 128 + constants.signals[name]
+}
+
+/**
+ * Ends the process at once. `process.exit` waits for threads, and a handler that is inside of a native
+ * call can't be ended; what is stored is as safe as after a kill -9.
+ */
+export function exitNow(code: number): never {
+  process.emit('exit', code)
+  return addon().exitNow(code)
 }

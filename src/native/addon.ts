@@ -50,7 +50,11 @@ export interface NativeStatus extends NativeOutcomes {
   stored: number
   durable: number
   through: number
+  /** As `through`, as durably as the level makes it. */
+  ended: number
   parked: number
+  /** The oldest parked message's sequence; 0 where none is parked. */
+  parkedFirst: number
   ids: number
   indexBytes: number
   windowMs: number
@@ -272,6 +276,8 @@ export interface Addon {
   bury(handle: number, worker: number): NativeDeath
   /** Calls in the worker's name are refused from now on, whether or not its thread is gone. */
   fence(handle: number, worker: number): void
+  /** Ends the process, whatever its threads do. */
+  exitNow(code: number): never
   /** Parks or dead-letters the guilty message, by one detail; false as in `commit`. */
   charge(handle: number, shard: number, details: Uint8Array): boolean
 }

@@ -21,9 +21,19 @@ export class Answers {
     this.#slots = slots
   }
 
+  /** Whether the sender of a message in flight waits for its outcome, or may ask for it. */
+  isAwaited(sequence: number): boolean {
+    return this.#expectations.from(sequence) && this.#expectations.isAwaited(sequence)
+  }
+
+  /** Whether the sender of a message in flight waits for its result. */
+  wantsResult(sequence: number): boolean {
+    return this.#expectations.from(sequence) && this.#expectations.wantsResult(sequence)
+  }
+
   /** A message that is not tried again has failed. */
   dropped(sequence: number, error: unknown, finished: Finished): void {
-    if (!this.#expectations.from(sequence) || !this.#expectations.isAwaited(sequence)) return
+    if (!this.isAwaited(sequence)) return
     finished.answers.set(sequence, { error: errorText(error) })
   }
 

@@ -1,5 +1,6 @@
 import type { MessageContext } from '../core/message.js'
 import { caught } from '../core/thrown.js'
+import { after, type End } from '../core/timers.js'
 import { Collector, isPromise, type Chain } from './chain.js'
 import type { Job } from './lane.js'
 import { noContext } from './slot-reader.js'
@@ -21,7 +22,7 @@ export class Batcher {
   readonly #deliver: (held: Held) => void
   readonly #release: (job: Job) => void
   #held: Held[] = []
-  #timer: NodeJS.Timeout | undefined
+  #endWait: End | undefined
   /** Batches go through the chain one after another, so that their order stays. */
   #tail: Promise<void> | undefined
 
@@ -48,15 +49,15 @@ export class Batcher {
     this.#held.push(held)
     if (this.#held.length >= this.#size) {
       this.flush()
-    } else if (this.#timer === undefined) {
-      this.#timer = setTimeout(() => this.flush(), this.#withinMs)
+    } else if (this.#endWait === undefined) {
+      this.#endWait = after(this.#withinMs, () => this.flush())
     }
   }
 
   /** Lets what there is go on; whether there was anything. */
   flush(): boolean {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#endWait?.()
+    this.#endWait = undefined
     if (this.#held.length === 0) return false
     const group = this.#held
     this.#held = []

@@ -16,7 +16,7 @@ import type { DoorCounters } from './producers.js'
 import type { Sender } from './sender.js'
 import { sumStages, type StageTimes } from './stage-times.js'
 import { Stream, type StreamEvents } from './stream.js'
-import type { WaitOptions } from './wait.js'
+import { checkWait, type WaitOptions } from './wait.js'
 
 const events = [
   'dead-letter',
@@ -95,12 +95,16 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
     )
   }
 
-  ready(): Promise<void> {
-    return this.#refused.ready()
+  ready(options?: WaitOptions): Promise<void> {
+    return this.#refused.ready(options)
   }
 
   async flush(options?: WaitOptions): Promise<void> {
-    await Promise.all(this.classes.map((stream) => stream.flush(options)))
+    await this.#together(checkWait(options, 'flush'), (stream, wait) => stream.flush(wait))
+  }
+
+  get isOver(): boolean {
+    return this.classes.every((stream) => stream.isOver)
   }
 
   get lateOutcomes(): number {
@@ -119,7 +123,7 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
   }
 
   async drain(options?: WaitOptions): Promise<void> {
-    await Promise.all(this.classes.map((stream) => stream.drain(options)))
+    await this.#together(checkWait(options, 'drain'), (stream, wait) => stream.drain(wait))
   }
 
   async close(options?: { timeout?: number }): Promise<void> {
@@ -156,6 +160,25 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
 
   protected senderOf(checked: unknown): Sender {
     return this.#of(checked).sender
+  }
+
+  /** All classes wait; where one can't go on, the others wait no longer. */
+  async #together(
+    { signal, ...options }: WaitOptions,
+    wait: (stream: OneStream<In, Out, A>, options: WaitOptions) => Promise<void>,
+  ): Promise<void> {
+    const ended = new AbortController()
+    const onAbort = (): void => ended.abort(signal?.reason)
+    if (signal?.aborted === true) onAbort()
+    else signal?.addEventListener('abort', onAbort)
+    try {
+      await Promise.all(
+        this.classes.map((stream) => wait(stream, { ...options, signal: ended.signal })),
+      )
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      ended.abort()
+    }
   }
 
   #of(checked: unknown): OneStream<In, Out, A> {

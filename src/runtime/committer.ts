@@ -2,6 +2,7 @@ import { ClosedError, toError, type SemelError } from '../core/errors.js'
 import type { Position, SinkConnection } from '../core/sink.js'
 import { adopted } from '../core/thenable.js'
 import { caught } from '../core/thrown.js'
+import { after } from '../core/timers.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import { encodeDetails } from '../native/details.js'
 import { exponential } from '../reliability/backoff.js'
@@ -199,9 +200,9 @@ export class Committer {
   async #sleep(ms: number): Promise<void> {
     if (!this.#stopped) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms)
+        const end = after(ms, resolve)
         this.#endSleep = () => {
-          clearTimeout(timer)
+          end()
           resolve()
         }
       })

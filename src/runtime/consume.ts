@@ -2,6 +2,7 @@ import { InvalidArgumentError, SemelError } from '../core/errors.js'
 import type { Id, MalformedRow } from '../core/message.js'
 import { checkOptions, shown } from '../core/options.js'
 import type { Source, SourceBatch, SourceNotice, SourceRow } from '../core/source.js'
+import { sleep, Turns } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import type { Ingest } from './ingest.js'
@@ -11,6 +12,8 @@ import type { SourceOffsets } from './source-offsets.js'
 import { findReading, type ReadPartition } from './source-reading.js'
 import { checkBatch, checkSource, malformedOf, refusedRow, shortened } from './source-rows.js'
 import type { Origin } from './staging.js'
+import { untilEnded } from './until-ended.js'
+import { throwIfAborted, type WaitOptions } from './wait.js'
 
 export interface ConsumeProgress {
   /** Rows read so far, malformed ones included. */
@@ -23,7 +26,11 @@ export interface ConsumeProgress {
 }
 
 export interface ConsumeOptions {
-  /** Ends reading after the batch at hand; what was read is stored. */
+  /**
+   * Ends reading after the batch at hand, or at a row where there is no room for it; what was read is
+   * stored, and what was not is read again. A source that does not end by itself within a second is
+   * left.
+   */
   signal?: AbortSignal
   /** Called after each batch. */
   onProgress?: (progress: ConsumeProgress) => void
@@ -47,7 +54,9 @@ export interface Destination {
   readonly graph: Graph
   readonly settings: Settings
   readonly ingest: Ingest
-  readonly ready: () => Promise<void>
+  readonly ready: (options: WaitOptions) => Promise<void>
+  /** @throws SemelError where the stream takes nothing any more */
+  readonly check: () => void
   /** Of the open stream: what all of its readings have stored. */
   readonly offsets: SourceOffsets
   readonly claims: SourceClaims
@@ -67,7 +76,8 @@ export interface ConsumeParts {
 }
 
 /** A destination, and what it has of the batch that is being read. */
-interface Target extends Destination {
+interface Target extends Omit<Destination, 'ready'> {
+  readonly ready: () => Promise<void>
   /** Its number for the partition. */
   partition: number
   /** Of a source that can't be read again: the offset before those of the batch. */
@@ -84,6 +94,10 @@ interface Taken {
 
 /** Batches between two marks in every shard of how far the source has been read. */
 const batchesPerMark = 32
+/** How long to wait for room in a shard's ring. */
+const roomMs = 1
+/** What a source has to end by itself after the signal. */
+const endMsMax = 1000
 
 /**
  * Reads a source into the stream. Each message is stored with its place; a shard skips what it has
@@ -102,16 +116,18 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       `consume: the pipeline ${parts.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
     )
   }
+  const signal = options.signal ?? new AbortController().signal
   const targets = parts.destinations.map((destination): Target => ({
     ...destination,
+    ready: () => destination.ready({ signal }),
     partition: 0,
     from: 0,
   }))
   const strictest = targets[0] as Target
-  const signal = options.signal ?? new AbortController().signal
   const notice = options.onNotice ?? warn
   const offsets = targets.map((target) => target.offsets)
   const claim = await strictest.claims.hold(() => findReading(source, offsets, notice), signal)
+  const turns = new Turns()
   const ends = new Map<string, { offset: number; size: number }>()
   let rows = 0
   let malformed = 0
@@ -126,15 +142,17 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       notice,
       ...(identified === undefined ? {} : { identified }),
     }
-    for await (const batch of source.read(context)) {
+    for await (const batch of untilEnded(source.read(context), signal, endMsMax)) {
+      for (const target of targets) target.check()
       const partition = begin(batch)
       try {
         for (let at = 0; at < batch.rows.length; at++) {
+          if (turns.isDue()) await turns.give()
           const row = batch.rows[at] as SourceRow<unknown>
           const taken = take(row, batch, at)
+          while (!taken.push()) await taken.ready()
           rows += taken.rows
           malformed += taken.malformed
-          while (!taken.push()) await taken.ready()
           partition.reached = row.offset
         }
         partition.reached = batch.offset
@@ -149,6 +167,8 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
     for (const target of targets) await mark(target)
   } catch (thrown) {
     for (const target of targets) markWhereThereIsRoom(target)
+    // There was no room when the signal was given: what was not taken is read again.
+    if (signal.aborted && thrown === signal.reason) return { rows, malformed }
     if (thrown instanceof Error) throw thrown
     throw new SemelError('SEMEL_SOURCE', `${source.name}: what was thrown is no error`, {
       cause: thrown,
@@ -239,7 +259,10 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
     while (!ingest.flush()) await ready()
     for (const origin of unmarked(target)) {
       for (let shard = 0; shard < settings.shards; shard++) {
-        while (!addon().appendOffset(handle, shard, origin.partition, origin.offset)) await pause()
+        while (!addon().appendOffset(handle, shard, origin.partition, origin.offset)) {
+          throwIfAborted(signal)
+          await sleep(roomMs, { signal })
+        }
       }
       target.offsets.marked(origin)
     }
@@ -304,10 +327,4 @@ function throwIfFailed(ingest: Ingest): void {
 
 function warn({ code, message, warning }: SourceNotice): void {
   if (warning) process.emitWarning(message, { type: 'SemelWarning', code })
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 1)
-  })
 }

@@ -2,6 +2,7 @@ import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import { LetterReader, type DeadLetter } from './letter-reader.js'
 import { shapesOf } from './structures.js'
+import { checkWait, type Wait, type WaitOptions } from './wait.js'
 
 /** Read at a time, so that a long list takes little memory. */
 const pageSize = 64
@@ -12,8 +13,8 @@ interface Shards {
   readonly graph: Graph
   readonly firstShard: number
   readonly shards: number
-  /** Resolves when there is room. */
-  readonly ready: () => Promise<void>
+  /** Begins a wait of a call, `where`. */
+  readonly wait: (where: string, options: WaitOptions) => Wait
 }
 
 /** The dead letters of an open stream. */
@@ -47,25 +48,40 @@ export class DeadLetters {
   }
 
   /**
-   * Sends its message again, past the dedup index. However that ends, the letter is dealt with: a
-   * message that fails for good once more is a new one.
+   * Sends its message again, past the dedup index; waits for room. However that ends, the letter is
+   * dealt with: a message that fails for good once more is a new one.
    * @throws InvalidArgumentError where there is no such letter, or it is a malformed row
+   * @throws SemelError `SEMEL_TIMEOUT`, or the signal's reason: the letter stays as it was
    */
-  retry(letter: Pick<DeadLetter, 'shard' | 'number'>): Promise<void> {
-    return this.#end(letter, true)
+  async retry(
+    letter: Pick<DeadLetter, 'shard' | 'number'>,
+    options: WaitOptions = {},
+  ): Promise<void> {
+    await this.#end('deadLetters.retry', letter, options, true)
   }
 
-  /** @throws InvalidArgumentError where there is no such letter */
-  drop(letter: Pick<DeadLetter, 'shard' | 'number'>): Promise<void> {
-    return this.#end(letter, false)
+  /**
+   * @throws InvalidArgumentError where there is no such letter
+   * @throws SemelError `SEMEL_TIMEOUT`, or the signal's reason: the letter stays as it was
+   */
+  async drop(
+    letter: Pick<DeadLetter, 'shard' | 'number'>,
+    options: WaitOptions = {},
+  ): Promise<void> {
+    await this.#end('deadLetters.drop', letter, options, false)
   }
 
   async #end(
+    where: string,
     { shard, number }: Pick<DeadLetter, 'shard' | 'number'>,
+    options: WaitOptions,
     retry: boolean,
   ): Promise<void> {
-    const { handle, firstShard, ready } = (this.all.findLast((one) => one.firstShard <= shard) ??
+    const patience = checkWait(options, where)
+    const { handle, firstShard, wait } = (this.all.findLast((one) => one.firstShard <= shard) ??
       this.all[0]) as Shards
-    while (!addon().endDeadLetter(handle, shard - firstShard, number, retry)) await ready()
+    await wait(where, patience).until(() =>
+      addon().endDeadLetter(handle, shard - firstShard, number, retry),
+    )
   }
 }

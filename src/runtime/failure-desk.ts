@@ -238,6 +238,21 @@ export class FailureDesk {
     finished.drop(out)
   }
 
+  /** A message is parked while it runs on; `beganAside` follows when that is committed. */
+  setAside(sequence: number, key: Key | undefined, finished: Finished): void {
+    this.#park(waitBehind(sequence), key, finished)
+    this.#parking.begin(sequence)
+  }
+
+  /** From now on it is one that is being tried again. */
+  beganAside(sequence: number): void {
+    const { handle, shard, seat } = this.#parts
+    const { id } = this.#traces.entry(sequence)
+    if (id !== undefined) this.#retriedIds.set(id, sequence)
+    addon().tryParked(handle, shard, seat.attempt, sequence, true)
+    this.#nextDueMs = this.#parking.nextDueMs()
+  }
+
   // ---- parked messages that are tried again ----
 
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */

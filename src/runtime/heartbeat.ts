@@ -1,3 +1,5 @@
+import { every, type End } from '../core/timers.js'
+
 /** Words between two workers' counters: none shares its cache lines with another's. */
 const strideWords = 32
 
@@ -41,7 +43,7 @@ export class Watch {
   readonly #counter: Int32Array
   readonly #heartbeatMs: number
   readonly #silent: () => void
-  #timer: NodeJS.Timeout | undefined
+  #end: End | undefined
   #seen = 0
   #still = 0
   #looksMax = looksMax
@@ -61,8 +63,7 @@ export class Watch {
     this.#looksMax = Math.max(looksMax, startLooks)
     this.#seen = Atomics.load(this.#counter, 0)
     this.#still = 0
-    this.#timer = setInterval(() => this.#look(), this.#heartbeatMs / looksMax)
-    this.#timer.unref()
+    this.#end = every(this.#heartbeatMs / looksMax, () => this.#look(), { keepsAlive: false })
   }
 
   /** The worker has started. */
@@ -71,7 +72,7 @@ export class Watch {
   }
 
   end(): void {
-    clearInterval(this.#timer)
+    this.#end?.()
   }
 
   #look(): void {

@@ -3,6 +3,7 @@ import type { Durability } from '../core/delivery.js'
 import { ClosedError, InvalidArgumentError, type SemelError } from '../core/errors.js'
 import type { Id, MalformedRow, Produced } from '../core/message.js'
 import { shown } from '../core/options.js'
+import { atEndOfTick } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import { frameTypes } from '../native/slots.js'
 import type { At } from '../pipeline/frames.js'
@@ -101,6 +102,12 @@ export class Ingest {
   /** Whether nothing waits for room. */
   get isEmpty(): boolean {
     return this.#staging.isEmpty
+  }
+
+  /** The number that the next row will have, and that of the first one that waits for room. */
+  get rows(): { readonly next: number; readonly waiting: number } {
+    const { isEmpty, nextRow, firstWaiting } = this.#staging
+    return { next: nextRow, waiting: isEmpty ? nextRow : firstWaiting }
   }
 
   /** Dropped for want of room, under at-most-once, since the stream was opened. */
@@ -323,7 +330,7 @@ export class Ingest {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    queueMicrotask(this.#flushScheduled)
+    atEndOfTick(this.#flushScheduled)
   }
 
   #noteTaken(): void {

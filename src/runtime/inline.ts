@@ -1,4 +1,5 @@
-import { SemelError, toError } from '../core/errors.js'
+import { ClosedError, SemelError, toError } from '../core/errors.js'
+import { after, nextTurn, nowMs, within, type End } from '../core/timers.js'
 import type { Graph } from '../pipeline/graph.js'
 import { Pulse } from './heartbeat.js'
 import type { Runner, RunnerListener } from './runner.js'
@@ -12,10 +13,14 @@ export interface InlineParts {
   readonly shardsOfAll: number
   readonly graph: Graph
   readonly durability: unknown
+  /** Whether somebody waits for outcomes: a handler may, on the same thread. */
+  readonly outcomesAwaited: () => boolean
 }
 
 /** How soon a stalled shard looks again: nothing tells it that ids have aged out. */
 const stalledMs = 10
+/** What a sink has for its close where the time is over. */
+const closeMsMin = 1000
 /** Steps of a loop before the caller's event loop gets its turn. */
 const stepsMax = 64
 
@@ -25,8 +30,8 @@ export class Inline implements Runner {
   readonly #listener: RunnerListener
   readonly #loops: ShardLoop[] = []
   readonly #closers: (() => Promise<void>)[] = []
-  #scheduled: NodeJS.Immediate | undefined
-  #timer: NodeJS.Timeout | undefined
+  #scheduled: End | undefined
+  #endRest: End | undefined
   #isRunning = false
   #stopped = false
   #idle: (() => void) | undefined
@@ -40,7 +45,7 @@ export class Inline implements Runner {
     try {
       await this.#openShards()
     } catch (error) {
-      await this.#end()
+      await this.#end(nowMs())
       throw error
     }
     this.#schedule()
@@ -56,6 +61,11 @@ export class Inline implements Runner {
         tell: (event) => this.#listener.event(event),
         kick: () => this.#schedule(),
       })
+      if (this.#stopped) {
+        // The opening was given up meanwhile.
+        await close()
+        throw new ClosedError()
+      }
       this.#loops.push(loop)
       this.#closers.push(close)
     }
@@ -70,24 +80,38 @@ export class Inline implements Runner {
     this.#run()
   }
 
-  async stop(force: Promise<void>): Promise<void> {
+  async stop(deadlineMs: number): Promise<readonly string[]> {
     this.flush()
     if (!this.#isIdle()) {
       const idle = new Promise<void>((resolve) => {
         this.#idle = resolve
       })
-      await Promise.race([idle, force])
+      await within(idle, Math.max(0, deadlineMs - nowMs()))
     }
-    await this.#end()
+    return this.#end(deadlineMs)
   }
 
-  async #end(): Promise<void> {
+  /** What could not be ended. */
+  async #end(deadlineMs: number): Promise<readonly string[]> {
     this.#stopped = true
-    clearTimeout(this.#timer)
-    clearImmediate(this.#scheduled)
+    this.#endRest?.()
+    this.#scheduled?.()
     for (const loop of this.#loops) loop.stop()
-    const closed = await Promise.allSettled(this.#closers.map((close) => close()))
+    const closeMs = Math.max(closeMsMin, deadlineMs - nowMs())
+    const left: string[] = []
+    const closing = this.#closers.map(async (close, shard) => {
+      const pending = close()
+      if (!(await within(pending, closeMs))) left.push(this.#sinkOf(shard))
+      else await pending
+    })
+    const closed = await Promise.allSettled(closing)
     for (const one of closed) if (one.status === 'rejected') throw one.reason
+    return left
+  }
+
+  #sinkOf(shard: number): string {
+    const { graph, firstShard } = this.#parts
+    return `the sink ${graph.sink.name} of shard ${firstShard + shard}, which has not closed`
   }
 
   #isIdle(): boolean {
@@ -95,7 +119,7 @@ export class Inline implements Runner {
   }
 
   #schedule(): void {
-    this.#scheduled ??= setImmediate(() => {
+    this.#scheduled ??= nextTurn(() => {
       this.#scheduled = undefined
       this.#run()
     })
@@ -129,12 +153,17 @@ export class Inline implements Runner {
 
   #planRetry(): void {
     let dueMs = Infinity
+    let asideMs = Infinity
     for (const loop of this.#loops) {
       dueMs = Math.min(dueMs, loop.dueInMs, loop.isStalled ? stalledMs : Infinity)
+      asideMs = Math.min(asideMs, loop.aside?.dueInMs ?? Infinity)
     }
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    if (dueMs === Infinity) return
-    this.#timer = setTimeout(() => this.#run(), Math.max(1, Math.min(dueMs, 1 << 30)))
+    this.#endRest?.()
+    this.#endRest = undefined
+    const nextMs = Math.max(1, Math.min(dueMs, asideMs))
+    if (nextMs === Infinity) return
+    // A message that runs for ever keeps no process alive; who waits for one does.
+    const keepsAlive = dueMs !== Infinity
+    this.#endRest = after(nextMs, () => this.#run(), { keepsAlive })
   }
 }

@@ -1,4 +1,5 @@
 import { SemelError, toError } from '../core/errors.js'
+import { sleep } from '../core/timers.js'
 import { addon, type NativeDeath } from '../native/addon.js'
 import { actions, encodeDetails } from '../native/details.js'
 import type { RetryPolicy } from '../reliability/retry.js'
@@ -93,9 +94,7 @@ export class Inquest {
     const detail = afterFailure(sequence, attempts + 1, history, death, retry, nowMs)
     const details = encodeDetails([detail])
     while (!addon().charge(handle, shard, details)) {
-      await new Promise((resolve) => {
-        setTimeout(resolve, ackRoomMs)
-      })
+      await sleep(ackRoomMs)
     }
     this.#charged.add(`${shard}:${sequence}`)
     if (detail.action !== actions.deadLetter) return

@@ -1,3 +1,5 @@
+import { within } from '../core/timers.js'
+
 /** How long an iterator that is not read to its end may take to close. */
 const closeMsMax = 1000
 
@@ -12,12 +14,7 @@ export function closing(iterator: Iterator<unknown> | AsyncIterator<unknown>): u
 
 /** Waits for it as well, so that what it holds is free at the next attempt; but not for ever. */
 export async function closingSoon(iterator: AsyncIterator<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, closeMsMax)
-  })
-  await Promise.race([closed(iterator), late])
-  clearTimeout(timer)
+  await within(closed(iterator), closeMsMax)
 }
 
 async function closed(iterator: AsyncIterator<unknown>): Promise<void> {

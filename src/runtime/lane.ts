@@ -41,8 +41,8 @@ export class Job implements JobParts {
   readonly kind: number
   readonly timeMs: number
   readonly payload: Buffer | undefined
-  /** A parked message's next attempt: it has no slot any more. */
-  readonly isRetry: boolean
+  /** A parked message's attempt: it has no slot any more. */
+  isRetry: boolean
   out = new Collector()
   /** Of the outputs that a batch gave, for each: whose it is. */
   readonly owners: Owners[] = []
@@ -121,6 +121,8 @@ export class Lane {
   readonly #kick: () => void
   #queue: Job[] = []
   #retries: Job[] = []
+  /** Those that run on as parked ones, until that is committed. */
+  #aside: Job[] = []
   /** Jobs that were added and have not been started, in order. */
   #ready: Job[] = []
   /** Jobs of keys that have one running. */
@@ -140,7 +142,7 @@ export class Lane {
   }
 
   get isEmpty(): boolean {
-    return this.#queue.length === 0 && this.#retries.length === 0
+    return this.#queue.length === 0 && this.#retries.length === 0 && this.#aside.length === 0
   }
 
   add(parts: JobParts): void {
@@ -215,6 +217,43 @@ export class Lane {
         for (const job of fate.jobs) job.error ??= error
     }
     return count
+  }
+
+  /** The job at the front where it runs, shares no output, and has others behind it. */
+  get holder(): Job | undefined {
+    const [head] = this.#queue
+    if (head === undefined || this.#queue.length === 1) return undefined
+    const isRunning = !head.isDone && !head.hasRun && head.held === 0 && head.fate === undefined
+    return isRunning ? head : undefined
+  }
+
+  /** Whether any job behind the one at the front has ended, and is such a one. */
+  holdsUp(isSuch: (sequence: number) => boolean): boolean {
+    return this.#queue.some(({ isDone, sequence }) => isDone && isSuch(sequence))
+  }
+
+  /** Whether any job that waits for the holder's key is such a one. */
+  holdsUpItsKey(isSuch: (sequence: number) => boolean): boolean {
+    const key = this.holder?.key
+    if (key === undefined) return false
+    return this.#behind.get(key)?.some(({ sequence }) => isSuch(sequence)) === true
+  }
+
+  /** The holder goes on as a retry; later ones of its key wait behind it as behind one that failed. */
+  setAside(): void {
+    const [head] = this.#queue.splice(0, 1) as [Job]
+    head.isRetry = true
+    this.#aside.push(head)
+    this.#blockKey(head)
+  }
+
+  /** What these have come to is committed; those of them that were set aside. */
+  admit(sequences: Pick<ReadonlySet<number>, 'has'>): readonly Job[] {
+    if (this.#aside.length === 0) return []
+    const admitted = this.#aside.filter(({ sequence }) => sequences.has(sequence))
+    this.#aside = this.#aside.filter(({ sequence }) => !sequences.has(sequence))
+    this.#retries.push(...admitted)
+    return admitted
   }
 
   /** Jobs that were taken out have their outcomes: from now on the parked ones block their keys. */
@@ -293,9 +332,13 @@ export class Lane {
       this.#passKey(job)
       return
     }
-    if (job.key === undefined || job.hasPassedKey) return
     // At once, and not when the failure is taken out: that may have to wait for one of these, where a
     // batch holds messages from before and from behind them.
+    this.#blockKey(job)
+  }
+
+  #blockKey(job: Job): void {
+    if (job.key === undefined || job.hasPassedKey) return
     this.#failed.add(job.key)
     for (const next of this.#behind.get(job.key)?.splice(0) ?? []) {
       this.#endBehind(next)

@@ -1,3 +1,4 @@
+import { nextTurn } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import type { Settings } from './options.js'
 
@@ -69,7 +70,7 @@ export class Notices {
   #spin(): void {
     if (this.#isSpinning) return
     this.#isSpinning = true
-    setImmediate(() => {
+    nextTurn(() => {
       this.#isSpinning = false
       this.#parts.look()
     })

@@ -1,12 +1,15 @@
 import type { Stored, Told } from '../acknowledge/ends.js'
+import { limit } from '../acknowledge/patience.js'
 import type { Acknowledge } from '../core/acknowledge.js'
 import type { Delivery, Durability } from '../core/delivery.js'
 import { ClosedError, SemelError } from '../core/errors.js'
 import type { Counters, Outcome } from '../core/message.js'
 import type { Source } from '../core/source.js'
+import { atEndOfTick, nowMs, Turns } from '../core/timers.js'
 import { guaranteeOf, type Guarantee } from '../delivery/guarantee.js'
-import { addon, type NativeRecovery } from '../native/addon.js'
+import { addon, type NativeRecovery, type NativeStatus } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
+import { endInFlight, isSynced } from './closing.js'
 import { consume, type Consumed, type ConsumeOptions, type Destination } from './consume.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from './dead-letters.js'
@@ -19,12 +22,12 @@ import { Sender } from './sender.js'
 import { SourceClaims } from './source-claims.js'
 import { SourceOffsets } from './source-offsets.js'
 import { stageTimes, type StageTimes } from './stage-times.js'
+import { standingText, Troubles } from './standing.js'
 import { Stream } from './stream.js'
-import { checkWait, type WaitOptions } from './wait.js'
+import { checkWait, throwIfAborted, Wait, type WaitOptions } from './wait.js'
 
 /** How long `close` waits for what is in flight, before it leaves that to the next opening. */
 const closeTimeoutMs = 10_000
-const pollMs = 1
 
 export interface StreamParts {
   readonly handle: number
@@ -57,7 +60,9 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   readonly #clerk: LetterClerk
   readonly #producers: Producers | undefined
   #runner: Runner | undefined
-  #ready: (() => void)[] = []
+  readonly #ready = new Set<() => void>()
+  readonly #turns = new Turns()
+  readonly #troubles = new Troubles()
   #failure: SemelError | undefined
   #closing: Promise<void> | undefined
   #last: ShardCounters[] | undefined
@@ -85,7 +90,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
         graph,
         firstShard: settings.firstShard,
         shards: settings.shards,
-        ready: () => this.ready(),
+        wait: (where, options) => this.#wait(where, options),
       },
     ])
     this.#clerk = new LetterClerk({
@@ -97,7 +102,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.#notices = new Notices({
       handle,
       settings,
-      isAwaited: () => this.#ready.length > 0 || this.sender.isAwaited,
+      isAwaited: () => this.#ready.size > 0 || this.sender.isAwaited,
       hasOpen: () => this.sender.hasOpen,
       run: () => this.#runner?.notify(),
       settle: () => this.sender.settle(),
@@ -115,7 +120,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
         this.#askForNotice()
       },
       waitingChanged: () => this.#notices.waitingChanged(),
-      asked: () => queueMicrotask(() => this.noticed()),
+      asked: () => atEndOfTick(() => this.noticed()),
       late: (awaited, outcome, told) => this.#late(awaited, outcome, told),
     })
   }
@@ -132,7 +137,8 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     return {
       ...this.#parts,
       ingest: this.sender.ingest,
-      ready: () => this.ready(),
+      ready: (options) => this.ready(options),
+      check: () => this.#checkOpen(),
       offsets: this.#sourceOffsets,
       claims: this.#sourceClaims,
     }
@@ -146,31 +152,61 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     return this.sender.pushFrames(bytes)
   }
 
-  async ready(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure
-    if (this.#closing !== undefined) throw new ClosedError()
+  async ready(options: WaitOptions = {}): Promise<void> {
+    const { signal, timeout } = checkWait(options, 'ready')
+    this.#checkOpen()
+    throwIfAborted(signal)
+    // Who sends in a loop, and always finds room, would keep timers and signals from their turns.
+    if (this.#turns.isDue()) await this.#turns.give()
+    const deadlineMs = nowMs() + (timeout ?? Infinity)
     while (!this.sender.hasRoom()) {
-      if (this.#failure !== undefined) throw this.#failure
-      if (this.#closing !== undefined) throw new ClosedError()
+      this.#checkOpen()
       addon().wantNotice(this.#parts.handle)
       // Room that came before the asking gives no notice.
       if (this.sender.hasRoom()) return
-      await new Promise<void>((resolve) => {
-        this.#ready.push(resolve)
-        this.#notices.waitingChanged()
+      const leftMs = deadlineMs - nowMs()
+      if (leftMs <= 0) {
+        throw new SemelError(
+          'SEMEL_TIMEOUT',
+          `ready: no room within ${timeout} ms: ${this.#standing()}`,
+          {
+            retriable: true,
+          },
+        )
+      }
+      await this.#notified({
+        ...(signal === undefined ? {} : { signal }),
+        ...(timeout === undefined ? {} : { timeout: leftMs }),
       })
+      throwIfAborted(signal)
     }
   }
 
+  /** Until the core has made progress, or the patience is over. */
+  #notified(patience: WaitOptions): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        end()
+        this.#ready.delete(wake)
+        resolve()
+      }
+      const end = limit(patience, wake)
+      this.#ready.add(wake)
+      this.#notices.waitingChanged()
+    })
+  }
+
   async flush(options: WaitOptions = {}): Promise<void> {
-    checkWait(options, 'flush')
-    if (this.#closing !== undefined) throw new ClosedError()
-    await this.#until(
-      () =>
-        this.sender.hasRoom() &&
-        this.shardCounters().every(({ durable, stored }) => durable >= stored),
-      options,
+    const wait = this.#wait('flush', checkWait(options, 'flush'))
+    await wait.until(this.sender.takenSoFar())
+    const before = this.shardCounters()
+    await wait.until(() =>
+      this.shardCounters().every(({ durable }, shard) => durable >= storedIn(before, shard)),
     )
+  }
+
+  get isOver(): boolean {
+    return this.#failure !== undefined || this.#closing !== undefined
   }
 
   get lateOutcomes(): number {
@@ -198,20 +234,28 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   }
 
   async drain(options: WaitOptions = {}): Promise<void> {
-    checkWait(options, 'drain')
-    if (this.#closing !== undefined) throw new ClosedError()
+    const wait = this.#wait('drain', checkWait(options, 'drain'))
     this.sender.closeBatch()
     this.#runner?.flush()
-    await this.#until(() => {
-      if (!this.sender.hasRoom()) return false
-      return this.shardCounters().every(
-        ({ inFlight, parked, stored, durable }, shard) =>
-          inFlight === 0 &&
-          parked === 0 &&
-          addon().settled(this.#parts.handle, shard) &&
-          durable >= stored,
-      )
-    }, options)
+    await wait.until(this.sender.takenSoFar())
+    const before = this.shardCounters()
+    await wait.until(() =>
+      this.#statuses().every(({ through, parkedFirst }, shard) => {
+        const stored = storedIn(before, shard)
+        return through >= stored && (parkedFirst === 0 || parkedFirst > stored)
+      }),
+    )
+    // Where commits never pause, all of them are never durable at once: a later one tells as well.
+    const after = this.#statuses()
+    await wait.until(() =>
+      this.#statuses().every(
+        ({ ended, durable }, shard) =>
+          // Asked first, since it hurries the sync.
+          (addon().settled(this.#parts.handle, shard) ||
+            ended > (after[shard] as NativeStatus).through) &&
+          durable >= storedIn(before, shard),
+      ),
+    )
   }
 
   async close(options: { timeout?: number } = {}): Promise<void> {
@@ -232,10 +276,13 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   shardCounters(): ShardCounters[] {
     // What stood at the end, once the stream is closed.
     if (this.#last !== undefined) return this.#last
+    const { firstShard } = this.#parts.settings
+    return this.#statuses().map((status, shard) => shardCounters(firstShard + shard, status))
+  }
+
+  #statuses(): NativeStatus[] {
     const { handle, settings } = this.#parts
-    return Array.from({ length: settings.shards }, (_, shard) =>
-      shardCounters(settings.firstShard + shard, addon().status(handle, shard)),
-    )
+    return Array.from({ length: settings.shards }, (_, shard) => addon().status(handle, shard))
   }
 
   stages(): StageTimes {
@@ -255,6 +302,8 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   ran(event: RunnerEvent): void {
     // A worker that died may have dropped what somebody waits for.
     if (event.kind === 'worker-replaced') this.noticed()
+    const { handle } = this.#parts
+    this.#troubles.note(event, (shard) => addon().status(handle, shard).through)
     const { firstShard } = this.#parts.settings
     const told = 'shard' in event ? { ...event, shard: firstShard + event.shard } : event
     this.emit(event.kind as 'dead-letter', told as never)
@@ -277,86 +326,86 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       this.emit('late-outcome', { shard, sequence, durability, outcome, ...rest })
     } catch (error) {
       // The listener's own: the senders behind are told all the same.
-      queueMicrotask(() => {
+      atEndOfTick(() => {
         throw error
       })
     }
   }
 
   #releaseReady(): void {
-    for (const resolve of this.#ready.splice(0)) resolve()
+    for (const wake of this.#ready) wake()
   }
 
   #askForNotice(): void {
     this.#notices.ask(this.#closing !== undefined)
   }
 
-  async #until(reached: () => boolean, { signal, timeout = Infinity }: WaitOptions): Promise<void> {
-    const deadline = performance.now() + timeout
-    while (!reached()) {
-      if (this.#failure !== undefined) throw this.#failure
-      signal?.throwIfAborted()
-      if (performance.now() > deadline) {
-        throw new SemelError(
-          'SEMEL_TIMEOUT',
-          `messages were still in flight or parked after ${timeout} ms; they are kept, wait again`,
-          { retriable: true },
-        )
-      }
-      await new Promise((resolve) => {
-        setTimeout(resolve, pollMs)
-      })
+  #wait(where: string, options: WaitOptions): Wait {
+    this.#checkOpen()
+    return new Wait({
+      where,
+      options,
+      check: () => {
+        if (this.#failure !== undefined) throw this.#failure
+        if (this.#last !== undefined) throw new ClosedError()
+      },
+      standing: () => this.#standing(),
       // Also what has come into a batch since.
-      this.#runner?.flush()
-    }
+      nudge: () => this.#runner?.flush(),
+    })
   }
 
-  /** Whether all who wait have been told, as far as they can be. */
-  #areTold(): boolean {
-    this.sender.settle()
-    if (this.sender.isSettled) return true
-    // At `{ interval }` the next sync is not waited for.
-    for (let shard = 0; shard < this.shards; shard++) addon().settled(this.#parts.handle, shard)
-    return false
+  #checkOpen(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#closing !== undefined) throw new ClosedError()
+  }
+
+  #standing(): string {
+    return standingText({
+      shards: this.shardCounters(),
+      firstShard: this.#parts.settings.firstShard,
+      waitingForRoom: this.sender.waitingForRoom,
+      troubles: this.#troubles,
+    })
   }
 
   async #close(timeout: number): Promise<void> {
-    const { handle } = this.#parts
     this.#clerk.stop()
-    const ended = new AbortController()
-    const force = new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeout)
-      ended.signal.addEventListener('abort', () => clearTimeout(timer))
-    })
+    const deadlineMs = nowMs() + timeout
+    const left: string[] = []
+    const parts = {
+      handle: this.#parts.handle,
+      shards: this.shards,
+      sender: this.sender,
+      runner: this.#runner,
+      hasFailed: () => this.#failure !== undefined,
+    }
+    let canClose = true
     try {
-      if (this.#failure === undefined) {
-        const deadline = performance.now() + timeout
-        this.sender.closeBatch()
-        this.sender.advance()
-        while (!this.sender.isTaken && performance.now() < deadline && !this.#failure) {
-          this.#runner?.notify()
-          await new Promise((resolve) => {
-            setTimeout(resolve, pollMs)
-          })
-          this.sender.advance()
-        }
-        this.#runner?.flush()
-        await this.#until(() => this.counters().inFlight === 0 && this.#areTold(), {
-          timeout: Math.max(0, deadline - performance.now()),
-        }).catch(() => {})
-      }
+      if (this.#failure === undefined) await endInFlight(parts, deadlineMs)
       this.sender.ingest.close()
-      await this.#runner?.stop(this.#failure === undefined ? force : Promise.resolve())
+      const endMs = this.#failure === undefined ? deadlineMs : nowMs()
+      if (this.#runner !== undefined) left.push(...(await this.#runner.stop(endMs)))
       this.sender.settle()
+      canClose = await isSynced(parts, deadlineMs)
     } finally {
-      ended.abort()
       this.sender.fail(this.#failure ?? new ClosedError())
       this.#releaseReady()
       this.#clerk.tidy()
       this.#last = this.shardCounters()
       this.#lastStages = this.stages()
       this.#notices.end()
-      addon().close(handle)
+      if (canClose) addon().close(this.#parts.handle)
+      else left.push('a sync of the directory, which stays locked until the process ends')
     }
+    if (left.length === 0) return
+    throw new SemelError(
+      'SEMEL_TIMEOUT',
+      `close: ${timeout} ms were over, and so is the stream, but for what can't be ended: ${left.join('; ')}`,
+    )
   }
+}
+
+function storedIn(before: readonly ShardCounters[], shard: number): number {
+  return (before[shard] as ShardCounters).stored
 }

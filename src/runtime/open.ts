@@ -1,5 +1,6 @@
-import type { SemelError } from '../core/errors.js'
-import { InvalidArgumentError } from '../core/errors.js'
+import { limit } from '../acknowledge/patience.js'
+import { InvalidArgumentError, SemelError } from '../core/errors.js'
+import { nowMs } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import { requireThreads } from '../native/permission.js'
 import type { Definition, Graph } from '../pipeline/graph.js'
@@ -13,6 +14,7 @@ import type { BatchedOptions, OpenOptions, Settings } from './options.js'
 import { prepare, type Prepared } from './prepare.js'
 import type { Runner, RunnerEvent } from './runner.js'
 import type { Stream } from './stream.js'
+import { checkWait, throwIfAborted, type WaitOptions } from './wait.js'
 import { Workers } from './workers.js'
 
 /**
@@ -39,11 +41,15 @@ export function open<In, Out = unknown>(
 ): Promise<Stream<In, Out>>
 export async function open<In, Out>(
   pipeline: URL | string | Definition<In, Out>,
-  options?: OpenOptions<In>,
+  given?: OpenOptions<In>,
 ): Promise<Stream<In, Out>> {
+  const { options, patience } = patienceOf(given)
   const url = typeof pipeline === 'string' || pipeline instanceof URL ? moduleUrl(pipeline) : ''
   if (url !== '') refuseOwnModule(url)
-  const definition = url === '' ? pipeline : definitionOf(await loadModule(url), url)
+  const definition =
+    url === ''
+      ? pipeline
+      : definitionOf(await patiently(loadModule(url), patience, `the module ${url} is loaded`), url)
   const where = url === '' ? 'open' : url
   const { classes, prepared } = prepare(definition, where, options)
   const [{ graph }] = prepared
@@ -56,13 +62,15 @@ export async function open<In, Out>(
     options?.dir ?? '',
     classes?.delivers.map(({ delivery }) => delivery),
   )
-  if (classes === undefined) return openOne(prepared[0], url)
+  if (classes === undefined) return openOne(prepared[0], url, patience)
   const opened: OneStream<In, Out>[] = []
   try {
     // Messages are checked before they choose.
     const accepts = Object.freeze({ ...graph.accepts, validate: undefined }) as never
     for (const { graph: own, settings } of prepared) {
-      opened.push(await openOne({ graph: Object.freeze({ ...own, accepts }), settings }, url))
+      opened.push(
+        await openOne({ graph: Object.freeze({ ...own, accepts }), settings }, url, patience),
+      )
     }
   } catch (error) {
     // The cause is the answer, whatever a close under it meets.
@@ -75,6 +83,7 @@ export async function open<In, Out>(
 async function openOne<In, Out>(
   { graph, settings }: Prepared,
   url: string,
+  patience: WaitOptions,
 ): Promise<OneStream<In, Out>> {
   const stream: { opened?: OneStream<In, Out> } = {}
   if (settings.workers > 0) requireThreads()
@@ -83,9 +92,14 @@ async function openOne<In, Out>(
   )
   const { handle } = native
   const opened = new OneStream<In, Out>({ ...native, graph, settings, recovered: shards })
+  const runner = runnerOf(handle, graph, settings, url, opened)
   try {
-    await opened.start(runnerOf(handle, graph, settings, url, opened))
+    const what = `its shards are open, and the sink ${graph.sink.name} is connected`
+    await patiently(opened.start(runner), patience, what)
   } catch (error) {
+    // Whoever gave up has left it where it was; one that failed has ended by itself.
+    if (patience.signal !== undefined || patience.timeout !== undefined)
+      await runner.stop(nowMs()).catch(() => {})
     // The cause is the answer, whatever a close under it meets.
     try {
       addon().close(handle)
@@ -96,12 +110,47 @@ async function openOne<In, Out>(
   return opened
 }
 
+function patienceOf<In>(given: OpenOptions<In> | undefined): {
+  options: OpenOptions<In> | undefined
+  patience: WaitOptions
+} {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    return { options: given, patience: {} }
+  const { signal, timeout, ...options } = given
+  return { options, patience: checkWait({ signal, timeout }, 'open') }
+}
+
+/** @throws the signal's reason, or SemelError `SEMEL_TIMEOUT`; `pending` is left to itself then */
+async function patiently<T>(
+  pending: Promise<T>,
+  { signal, timeout }: WaitOptions,
+  what: string,
+): Promise<T> {
+  if (signal === undefined && timeout === undefined) return pending
+  throwIfAborted(signal)
+  pending.catch(() => {})
+  return new Promise((resolve, reject) => {
+    const end = limit(
+      { ...(signal && { signal }), ...(timeout !== undefined && { timeout }) },
+      () => {
+        const late = new SemelError(
+          'SEMEL_TIMEOUT',
+          `open: not over after ${timeout} ms: it waits until ${what}`,
+          { retriable: true },
+        )
+        reject(signal?.aborted === true ? signal.reason : late)
+      },
+    )
+    pending.then(resolve, reject).finally(end)
+  })
+}
+
 function runnerOf(
   handle: number,
   graph: Graph,
   settings: Settings,
   module: string,
-  stream: Pick<OneStream<never>, 'ran' | 'failed'>,
+  stream: Pick<OneStream<never>, 'ran' | 'failed' | 'sender'>,
 ): Runner {
   const { shards: shardCount, firstShard, shardsOfAll, workers, delivery, durability } = settings
   const listener = {
@@ -109,7 +158,11 @@ function runnerOf(
     failed: (error: SemelError) => stream.failed(error),
   }
   const shards = { handle, shardCount, firstShard, shardsOfAll, durability }
-  if (workers === 0) return new Inline({ ...shards, graph }, listener)
+  if (workers === 0) {
+    const { mode } = settings.acknowledge
+    const outcomesAwaited = (): boolean => mode !== 'batched' && stream.sender.isAwaited
+    return new Inline({ ...shards, graph, outcomesAwaited }, listener)
+  }
   return new Workers(
     {
       ...shards,

@@ -37,6 +37,14 @@ export interface OpenOptions<In = unknown> {
    * @default 1
    */
   workers?: number
+  /** Gives the opening up, with the signal's reason; of no effect once it is over. */
+  signal?: AbortSignal
+  /**
+   * How long the opening may take: a sink that never connects, or a module that never loads, would
+   * hold it up for ever. In milliseconds: 0…2,147,483,647.
+   * @default none
+   */
+  timeout?: number
   /** @default 'memory' for at-most-once, 'disk' otherwise */
   durability?: Durability
   /** The pipeline's delivery, overridden, to compare them. */

@@ -25,6 +25,9 @@ export interface Runner {
   notify(): void
   /** Half-filled batches are to go on: nobody will fill them. */
   flush(): void
-  /** Ends after what can be seen has been committed; at once after `force` resolves. */
-  stop(force: Promise<void>): Promise<void>
+  /**
+   * Ends after what can be seen has been committed, and after the deadline whatever hangs.
+   * @returns what could not be ended, in words
+   */
+  stop(deadlineMs: number): Promise<readonly string[]>
 }

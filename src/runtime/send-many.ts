@@ -1,7 +1,9 @@
 import type { Awaited, Teller } from '../acknowledge/awaited.js'
 import { Many, type Status } from '../acknowledge/many.js'
 import { limit, type Patience } from '../acknowledge/patience.js'
+import { Turns } from '../core/timers.js'
 import { untilEnded } from './until-ended.js'
+import { throwIfAborted } from './wait.js'
 
 /** A message on its way; `left` where it waits for room, and for how long. */
 export interface Entered {
@@ -15,16 +17,21 @@ export interface Entered {
  */
 export type Enter = (message: never, teller: Teller<unknown>) => Entered
 
-/** Sends messages in their order, each with a status of its own. */
+/**
+ * Sends messages in their order, each with a status of its own.
+ * @param isOver whether the stream takes none any more
+ */
 export async function sendMany(
   messages: Iterable<unknown> | AsyncIterable<unknown>,
   patience: Patience,
   enter: Enter,
+  isOver: () => boolean,
 ): Promise<readonly Status<unknown>[]> {
-  patience.signal?.throwIfAborted()
+  throwIfAborted(patience.signal)
   const many = new Many<unknown>()
   let gaveUp: ((taken: boolean) => unknown) | undefined
   const ended = new AbortController()
+  const turns = new Turns()
   const release = limit(patience, (errorFor) => {
     gaveUp = errorFor
     for (const awaited of many.waiting) awaited.giveUpOn(errorFor)
@@ -52,13 +59,16 @@ export async function sendMany(
   try {
     if (Symbol.asyncIterator in messages) {
       for await (const message of untilEnded(messages, ended.signal)) {
+        if (turns.isDue()) await turns.give()
         const left = add(message)
         if (left !== undefined) await left
+        if (isOver()) break
       }
     } else {
       for (const message of messages) {
         // Those of an array are there, and each has a status.
-        if (gaveUp !== undefined && !Array.isArray(messages)) break
+        if ((gaveUp !== undefined || isOver()) && !Array.isArray(messages)) break
+        if (turns.isDue()) await turns.give()
         const left = add(message)
         if (left !== undefined) await left
       }

@@ -1,6 +1,7 @@
 import type { Awaited } from '../acknowledge/awaited.js'
 
 interface Waiting {
+  readonly number: number
   readonly message: unknown
   readonly awaited: Awaited
   /** Called when it waits no more. */
@@ -14,6 +15,7 @@ interface Waiting {
 export class SendQueue {
   readonly #attempt: (message: unknown, awaited: Awaited) => boolean
   #waiting: Waiting[] = []
+  #last = 0
   #isServing = false
 
   /** @param attempt whether there was room; it does not throw */
@@ -25,12 +27,28 @@ export class SendQueue {
     return this.#waiting.length === 0
   }
 
+  get size(): number {
+    return this.#waiting.length
+  }
+
+  /** The number of the one that was added last: 1, 2, 3 … */
+  get last(): number {
+    return this.#last
+  }
+
+  /** Whether all up to this number wait no more. */
+  hasPassed(number: number): boolean {
+    const [first] = this.#waiting
+    return first === undefined || first.number > number
+  }
+
   /**
    * Adds one.
    * @param left called when it waits no more, whatever has become of it
    */
   add(message: unknown, awaited: Awaited, left?: () => void): void {
-    this.#waiting.push({ message, awaited, ...(left === undefined ? {} : { left }) })
+    const number = ++this.#last
+    this.#waiting.push({ number, message, awaited, ...(left === undefined ? {} : { left }) })
   }
 
   /** Takes one back; false where it is not here any more. */

@@ -5,7 +5,7 @@ import { limit, type Patience } from '../acknowledge/patience.js'
 import { ProcessedAwaited } from '../acknowledge/processed.js'
 import { StoredAwaited } from '../acknowledge/stored.js'
 import type { Acknowledge } from '../core/acknowledge.js'
-import type { SemelError } from '../core/errors.js'
+import { ClosedError, type SemelError } from '../core/errors.js'
 import type { Outcome } from '../core/message.js'
 import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
@@ -46,6 +46,7 @@ export class Sender implements Desk {
   #waiting = 0
   /** Frames were left over: there was no room in some ring. */
   #framesWait = false
+  #isClosed = false
 
   constructor(parts: SenderParts) {
     const { handle, graph, settings, payloadBytesMax } = parts
@@ -87,13 +88,20 @@ export class Sender implements Desk {
     return this.#replies.count === this.#replies.parked
   }
 
+  /** Nothing more is taken; what waits for room still goes in where there is some. */
+  close(): void {
+    this.#isClosed = true
+  }
+
   push(message: unknown): boolean {
+    if (this.#isClosed) throw new ClosedError()
     if (!this.#sends.serve()) return false
     if (!this.#tellsOfPushed) return this.ingest.push(message)
     return this.#isFull || !this.ingest.admits() ? false : this.#pushInBatch(message)
   }
 
   pushFrames(bytes: Uint8Array): number {
+    if (this.#isClosed) throw new ClosedError()
     const taken = this.#sends.serve() ? this.ingest.pushFrames(bytes) : 0
     this.#framesWait = taken * this.ingest.frameSize < bytes.length
     return taken
@@ -105,6 +113,7 @@ export class Sender implements Desk {
       teller.reject(patience.signal.reason, false)
       return
     }
+    if (this.#isClosed) throw new ClosedError()
     const awaited = this.#awaited(mode, message, teller)
     if (patience.signal !== undefined || patience.timeout !== undefined) {
       awaited.release = limit(patience, (errorFor) => this.giveUp(awaited, errorFor))
@@ -114,6 +123,7 @@ export class Sender implements Desk {
 
   /** One of several messages that are sent together: whoever sends them keeps their patience. */
   enter(message: unknown, mode: Acknowledge, teller: Teller<unknown>): Entered {
+    if (this.#isClosed) throw new ClosedError()
     const awaited = this.#awaited(mode, message, teller)
     if (this.#take(message, awaited)) return { awaited }
     return { awaited, left: new Promise((left) => this.#queue(message, awaited, left)) }
@@ -126,6 +136,31 @@ export class Sender implements Desk {
     if (this.#framesWait && addon().room(handle) < payloadBytesMax) return false
     this.#framesWait = false
     return !this.#tellsOfPushed || !this.#isFull
+  }
+
+  /**
+   * Whether what was sent or pushed before this call has been taken by the core, or refused; asked
+   * again and again. What comes later is not waited for.
+   */
+  takenSoFar(): () => boolean {
+    const { last } = this.#sends
+    let row: number | undefined
+    return () => {
+      this.ingest.flush()
+      if (row === undefined) {
+        this.#sends.serve()
+        if (!this.#sends.hasPassed(last)) return false
+        row = this.ingest.rows.next
+        this.ingest.flush()
+      }
+      return this.ingest.rows.waiting >= row
+    }
+  }
+
+  /** Messages that wait for room. */
+  get waitingForRoom(): number {
+    const { next, waiting } = this.ingest.rows
+    return this.#sends.size + next - waiting
   }
 
   /** Sends what there is room for, and tells who can be told. */

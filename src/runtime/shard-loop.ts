@@ -15,6 +15,7 @@ import {
 } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
 import { Answers } from './answers.js'
+import { asideFor, type Aside } from './aside.js'
 import { Collector, isPromise } from './chain.js'
 import { Committer } from './committer.js'
 import { FailureDesk } from './failure-desk.js'
@@ -44,6 +45,8 @@ export interface ShardLoopParts {
   /** Whether outputs are flushed before their ack. */
   readonly flushes: boolean
   readonly tell: (event: ShardEvent) => void
+  /** Whether somebody waits for outcomes; unset where handlers run on another thread than senders. */
+  readonly outcomesAwaited: (() => boolean) | undefined
   /** Something asynchronous has ended: another step may have work. */
   readonly kick: () => void
 }
@@ -65,6 +68,7 @@ export class ShardLoop {
   readonly #ends: JobEnds
   readonly #committer: Committer
   readonly #answers: Answers
+  readonly aside: Aside | undefined
   /** The last sequence that was polled, and the last that was processed or given to the lane. */
   #polled: number
   #processed: number
@@ -114,6 +118,13 @@ export class ShardLoop {
       joinLine: ({ sequence, key }) => this.#failures.joinLine(sequence, key),
       kick: parts.kick,
     })
+    this.aside = asideFor(graph, {
+      lane: this.#lane,
+      failures: this.#failures,
+      slots: this.#slots,
+      answers: this.#answers,
+      outcomesAwaited: parts.outcomesAwaited ?? (() => false),
+    })
   }
 
   /** Brings the sink to the committed place. */
@@ -162,6 +173,7 @@ export class ShardLoop {
     const polled = this.#poll()
     if (polled > 0) this.#process()
     this.#promote()
+    if (this.aside?.step(this.#finished) === true) this.#promote()
     const committed = this.#commit()
     return retried || polled > 0 || committed
   }
@@ -355,7 +367,10 @@ export class ShardLoop {
     if (!this.#failures.isEmpty) this.#failures.withdraw(finished)
     this.#answers.gather(this.#committer.through + 1, finished)
     const pending = this.#committer.commit(finished)
-    const committed = (): void => this.#failures.committed(finished.details)
+    const committed = (): void => {
+      this.#failures.committed(finished.details)
+      this.aside?.committed(finished.details)
+    }
     if (!isPromise(pending)) {
       committed()
       return true

@@ -19,6 +19,7 @@ export interface ShardOpening {
   readonly pulse: Pulse
   readonly tell: (event: ShardEvent) => void
   readonly kick: () => void
+  readonly outcomesAwaited?: () => boolean
 }
 
 /** Takes a shard over, connects its sink and brings that to what was committed. */
@@ -50,6 +51,7 @@ export async function openShard(
       flushes: durability === 'disk' || typeof durability === 'object',
       tell,
       kick,
+      outcomesAwaited: opening.outcomesAwaited,
     })
     await loop.begin()
     return { loop, close }

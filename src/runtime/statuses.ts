@@ -1,38 +1,86 @@
 import type { Status } from '../acknowledge/many.js'
+import { Turns } from '../core/timers.js'
+import { untilEnded } from './until-ended.js'
+import { throwIfAborted } from './wait.js'
 
 type Told<In> = Status<unknown> & { readonly message: In }
+
+/** A message that was sent, and its status once that is known. */
+interface Sent<In> {
+  told: Told<In> | undefined
+}
 
 /**
  * Sends messages as they come and gives their statuses in the same order. The source is read on while
  * statuses are waited for, up to `inFlight` messages ahead.
+ * @param isOver whether the stream takes no messages any more: then no more are read
  * @throws what the source throws, or the signal's reason, behind the statuses of what was sent
  */
-export async function* statusesOf<In>(
+export function statusesOf<In>(
   messages: Iterable<In> | AsyncIterable<In>,
   inFlight: number,
   signal: AbortSignal | undefined,
+  isOver: () => boolean,
   send: (message: In, told: (status: Status<unknown>) => void) => void,
 ): AsyncGenerator<Told<In>, void, undefined> {
-  const waiting: Promise<Told<In>>[] = []
-  const changed = new Signal()
-  let isRead = false
-  let isLeft = false
-  let failure: { readonly error: unknown } | undefined
-  const isOver = (): boolean => isLeft || signal?.aborted === true
+  const left = new AbortController()
+  const statuses = read(messages, inFlight, signal, left, isOver, send)
+  const leave = statuses.return.bind(statuses)
+  const fail = statuses.throw.bind(statuses)
+  // A generator hears of its end only where it yields: one that waits is woken first.
+  statuses.return = (value) => {
+    left.abort()
+    return leave(value)
+  }
+  statuses.throw = (error) => {
+    left.abort()
+    return fail(error)
+  }
+  return statuses
+}
 
-  async function feed(): Promise<void> {
+async function* read<In>(
+  messages: Iterable<In> | AsyncIterable<In>,
+  inFlight: number,
+  signal: AbortSignal | undefined,
+  left: AbortController,
+  isOver: () => boolean,
+  send: (message: In, told: (status: Status<unknown>) => void) => void,
+): AsyncGenerator<Told<In>, void, undefined> {
+  const waiting: Sent<In>[] = []
+  const changed = new Signal()
+  const turns = new Turns()
+  /** No more is read. */
+  const ended = new AbortController()
+  let isRead = false
+  let failure: { readonly error: unknown } | undefined
+
+  async function feed(message: In): Promise<void> {
+    if (turns.isDue()) await turns.give()
+    const sent: Sent<In> = { told: undefined }
+    waiting.push(sent)
+    send(message, (status) => {
+      sent.told = { ...status, message }
+      changed.give()
+    })
+    changed.give()
+    while (waiting.length >= inFlight && !ended.signal.aborted) await changed.wait()
+  }
+
+  async function feedAll(): Promise<void> {
     try {
-      for await (const message of messages) {
-        if (isOver()) return
-        waiting.push(
-          new Promise((resolve) => {
-            send(message, (status) => resolve({ ...status, message }))
-          }),
-        )
-        changed.give()
-        while (waiting.length >= inFlight && !isOver()) await changed.wait()
+      if (Symbol.asyncIterator in messages) {
+        for await (const message of untilEnded(messages, ended.signal)) {
+          await feed(message)
+          if (isOver()) return
+        }
+        return
+      }
+      for (const message of messages) {
+        if (ended.signal.aborted) return
+        await feed(message)
         // Before the next one is read: nobody would take it.
-        if (isOver()) return
+        if (ended.signal.aborted || isOver()) return
       }
     } catch (error) {
       failure = { error }
@@ -42,29 +90,32 @@ export async function* statusesOf<In>(
     }
   }
 
-  const wake = (): void => changed.give()
-  signal?.addEventListener('abort', wake)
-  void feed()
+  const end = (): void => {
+    ended.abort()
+    changed.give()
+  }
+  signal?.addEventListener('abort', end)
+  left.signal.addEventListener('abort', end)
+  if (signal?.aborted === true) end()
+  void feedAll()
   try {
-    for (;;) {
-      const next = waiting[0]
-      if (next !== undefined) {
-        const told = await next
+    while (!left.signal.aborted) {
+      const told = waiting[0]?.told
+      if (told !== undefined) {
         waiting.shift()
         changed.give()
         yield told
-      } else if (isRead || signal?.aborted === true) {
+      } else if (waiting.length === 0 && (isRead || signal?.aborted === true)) {
         if (failure !== undefined) throw failure.error
-        signal?.throwIfAborted()
+        throwIfAborted(signal)
         return
       } else {
         await changed.wait()
       }
     }
   } finally {
-    isLeft = true
-    signal?.removeEventListener('abort', wake)
-    changed.give()
+    signal?.removeEventListener('abort', end)
+    end()
   }
 }
 

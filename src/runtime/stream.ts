@@ -93,7 +93,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
   abstract pushFrames(bytes: Uint8Array): number
 
   /** Resolves when there is room: for the class of the message that was refused last. */
-  abstract ready(): Promise<void>
+  abstract ready(options?: WaitOptions): Promise<void>
 
   /**
    * Sends one message; waits for room. What it resolves with, and when, is chosen when the stream is
@@ -132,13 +132,14 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
       const checked = this.checked(message)
       return this.senderOf(checked).enter(checked, mode, teller)
     }
-    return (await sendMany(messages, patience, enter)) as never
+    return (await sendMany(messages, patience, enter, () => this.isOver)) as never
   }
 
   /**
    * Sends messages as they come, and gives the status of each in the same order, as soon as it and
    * those before it are known. Up to `inFlight` are under way; who reads slowly slows the source down.
-   * Ending the loop early reads no more of the messages; those that were sent stay sent.
+   * Ending the loop early, or `return` while the next one is waited for, reads no more of the messages
+   * and ends at once, also where their source stands still; those that were sent stay sent.
    */
   outcomes<M extends Stronger<A> = A>(
     messages: Iterable<In> | AsyncIterable<In>,
@@ -151,6 +152,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
       messages,
       wholeNumber(inFlight, 'outcomes.inFlight', 1, 1_048_576),
       patience.signal,
+      () => this.isOver,
       (message, told) => {
         try {
           const checked = this.checked(message)
@@ -168,7 +170,8 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
 
   /**
    * A Node writable in object mode. A write is done when its message is taken, so that it holds back
-   * where there is no room; the end when all that was written is stored.
+   * where there is no room; the end when all that was written is stored. Destroyed while a message
+   * waits for room, it does not send that one.
    */
   writable(options: Pick<WritableOptions, 'highWaterMark' | 'signal'> = {}): Writable {
     return nodeWritable(this, options)
@@ -179,7 +182,10 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
     return webWritable(this, strategy)
   }
 
-  /** Resolves when all that was sent or pushed so far is stored, as durably as the level makes it. */
+  /**
+   * Resolves when all that was sent or pushed before the call is stored, as durably as the level makes
+   * it. What comes later is not waited for, so it ends under any load.
+   */
   abstract flush(options?: WaitOptions): Promise<void>
 
   /** Outcomes that came when nobody waited any more; each is told by the event `late-outcome`. */
@@ -189,8 +195,10 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
   abstract consume(source: Source<In>, options?: ConsumeOptions): Promise<Consumed>
 
   /**
-   * Resolves when every stored message has its outcome, the parked ones too, and all of that is as
-   * durable as the level makes it: at `{ interval }` the next sync is made at once.
+   * Resolves when every message that was sent or pushed before the call, or stored by earlier runs, has
+   * its outcome, the parked ones too, and all of that is as durable as the level makes it: at
+   * `{ interval }` the next sync is made at once. What comes later is not waited for, so it ends under
+   * any load. A handler that waits for it waits for itself: give a timeout there.
    */
   abstract drain(options?: WaitOptions): Promise<void>
 
@@ -198,7 +206,12 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * Takes no more messages, waits for those in flight, and closes the directory in order. Parked
    * messages stay in it. What is still in flight after `timeout` is left to the next opening (at most
    * once: dropped).
+   *
+   * It ends within `timeout` and a few seconds, whatever hangs: a sink that does not close and a thread
+   * that does not end have one second beyond it, a sync that does not end has five. A later call
+   * waits for the first one, which sets the time.
    * @param options.timeout in milliseconds; default 10,000
+   * @throws SemelError `SEMEL_TIMEOUT` which names what could not be ended, after all else is closed
    */
   abstract close(options?: { timeout?: number }): Promise<void>
 
@@ -224,6 +237,9 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
 
   /** Where the time goes, by stage, in nanoseconds since the stream was opened: for tools. */
   abstract stages(): StageTimes
+
+  /** Whether it takes no messages any more: it has failed, or is being closed. */
+  abstract readonly isOver: boolean
 
   /** The message as its sender class takes it. */
   protected abstract checked(message: In): unknown

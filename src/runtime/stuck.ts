@@ -1,3 +1,5 @@
+import { after } from '../core/timers.js'
+
 /** Who waits for what might never be settled. */
 const waiting = new Set<() => void>()
 
@@ -10,11 +12,11 @@ const waiting = new Set<() => void>()
 export function orStuck<T>(promise: Promise<T>, error: () => Error, ms?: number): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const stuck = (): void => reject(error())
-    const timer = ms === undefined ? undefined : setTimeout(stuck, ms).unref()
+    const endTimer = ms === undefined ? undefined : after(ms, stuck, { keepsAlive: false })
     if (waiting.size === 0) process.on('beforeExit', tellAll)
     waiting.add(stuck)
     const settle = (): void => {
-      clearTimeout(timer)
+      endTimer?.()
       waiting.delete(stuck)
       if (waiting.size === 0) process.off('beforeExit', tellAll)
     }

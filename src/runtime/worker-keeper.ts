@@ -1,9 +1,10 @@
 import { MessageChannel } from 'node:worker_threads'
 import { SemelError, toError } from '../core/errors.js'
+import { after, within } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import { Inquest } from './inquest.js'
 import type { RunnerEvent, RunnerListener } from './runner.js'
-import { WorkerThread } from './worker-thread.js'
+import { endMsMax, WorkerThread } from './worker-thread.js'
 import type { WorkerEnd, WorkerTask } from './worker.js'
 import type { WorkerParts } from './workers.js'
 
@@ -44,12 +45,17 @@ export class WorkerKeeper {
     this.#endDelay?.()
   }
 
-  /** Ends its thread, wherever that is. Nothing is done in its name afterwards. */
-  async destroy(): Promise<void> {
+  /**
+   * Ends its thread, wherever that is. Nothing is done in its name afterwards.
+   * @returns what could not be ended
+   */
+  async destroy(): Promise<string | undefined> {
     this.stop()
     const isGone = await this.#thread.destroy()
-    if (!isGone) addon().fence(this.#parts.handle, this.#parts.worker)
-    await this.ended
+    if (isGone && (await within(this.ended, endMsMax))) return undefined
+    const { handle, worker } = this.#parts
+    addon().fence(handle, worker)
+    return `the thread of worker ${worker}, which is inside a native call that blocks`
   }
 
   async #keep(ready: () => void, refused: (error: unknown) => void): Promise<void> {
@@ -145,9 +151,9 @@ export class WorkerKeeper {
   async #delay(ms: number): Promise<void> {
     if (ms === 0 || this.#stopping) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms)
+      const end = after(ms, resolve)
       this.#endDelay = () => {
-        clearTimeout(timer)
+        end()
         resolve()
       }
     })

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Piscina } from 'piscina'
 import { SemelError } from '../core/errors.js'
+import { turn, within } from '../core/timers.js'
 import { Watch } from './heartbeat.js'
 import type { WorkerEnd, WorkerTask } from './worker.js'
 
@@ -13,7 +14,7 @@ function poolClass(): typeof Piscina {
 }
 
 /** How long a thread that was told to end may take: it can't while it is inside a native call. */
-const endMsMax = 5000
+export const endMsMax = 5000
 
 export interface WorkerThreadOptions {
   readonly worker: number
@@ -117,20 +118,6 @@ export class WorkerThread {
 async function neverBegan(gone: Promise<void>): Promise<never> {
   await gone
   // What piscina knows of the end comes first.
-  await new Promise((resolve) => {
-    setImmediate(resolve)
-  })
+  await turn()
   throw new Error('the thread ended before it had started')
-}
-
-async function within(event: Promise<void>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
-  try {
-    return await Promise.race([event.then(() => true), late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { SemelError } from '../core/errors.js'
+import { after, every, nextTurn, nowMs, sleep, turn, type End } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import { loadGraph } from './load.js'
 import type { Waiting } from './options.js'
@@ -61,8 +62,8 @@ async function run(task: WorkerTask): Promise<void> {
   const { handle, worker, control, waiting } = task
   const pulse = new Pulse(task.counter)
   // What is awaited (a connection, say) may take its time; what blocks the thread may not.
-  const beating = (): NodeJS.Timeout => setInterval(() => pulse.beat(), openingBeatMs)
-  let beats = beating()
+  const beating = (): End => every(openingBeatMs, () => pulse.beat())
+  let endBeats = beating()
   const kicks = new Kicks()
   const loops: ShardLoop[] = []
   const closers: (() => Promise<void>)[] = []
@@ -80,10 +81,10 @@ async function run(task: WorkerTask): Promise<void> {
       loops.push(opened.loop)
       closers.push(opened.close)
     }
-    clearInterval(beats)
+    endBeats()
     task.events.postMessage({ kind: 'ready' })
     const rounds = new Rounds(loops)
-    let turned = performance.now()
+    let turned = nowMs()
     for (;;) {
       pulse.beat()
       // Done once for each time that it is told, so that later batches fill again.
@@ -91,15 +92,15 @@ async function run(task: WorkerTask): Promise<void> {
       if (told !== controls.run) for (const loop of loops) loop.flushBatches()
       const round = rounds.next()
       if (round === 'resting') {
-        await rest()
+        await sleep(restMs)
         continue
       }
       const asynchronous = loops.some((loop) => loop.isWaiting)
       const stalled = loops.some((loop) => loop.isStalled)
       if (round === 'busy') {
-        if (!asynchronous && performance.now() - turned < turnMs) continue
+        if (!asynchronous && nowMs() - turned < turnMs) continue
         await turn()
-        turned = performance.now()
+        turned = nowMs()
         continue
       }
       if (told === controls.stop && !asynchronous) return
@@ -112,30 +113,17 @@ async function run(task: WorkerTask): Promise<void> {
         addon().wait(handle, worker, spinUs[waiting], waiting === 'spin' ? 0 : Math.ceil(parkUs))
         await turn()
       }
-      turned = performance.now()
+      turned = nowMs()
     }
   } finally {
-    clearInterval(beats)
-    beats = beating()
+    endBeats()
+    endBeats = beating()
     // One that fails to close takes nothing along: all that was committed is written.
     await Promise.allSettled(closers.map((close) => close()))
-    clearInterval(beats)
+    endBeats()
     addon().detach(handle)
     task.events.close()
   }
-}
-
-function rest(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, restMs)
-  })
-}
-
-/** One turn of the event loop. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }
 
 /** Waits for something asynchronous to end, or for a moment, since new messages don't kick. */
@@ -152,12 +140,10 @@ class Kicks {
     if (!this.#kicked) {
       await new Promise<void>((resolve) => {
         const wake = (): void => {
-          clearTimeout(timer)
-          clearImmediate(immediate)
+          end()
           resolve()
         }
-        const timer = ms > 0 ? setTimeout(wake, ms) : undefined
-        const immediate = ms > 0 ? undefined : setImmediate(wake)
+        const end = ms > 0 ? after(ms, wake) : nextTurn(wake)
         this.#wake = wake
       })
       this.#wake = undefined

@@ -1,4 +1,5 @@
 import type { SemelError } from '../core/errors.js'
+import { nowMs, within } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import type { RetryPolicy } from '../reliability/retry.js'
 import { pulseMemory, pulseOf } from './heartbeat.js'
@@ -71,15 +72,18 @@ export class Workers implements Runner {
     this.#tell(controls.flush)
   }
 
-  async stop(force: Promise<void>): Promise<void> {
+  async stop(deadlineMs: number): Promise<readonly string[]> {
     for (const keeper of this.#keepers) keeper.stop()
     this.#tell(controls.stop)
-    await Promise.race([Promise.all(this.#keepers.map(({ ended }) => ended)), force])
-    await this.#destroy()
+    const ended = Promise.all(this.#keepers.map((keeper) => keeper.ended))
+    await within(ended, Math.max(0, deadlineMs - nowMs()))
+    return this.#destroy()
   }
 
-  async #destroy(): Promise<void> {
-    await Promise.all(this.#keepers.map((keeper) => keeper.destroy()))
+  /** What could not be ended. */
+  async #destroy(): Promise<readonly string[]> {
+    const left = await Promise.all(this.#keepers.map((keeper) => keeper.destroy()))
+    return left.filter((one) => one !== undefined)
   }
 
   #tell(control: number): void {

@@ -1,25 +1,37 @@
 import { Writable, type WritableOptions } from 'node:stream'
 import { WritableStream, type QueuingStrategy } from 'node:stream/web'
 import { toError } from '../core/errors.js'
+import { Turns } from '../core/timers.js'
+import type { WaitOptions } from './wait.js'
 
 /** What the writables need of a stream. */
 interface Taker<In> {
   push(message: In): boolean
-  ready(): Promise<void>
-  flush(): Promise<void>
+  ready(options?: WaitOptions): Promise<void>
+  flush(options?: WaitOptions): Promise<void>
 }
 
-async function take<In>(stream: Taker<In>, message: In): Promise<void> {
-  while (!stream.push(message)) await stream.ready()
+async function take<In>(
+  stream: Taker<In>,
+  message: In,
+  turns: Turns,
+  signal: AbortSignal,
+): Promise<void> {
+  // A source that is always ready, before a stream that always has room, would stop the event loop.
+  if (turns.isDue()) await turns.give()
+  signal.throwIfAborted()
+  while (!stream.push(message)) await stream.ready({ signal })
 }
 
 export function nodeWritable<In>(stream: Taker<In>, options: WritableOptions): Writable {
+  const ended = new AbortController()
+  const turns = new Turns()
   return new Writable({
     ...options,
     objectMode: true,
     write(message: In, _encoding, done) {
       try {
-        if (stream.push(message)) {
+        if (!turns.isDue() && stream.push(message)) {
           done()
           return
         }
@@ -27,10 +39,14 @@ export function nodeWritable<In>(stream: Taker<In>, options: WritableOptions): W
         done(toError(error))
         return
       }
-      take(stream, message).then(() => done(), done)
+      take(stream, message, turns, ended.signal).then(() => done(), done)
     },
     final(done) {
-      stream.flush().then(() => done(), done)
+      stream.flush({ signal: ended.signal }).then(() => done(), done)
+    },
+    destroy(error, done) {
+      ended.abort(error ?? undefined)
+      done(error)
     },
   })
 }
@@ -39,8 +55,17 @@ export function webWritable<In>(
   stream: Taker<In>,
   strategy: QueuingStrategy<In> | undefined,
 ): WritableStream<In> {
+  const turns = new Turns()
+  let ended = new AbortController().signal
   return new WritableStream<In>(
-    { write: (message) => take(stream, message), close: () => stream.flush() },
+    {
+      start(controller) {
+        // Node has it from 18 on, though its types have not.
+        ended = (controller as unknown as { readonly signal: AbortSignal }).signal
+      },
+      write: (message) => take(stream, message, turns, ended),
+      close: () => stream.flush({ signal: ended }),
+    },
     strategy,
   )
 }

@@ -104,12 +104,17 @@ function survives(name: string, args: unknown[]): void {
 describe('a native function', () => {
   test('is known to this test', () => {
     const paths = ['inspect', 'verify', 'repair']
-    const others = ['version', 'setErrorClass', 'open', 'close', 'detach', ...paths]
+    const others = ['version', 'setErrorClass', 'open', 'close', 'detach', 'exitNow', ...paths]
     expect(
       Object.keys(native)
         .filter((name) => !others.includes(name))
         .toSorted(),
     ).toEqual(Object.keys(shapes).toSorted())
+  })
+
+  test('that ends the process takes no more than an exit code', () => {
+    for (const wrong of junk) survives('exitNow', [wrong])
+    survives('exitNow', [])
   })
 
   test.each(Object.keys(shapes))('%s survives any argument in any place, and goes on', (name) => {

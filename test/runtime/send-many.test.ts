@@ -1,7 +1,17 @@
 import { join } from 'node:path'
 import { fixed, memory, pipeline, type End, type Receipt, type Status } from 'semel'
 import { describe, expect, test } from 'vitest'
-import { Gate, handled, inline, note, notes, rejection, sleep, type Note } from './senders.js'
+import {
+  Gate,
+  handled,
+  inline,
+  note,
+  notes,
+  rejection,
+  sleep,
+  standsAt,
+  type Note,
+} from './senders.js'
 import { opened, scratch, small } from './verbs.js'
 
 /** An id in its text, so that it can be refused at the door. */
@@ -156,10 +166,10 @@ describe('sendMany', () => {
       yield* many()
     }
     const sending = stream.sendMany(isAsync ? manyLater() : many())
-    await sleep(30)
     // What the ring, the staging buffer (1,024 rows) and one sender hold.
-    expect(read).toBeGreaterThan(200)
-    expect(read).toBeLessThan(2000)
+    const held = await standsAt(() => read)
+    expect(held).toBeGreaterThan(200)
+    expect(held).toBeLessThan(2000)
     gate.open()
     expect(await sending).toHaveLength(5000)
     await stream.drain()

@@ -74,3 +74,14 @@ export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms)
   })
+
+/** What a number stands still at: a fast machine and a slow one come to the same. */
+export async function standsAt(value: () => number): Promise<number> {
+  let seen = value()
+  for (let still = 0; still < 10; still++) {
+    await sleep(20)
+    if (value() !== seen) still = 0
+    seen = value()
+  }
+  return seen
+}

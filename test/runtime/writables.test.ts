@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline as piped } from 'node:stream/promises'
 import { memory, open, pipeline, type OpenOptions, type Stream } from 'semel'
 import { expect, test } from 'vitest'
-import { Gate, handled, note, notes, rejection, sleep, type Note } from './senders.js'
+import { Gate, handled, note, notes, rejection, sleep, standsAt, type Note } from './senders.js'
 import { opened, scratch, small } from './verbs.js'
 
 /** A stream whose messages are stored by nothing but what waits for it. */
@@ -54,8 +54,7 @@ test('a writable holds its writer back where there is no room', async () => {
   const writing = piped(source, stream.writable({ highWaterMark: 4 })).then(() => {
     hasEnded = true
   })
-  await sleep(40)
-  const held = read
+  const held = await standsAt(() => read)
   // Ring and staging buffer (1,024 rows), and no more.
   expect(held).toBeLessThan(2000)
   await sleep(20)
@@ -79,8 +78,7 @@ test('a web stream holds its writer back where there is no room', async () => {
     }
     await writer.close()
   })()
-  await sleep(40)
-  expect(written).toBeLessThan(2000)
+  expect(await standsAt(() => written)).toBeLessThan(2000)
   gate.open()
   await writing
   expect(written).toBe(3000)

@@ -2,6 +2,7 @@ import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
 import { oneNotMany } from '../../core/many.js'
 import { checkOptions, shown } from '../../core/options.js'
 import type { Source, SourceBatch, SourceContext, SourceRow } from '../../core/source.js'
+import { turn } from '../../core/timers.js'
 
 export interface IterableOptions {
   /**
@@ -120,7 +121,7 @@ async function* readAhead<T>(
       intake.run()
       await intake.somethingCame()
       // What can come without waiting for the outside world comes before this resolves.
-      await new Promise(setImmediate)
+      await turn()
       const rows = intake.take()
       if (rows.length > 0) yield { partition, rows, offset: intake.offset }
       else if (intake.over) break
