@@ -172,23 +172,19 @@ Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& b
     return {entries.code(), segment.path + " at offset " + std::to_string(offset) + ": " +
                                 entries.message()};
   }
-  if (block.id_count != 0) {
-    state.ids += block.id_count;
-    if (visitor_) {
-      ids_.resize(block.id_count);
-      if (block.width == 16) {
-        std::memcpy(ids_.data(), block.ids, block.id_count * sizeof(Id));
-      } else {
-        for (uint32_t at = 0; at < block.id_count; ++at) {
-          ids_[at] = integer_id(load<uint64_t>(block.ids + at * 8ull));
-        }
-      }
-      const uint64_t time_us = block.header.time_us;
-      // Messages are stored in the order of their sequences, and so are their times.
-      const uint64_t oldest_us =
-          parked_.empty() ? time_us : std::min(time_us, parked_.begin()->second.time_us);
-      visitor_({ids_, time_us, oldest_us});
+  state.ids += block.id_count;
+  if (block.id_count != 0 && visitor_) {
+    ids_.resize(block.id_count);
+    if (block.width == 16) {
+      std::memcpy(ids_.data(), block.ids, block.id_count * sizeof(Id));
+    } else {
+      for (uint32_t at = 0; at < block.id_count; ++at)
+        ids_[at] = integer_id(load<uint64_t>(block.ids + at * 8ull));
     }
+    const uint64_t time_us = block.header.time_us;
+    // The oldest comes first: messages are stored in the order of their sequences.
+    const uint64_t parked_us = parked_.empty() ? time_us : parked_.begin()->second.time_us;
+    visitor_({ids_, time_us, std::min(time_us, parked_us)});
   }
   before_last_ = state.header;
   before_last_clean_ = state.clean;
