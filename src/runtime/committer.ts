@@ -1,5 +1,5 @@
 import { RejectedOutputs, type Position, type SinkConnection } from '../core/sink.js'
-import { ClosedError, toError } from '../core/errors.js'
+import { ClosedError, SemelError, toError } from '../core/errors.js'
 import { addon, type NativeSeat } from '../native/addon.js'
 import { encodeDetails } from '../native/details.js'
 import { exponential } from '../reliability/backoff.js'
@@ -61,7 +61,7 @@ export class Committer {
     const { connection, seat } = this.#parts
     if (connection.rewind === undefined) return
     await connection.rewind(seat.sinkPlace < 0 ? undefined : seat.sinkPlace)
-    if (seat.sinkPlace >= 0) return
+    if (connection.place?.() === seat.sinkPlace) return
     // So that a torn first batch can be told from what was there before.
     if (this.#parts.flushes) await connection.flush?.()
     await this.#acknowledge({ count: 0, details: undefined, answers: undefined })
@@ -111,6 +111,9 @@ export class Committer {
       if (failed instanceof RejectedOutputs) {
         attempt = 0
         this.#takeOut(finished, failed)
+      } else if (failed instanceof SemelError && failed.code === 'SEMEL_SINK_BEHIND') {
+        // What was committed is gone: no other attempt brings it back.
+        throw failed
       } else {
         const delayMs = sinkBackoff.delayMs(attempt)
         this.#parts.sinkFailed(toError(failed), attempt, delayMs)

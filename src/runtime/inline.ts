@@ -2,7 +2,7 @@ import { SemelError, toError } from '../core/errors.js'
 import type { Graph } from '../pipeline/graph.js'
 import { Pulse } from './heartbeat.js'
 import type { Runner, RunnerListener } from './runner.js'
-import { openShard } from './shard-open.js'
+import { openShard, type Directories } from './shard-open.js'
 import type { ShardLoop } from './shard-loop.js'
 
 export interface InlineParts {
@@ -12,6 +12,7 @@ export interface InlineParts {
   readonly shardsOfAll: number
   readonly graph: Graph
   readonly durability: unknown
+  readonly directories: Directories
 }
 
 /** How soon a stalled shard looks again: nothing tells it that ids have aged out. */

@@ -10,6 +10,7 @@ import { nativeOptions } from './native-options.js'
 import { OneStream } from './one-stream.js'
 import type { BatchedOptions, OpenOptions, Settings } from './options.js'
 import { prepare, type Prepared } from './prepare.js'
+import type { Directories } from './shard-open.js'
 import type { Runner, RunnerEvent } from './runner.js'
 import type { Stream } from './stream.js'
 import { Workers } from './workers.js'
@@ -40,6 +41,7 @@ export async function open<In, Out>(
   pipeline: URL | string | Definition<In, Out>,
   options?: OpenOptions<In>,
 ): Promise<Stream<In, Out>> {
+  const current = process.cwd()
   const url = typeof pipeline === 'string' || pipeline instanceof URL ? moduleUrl(pipeline) : ''
   const definition = url === '' ? pipeline : (await loadModule(url))['default']
   const where = url === '' ? 'open' : url
@@ -54,13 +56,15 @@ export async function open<In, Out>(
     options?.dir ?? '',
     classes?.delivers.map(({ delivery }) => delivery),
   )
-  if (classes === undefined) return openOne(prepared[0], url)
+  if (classes === undefined) return openOne(prepared[0], url, current)
   const opened: OneStream<In, Out>[] = []
   try {
     // Messages are checked before they choose.
     const accepts = Object.freeze({ ...graph.accepts, validate: undefined }) as never
     for (const { graph: own, settings } of prepared) {
-      opened.push(await openOne({ graph: Object.freeze({ ...own, accepts }), settings }, url))
+      opened.push(
+        await openOne({ graph: Object.freeze({ ...own, accepts }), settings }, url, current),
+      )
     }
   } catch (error) {
     // The cause is the answer, whatever a close under it meets.
@@ -73,15 +77,17 @@ export async function open<In, Out>(
 async function openOne<In, Out>(
   { graph, settings }: Prepared,
   url: string,
+  current: string,
 ): Promise<OneStream<In, Out>> {
   const stream: { opened?: OneStream<In, Out> } = {}
-  const { shards, ...native } = addon().open(nativeOptions(graph, settings), () =>
-    stream.opened?.noticed(),
-  )
+  const options = nativeOptions(graph, settings, current)
+  const { shards, ...native } = addon().open(options, () => stream.opened?.noticed())
   const { handle } = native
   const opened = new OneStream<In, Out>({ ...native, graph, settings, recovered: shards })
   try {
-    await opened.start(runnerOf(handle, graph, settings, url, opened))
+    await opened.start(
+      runnerOf(handle, graph, settings, url, { current, stream: options.directory }, opened),
+    )
   } catch (error) {
     // The cause is the answer, whatever a close under it meets.
     try {
@@ -98,6 +104,7 @@ function runnerOf(
   graph: Graph,
   settings: Settings,
   module: string,
+  directories: Directories,
   stream: Pick<OneStream<never>, 'ran' | 'failed'>,
 ): Runner {
   const { shards: shardCount, firstShard, shardsOfAll, workers, delivery, durability } = settings
@@ -105,7 +112,7 @@ function runnerOf(
     event: (event: RunnerEvent) => stream.ran(event),
     failed: (error: SemelError) => stream.failed(error),
   }
-  const shards = { handle, shardCount, firstShard, shardsOfAll, durability }
+  const shards = { handle, shardCount, firstShard, shardsOfAll, durability, directories }
   if (workers === 0) return new Inline({ ...shards, graph }, listener)
   return new Workers(
     {
