@@ -35,5 +35,7 @@ export interface Source<T> {
   readonly resumable: boolean
   /** Every partition that it will name, known before it is read. */
   readonly partitions: readonly string[]
+  /** Files that it reads, where it does: a stream refuses one that its own sink writes. */
+  readonly files?: readonly string[]
   read(context: SourceContext): AsyncIterable<SourceBatch<T>>
 }

@@ -87,6 +87,7 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       `consume: the pipeline ${parts.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
     )
   }
+  refuseOwnOutput(source, parts)
   const targets = parts.destinations.map((destination): Target => ({
     ...destination,
     offsets: new SourceOffsets(destination, source),
@@ -192,6 +193,18 @@ async function mark({ handle, settings, ingest, offsets, ready }: Target): Promi
   for (const { partition, offset } of offsets.unmarked()) {
     for (let shard = 0; shard < settings.shards; shard++) {
       while (!addon().appendOffset(handle, shard, partition, offset)) await pause()
+    }
+  }
+}
+
+/** A stream that reads what it writes has no end. */
+function refuseOwnOutput({ name, files = [] }: Source<unknown>, parts: ConsumeParts): void {
+  for (const { handle, graph } of parts.destinations) {
+    for (const path of files) {
+      if (!addon().writesFile(handle, path)) continue
+      throw new InvalidArgumentError(
+        `consume: the source ${name} reads ${path}, and the sink ${graph.sink.name} of this stream writes the same file; give one of them another`,
+      )
     }
   }
 }

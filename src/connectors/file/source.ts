@@ -90,6 +90,7 @@ export function fileSource(
       partitions.length === 1 ? `file(${first})` : `file(${first}, … ${partitions.length} files)`,
     resumable: true,
     partitions,
+    files: partitions,
     read: (context: SourceContext) => readFiles(checked, context),
   })
 }
