@@ -198,6 +198,10 @@ test('a file that is deleted while it is written to ends the stream, and nothing
   await pushAll(stream, upTo(0, 3))
   await stream.drain({ timeout: 5000 })
   rmSync(path)
+  // It looks every few milliseconds.
+  await new Promise((resolve) => {
+    setTimeout(resolve, 20)
+  })
   const failed = new Promise((resolve) => {
     stream.on('failed', resolve)
   })

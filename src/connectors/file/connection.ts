@@ -11,9 +11,9 @@ import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { ClosedError, SemelError } from '../../core/errors.js'
 import type { SinkConnection, SinkContext } from '../../core/sink.js'
-import { checkOfEnd, syncDirectory, syncDirectoryNow, writeAt } from './disk.js'
+import { checkOfEnd, endsAt, syncDirectory, syncDirectoryNow, writeAt } from './disk.js'
 import { sinkError } from './errors.js'
-import { behind, cutTornLine, goOn } from './go-on.js'
+import { behind, cutTornLine, deleted, goOn } from './go-on.js'
 import { JsonLines } from './json-lines.js'
 import { begun, remembered, type KeptFile } from './kept-files.js'
 import { couldTellMore, headOf, inodeAt, openOrCreate, type OwnFile } from './own-file.js'
@@ -21,7 +21,7 @@ import { fullFilePath, type Rotation } from './rotation.js'
 import { checkIsText, endLastLine } from './whole-lines.js'
 
 /** How often it looks whether its path still leads to its file. */
-const lookMs = 50
+const lookMs = 5
 
 /**
  * One shard's files: the one at its path, which it writes to, and those that were there before. Bytes up
@@ -168,22 +168,21 @@ export class FileConnection implements SinkConnection<unknown> {
   #ready(bytes: number): OwnFile {
     if (this.#tornEnd > 0) this.#cutTornEnd()
     const file = this.#open()
-    const { size, nlink } = fstatSync(file.fd)
-    if (size < this.#size) throw behind(file.path, size, this.#size)
-    if (nlink === 0) {
-      throw new SemelError(
-        'SEMEL_SINK_BEHIND',
-        `${file.path} was deleted while the sink wrote to it; to take full files away use rotate, or move them within their directory`,
-      )
+    if (!endsAt(file.fd, this.#size)) {
+      const { size } = fstatSync(file.fd)
+      if (size < this.#size) throw behind(file.path, size, this.#size)
+      this.#size = endLastLine(file.fd, size)
     }
-    if (size > this.#size) this.#size = endLastLine(file.fd, size)
     if (this.#size >= 1024) this.#tellMore(file)
     const isFull = this.#isFull(bytes)
     const now = performance.now()
     // What is put aside by its name has to be this file.
     if (isFull || now - this.#lookedMs >= lookMs) {
       this.#lookedMs = now
-      if (inodeAt(this.#path) !== file.inode) return this.#next(file, undefined)
+      if (inodeAt(this.#path) !== file.inode) {
+        if (fstatSync(file.fd).nlink === 0) throw deleted(file.path)
+        return this.#next(file, undefined)
+      }
     }
     return isFull ? this.#putAside(file) : file
   }

@@ -14,6 +14,7 @@ import { crc32 } from 'node:zlib'
 const sync = promisify(fsync)
 const blockBytes = 64 * 1024
 const endBytes = 64
+const acrossEnd = Buffer.alloc(2)
 
 /** Writes all of `bytes` at `place`: the system may take fewer at a time. */
 export function writeAt(fd: number, bytes: Uint8Array, place: number): void {
@@ -34,6 +35,15 @@ export function readAt(fd: number, start: number, length: number): Buffer {
     done += got
   }
   return bytes.subarray(0, done)
+}
+
+/**
+ * Whether a file has `size` bytes, no more and no fewer. Asked before every write, so by reading across
+ * its end: once somebody has asked for a file's times, Linux gives its next write new ones, which costs
+ * more than the write.
+ */
+export function endsAt(fd: number, size: number): boolean {
+  return readSync(fd, acrossEnd, 0, 2, Math.max(0, size - 1)) === Math.min(1, size)
 }
 
 /** A checksum of the last bytes, as far as a torn write would show there. */

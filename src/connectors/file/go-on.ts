@@ -152,6 +152,13 @@ export function behind(path: string, size: number, committed: number): SemelErro
   )
 }
 
+export function deleted(path: string): SemelError {
+  return new SemelError(
+    'SEMEL_SINK_BEHIND',
+    `${path} was deleted while the sink wrote to it; to take outputs away use rotate, or move the file within its directory`,
+  )
+}
+
 function forgotten({ path }: OwnFile, files: number): SemelError {
   return new SemelError(
     'SEMEL_SINK_BEHIND',
