@@ -336,3 +336,32 @@ describe('where no place is kept', () => {
     expect(readFileSync(path, 'utf8')).toBe(`{"id":1}\n${stays}4\n`)
   })
 })
+
+describe('where the directory knows nothing of the file but its place', () => {
+  test.each([
+    ['{"id":1}\n{"own":2}\n', 9, '{"id":1}\n4\n', '{"own":2}\n'],
+    ['{"id":1}\n', 9, '{"id":1}\n4\n', undefined],
+  ])('what is cut off %j is copied aside', async (content, place, left, copy) => {
+    writeFileSync(path, content)
+    const connection = await file(path).connect({
+      pipeline: 'test',
+      shard: 0,
+      shards: 1,
+      epoch: 1,
+      durability: 'process',
+      memo: new MemoryMemo(),
+    })
+    await connection.rewind?.(place)
+    await connection.write([4], position)
+    await connection.close()
+    expect(readFileSync(path, 'utf8')).toBe(left)
+    expect(existsSync(`${path}.cut-1`)).toBe(copy !== undefined)
+    if (copy !== undefined) expect(readFileSync(`${path}.cut-1`, 'utf8')).toBe(copy)
+  })
+
+  test('a file in which no line ends there is another one', async () => {
+    writeFileSync(path, '{"somebody":"else’s"}\n')
+    await expect(opened(path, 9)).rejects.toMatchObject({ code: 'SEMEL_SINK_BEHIND' })
+    expect(readFileSync(path, 'utf8')).toBe('{"somebody":"else’s"}\n')
+  })
+})

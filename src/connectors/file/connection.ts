@@ -13,7 +13,7 @@ import { ClosedError, SemelError } from '../../core/errors.js'
 import type { SinkConnection, SinkContext } from '../../core/sink.js'
 import { checkOfEnd, endsAt, syncDirectory, syncDirectoryNow, writeAt } from './disk.js'
 import { sinkError } from './errors.js'
-import { behind, cutTornLine, deleted, goOn } from './go-on.js'
+import { adopt, behind, cutTornLine, deleted, goOn } from './go-on.js'
 import { JsonLines } from './json-lines.js'
 import { begun, remembered, type KeptFile } from './kept-files.js'
 import { couldTellMore, headOf, inodeAt, openOrCreate, type OwnFile } from './own-file.js'
@@ -78,7 +78,9 @@ export class FileConnection implements SinkConnection<unknown> {
         this.#size = endLastLine(file.fd, size)
         this.#files = [...(isLast ? kept.slice(0, -1) : kept), begun(file, this.#size, this.#size)]
       } else if (kept.length === 0) {
-        this.#adopt(file, place)
+        adopt(file, place, memo !== undefined)
+        this.#size = place
+        this.#files = [{ ...begun(file, place, place), start: 0 }]
       } else {
         const span = memo?.announced(place)
         const standing = goOn({ at: file, kept, committed: place, span, claims })
@@ -154,14 +156,6 @@ export class FileConnection implements SinkConnection<unknown> {
     } finally {
       closeSync(file.fd)
     }
-  }
-
-  /** The file as an older version, or a connection without a memo, has left it. */
-  #adopt(file: OwnFile, place: number): void {
-    if (file.size < place) throw behind(file.path, file.size, place)
-    if (file.size > place) ftruncateSync(file.fd, place)
-    this.#size = place
-    this.#files = [{ ...begun(file, place, place), start: 0 }]
   }
 
   /** Makes room for a write: the file that it is to go to, standing behind all that is there. */

@@ -119,6 +119,22 @@ function cutBack(
 }
 
 /**
+ * Cuts back a file of which nothing is kept but the place: that of a directory that an older version made
+ * or a repair mended, where what is cut off is copied aside, or of a connection that keeps nothing.
+ */
+export function adopt({ fd, path, size }: OwnFile, place: number, copies: boolean): void {
+  if (size < place) throw behind(path, size, place)
+  if (place > 0 && readAt(fd, place - 1, 1)[0] !== newline) {
+    throw new SemelError(
+      'SEMEL_SINK_BEHIND',
+      `${path}: ${place} bytes were committed to it, and no line ends there: it is another file; put the right one back, or open the stream with another directory to begin anew`,
+    )
+  }
+  if (copies && size > place) copyAside(fd, place, size, path)
+  ftruncateSync(fd, place)
+}
+
+/**
  * Where no place is kept: cuts off the line that a kill has torn, in what was announced; the size then.
  * Whole lines stay, whosever they are.
  */
