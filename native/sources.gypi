@@ -2,6 +2,7 @@
   "variables": {
     "semel_core_files": [
       "core/directory_lock.cc",
+      "core/file_lock.cc",
       "core/id.cc",
       "core/region.cc",
       "core/status.cc",
@@ -33,6 +34,7 @@
       "shard/consumer_commit.cc",
       "shard/details.cc",
       "shard/directory_survey.cc",
+      "shard/file_locks.cc",
       "shard/inquest.cc",
       "shard/inspect.cc",
       "shard/manifest.cc",
@@ -48,6 +50,7 @@
     "semel_binding_files": [
       "binding/addon.cc",
       "binding/environment.cc",
+      "binding/file_locks.cc",
       "binding/intake.cc",
       "binding/lifecycle.cc",
       "binding/maintenance.cc",

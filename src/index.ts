@@ -19,7 +19,16 @@ export type {
   Produced,
 } from './core/message.js'
 export type { Overflow } from './core/overflow.js'
-export type { Position, Sink, SinkConnection, SinkContext, SinkKind } from './core/sink.js'
+export type {
+  FileClaims,
+  Position,
+  Sink,
+  SinkConnection,
+  SinkContext,
+  SinkKind,
+  SinkMemo,
+  WriteSpan,
+} from './core/sink.js'
 export { RejectedOutputs } from './core/sink.js'
 export type { Size } from './core/sizes.js'
 export type {
@@ -75,6 +84,7 @@ export type {
 
 export { file, fileSinkPath } from './connectors/file/sink.js'
 export type { FileOptions } from './connectors/file/sink.js'
+export type { RotateOptions } from './connectors/file/rotation.js'
 export { fileSource } from './connectors/file/source.js'
 export type { FileSourceOptions } from './connectors/file/source.js'
 export { forEach } from './connectors/for-each/sink.js'

@@ -1,7 +1,7 @@
 // Small files of a directory that are replaced as a whole, each with a checksum in front (FORMAT.md).
 //
-// Invariant: all of them are made with the directory, before its manifest; so one that is missing is
-// damage, and never an empty one.
+// Invariant: those of kBoxes are made with the directory, before its manifest; so one that is missing is
+// damage, and never an empty one. The boxes of the sinks come later, and to older directories never.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,8 @@ constexpr uint64_t kBoxHeaderBytes = 16;  // magic 8, format 4, CRC-32C 4
 // Those of the layer above, then `shards`: empty until every shard's files have been made.
 constexpr const char* kBoxes[] = {"structures", "sources", "offsets", "shards"};
 constexpr const char* kShardsBox = "shards";
+// What a shard's sink has to know again at the next opening.
+inline std::string sink_box(uint32_t shard) { return "sink-" + std::to_string(shard); }
 
 std::vector<uint8_t> seal_box(const std::string& name, uint64_t directory_salt,
                               std::span<const uint8_t> content);

@@ -16,6 +16,7 @@ namespace semel {
 //   sources     a name that no source has for every partition number in use: sources start again
 //   offsets     empty: sources start again
 //   shards      how many there are
+//   sink-N      empty: the sink takes what its path leads to for its own, as long as it is long enough
 Result<std::vector<uint8_t>> survey_box(Storage& storage, const std::string& directory,
                                         const std::string& name, DirectorySurvey& survey);
 

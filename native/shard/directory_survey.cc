@@ -93,19 +93,25 @@ class Surveyor {
   }
 
   Status look_at_boxes() {
-    for (const char* name : kBoxes) {
+    std::vector<std::string> names(std::begin(kBoxes), std::end(kBoxes));
+    for (uint32_t shard = 0; shard < survey_.manifest->shards; ++shard) {
+      auto exists = storage_.exists(directory_ + "/" + sink_box(shard));
+      if (!exists.is_ok()) return exists.status();
+      if (exists.value()) names.push_back(sink_box(shard));
+    }
+    for (const std::string& name : names) {
       const std::string path = directory_ + "/" + name;
       auto content = read_box(storage_, directory_, name, survey_.manifest->salt);
       if (content.is_ok()) {
-        if (std::string(name) == kShardsBox) made_ = !content.value().empty();
-        if (std::string(name) == "sources") sources_ = content.value();
+        if (name == kShardsBox) made_ = !content.value().empty();
+        if (name == "sources") sources_ = content.value();
         continue;
       }
       const Code code = content.status().code();
       if (code != Code::damaged && code != Code::format) return content.status();
       damaged_boxes_.push_back(name);
       // Whatever it said: nobody repairs a stream that never was opened.
-      if (std::string(name) == kShardsBox) made_ = true;
+      if (name == kShardsBox) made_ = true;
       auto exists = storage_.exists(path);
       if (!exists.is_ok()) return exists.status();
       if (!exists.value()) {

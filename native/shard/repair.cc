@@ -26,6 +26,10 @@ std::vector<std::string> steps_of(const DirectorySurvey& survey) {
           "are not done yet can't be decoded and end as dead letters");
     } else if (box.name == kShardsBox) {
       steps.push_back("write shards anew");
+    } else if (box.name.starts_with("sink-")) {
+      steps.push_back("write " + box.name +
+                      " anew; where its old content can't be told from the checksum, the sink takes the "
+                      "file at its path for its own, and copies aside what it cuts off");
     } else {
       steps.push_back("write " + box.name +
                       " anew; where its old content can't be told from the checksum, sources are read "

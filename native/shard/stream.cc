@@ -96,7 +96,7 @@ void Stream::give_notice() {
 }
 
 Status Stream::put_file(const std::string& name, std::span<const uint8_t> content) {
-  if (std::find(std::begin(kFiles), std::end(kFiles), name) == std::end(kFiles)) {
+  if (!is_file(name)) {
     return {Code::invalid_argument, "no file of a stream is named " + name};
   }
   if (!options_.directory.empty()) {
@@ -126,13 +126,31 @@ Status Stream::load_files() {
     files_[name] = std::move(content.value());
   }
   shards_made_ = !files_[kShardsBox].empty();
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    const std::string name = sink_box(shard);
+    auto exists = storage_.exists(options_.directory + "/" + name);
+    if (!exists.is_ok()) return exists.status();
+    if (!exists.value()) continue;
+    auto content = read_box(storage_, options_.directory, name, manifest_.salt);
+    if (!content.is_ok()) return content.status();
+    files_[name] = std::move(content.value());
+  }
   return Status::ok();
+}
+
+bool Stream::is_file(const std::string& name) const {
+  if (std::find(std::begin(kFiles), std::end(kFiles), name) != std::end(kFiles)) return true;
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    if (name == sink_box(shard)) return true;
+  }
+  return false;
 }
 
 void Stream::abandon() {
   closed_ = true;
   set_notice(nullptr);
   if (syncer_ != nullptr) syncer_->stop();
+  file_locks_.clear();
   lock_.reset();
 }
 
@@ -140,6 +158,7 @@ Status Stream::close() {
   if (closed_) return Status::ok();
   closed_ = true;
   set_notice(nullptr);
+  file_locks_.clear();
   if (syncer_ == nullptr) {
     lock_.reset();
     return Status::ok();

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/ticks.h"
+#include "shard/file_locks.h"
 #include "shard/manifest.h"
 #include "shard/notice_flag.h"
 #include "shard/shard.h"
@@ -65,9 +66,12 @@ class Stream {
   void give_notice();
 
   // A small file of the directory, replaced as a whole and checked when read: "structures", "sources",
-  // "offsets". Kept in memory too, for workers; without a directory, there only.
+  // "offsets", and sink_box() of each shard, which is there once it has been put. Kept in memory too, for workers; without a directory, there only.
   Status put_file(const std::string& name, std::span<const uint8_t> content);
   std::vector<uint8_t> get_file(const std::string& name) const;
+
+  // Any thread. Held until the stream ends.
+  FileLocks& file_locks() { return file_locks_; }
 
   // Ends the stream in order: the sync thread, a last group, a clean-close block for each shard.
   // Workers are gone by now. Idempotent.
@@ -81,11 +85,13 @@ class Stream {
   Stream(Storage& storage, StreamOptions options)
       : storage_(storage), options_(std::move(options)) {}
   Status load_files();
+  bool is_file(const std::string& name) const;
 
   Storage& storage_;
   StreamOptions options_;
   Manifest manifest_;
   std::unique_ptr<DirectoryLock> lock_;
+  FileLocks file_locks_;
   std::unique_ptr<StreamClock> clock_;
   std::unique_ptr<Doorbell[]> doorbells_;
   std::vector<std::unique_ptr<Shard>> shards_;

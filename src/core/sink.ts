@@ -15,6 +15,41 @@ export interface Position {
   readonly through: number
 }
 
+/** Between which places a write was to go. */
+export interface WriteSpan {
+  readonly from: number
+  readonly to: number
+  /** 32 bits of the sink's own by which it knows again what it wrote. */
+  readonly check: number
+}
+
+/** What a rewindable connection has the stream's directory keep beside its place, for its successors. */
+export interface SinkMemo {
+  /** What was kept last; undefined where nothing ever was. */
+  read(): unknown
+  /** Keeps a JSON value in the stead of the last one; durable when it returns. For what seldom changes. */
+  keep(value: unknown): void
+  /**
+   * The last write that was announced. Undefined where that can't be relied on with the committed
+   * `place`: it outlives the process, but a power loss only when sealed.
+   */
+  announced(place: number): WriteSpan | undefined
+  /** Before each write; one small write of its own, and no sync but for a connection's first. */
+  announce(span: WriteSpan): void
+  /** No write will follow: what was announced last is durable when it returns. */
+  seal(): void
+}
+
+/** Files outside of the stream's directory that nobody else is to write. */
+export interface FileClaims {
+  /**
+   * Takes a file for this shard, whatever name it is reached by, until the stream is closed.
+   * @throws SemelError `SEMEL_LOCKED` where another shard, stream or process has it
+   */
+  claim(path: string): void
+  release(path: string): void
+}
+
 /** The shard that a connection serves. */
 export interface SinkContext {
   readonly pipeline: string
@@ -22,6 +57,14 @@ export interface SinkContext {
   readonly shards: number
   readonly epoch: number
   readonly durability: Durability
+  /**
+   * Where relative paths start: the process's current directory when the stream was opened.
+   * @default the current directory
+   */
+  readonly base?: string
+  /** Undefined where the stream has no directory. */
+  readonly memo?: SinkMemo | undefined
+  readonly claims?: FileClaims
 }
 
 /**
@@ -49,9 +92,9 @@ export interface SinkConnection<T> {
   /**
    * Rewindable: called once before the first write with the place that was committed; afterwards
    * nothing behind that place exists. With undefined where none ever was: what is there already comes
-   * from elsewhere and stays, but for a torn end. Whoever calls it commits the `place()` that follows
-   * before the first write: otherwise outputs of a first batch that a crash cut off from its commit
-   * would pass for content from elsewhere, and stay when the batch is written again.
+   * from elsewhere and stays. Where the `place()` that follows is another than the given one, whoever
+   * calls it commits that before the first write: otherwise outputs of a first batch that a crash cut off
+   * from its commit would pass for content from elsewhere, and stay when the batch is written again.
    * @throws SemelError `SEMEL_SINK_BEHIND` where less is there than was committed
    */
   rewind?(place: number | undefined): void | Promise<void>
@@ -60,10 +103,11 @@ export interface SinkConnection<T> {
   /** Transactional: the position stored with the last committed outputs. */
   committed?(): Promise<Position | undefined>
   /**
-   * Writes outputs in order. It ends in one of three ways:
+   * Writes outputs in order. It ends in one of four ways:
    * - it returns: all of them are written
    * - it throws RejectedOutputs: the first `written` are written, the rejected ones are refused, and
    *   the others have not been tried: they are written by another call
+   * - it throws a SemelError `SEMEL_SINK_BEHIND`: what was committed is there no more; the shard fails
    * - it throws anything else: the sink as a whole failed and none of them is written; the same call
    *   is made again with backoff
    *

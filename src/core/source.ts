@@ -73,6 +73,8 @@ export interface Source<T> {
   readonly resumable: boolean
   /** Every partition that it will name, known before it is read; `identify` may tell of others. */
   readonly partitions: readonly string[]
+  /** Files that it reads, where it does: a stream refuses one that its own sink writes. */
+  readonly files?: readonly string[]
   /**
    * For a resumable source whose partitions can be called by several names, or whose names can come to
    * stand for something else, as a file's path can: which partitions there are to read now, and which

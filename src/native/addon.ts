@@ -216,6 +216,11 @@ export interface Addon {
   stages(handle: number): NativeStages
   putFile(handle: number, name: StreamFile, bytes: Uint8Array): void
   getFile(handle: number, name: StreamFile): Buffer
+  /** Until the stream is closed; a shard may take again what it has. */
+  lockFile(handle: number, shard: number, path: string): void
+  unlockFile(handle: number, shard: number, path: string): void
+  /** Whether one of the stream's shards has locked what the path leads to. */
+  writesFile(handle: number, path: string): boolean
   inspect(directory: string): NativeInspection
   verify(directory: string): NativeVerification
   repair(directory: string, dryRun: boolean): NativeRepair
@@ -283,7 +288,7 @@ export interface Addon {
 }
 
 /** Small files in a stream's directory, replaced as a whole. */
-export type StreamFile = 'structures' | 'sources' | 'offsets'
+export type StreamFile = 'structures' | 'sources' | 'offsets' | `sink-${number}`
 
 let loaded: Addon | undefined
 

@@ -1,4 +1,4 @@
-import { ClosedError, toError, type SemelError } from '../core/errors.js'
+import { ClosedError, SemelError, toError } from '../core/errors.js'
 import type { Position, SinkConnection } from '../core/sink.js'
 import { adopted } from '../core/thenable.js'
 import { caught } from '../core/thrown.js'
@@ -67,12 +67,12 @@ export class Committer {
     const { connection, seat } = this.#parts
     if (connection.rewind === undefined) return
     await connection.rewind(seat.sinkPlace < 0 ? undefined : seat.sinkPlace)
-    if (seat.sinkPlace >= 0) return
-    // So that a torn first batch can be told from what was there before.
-    if (this.#parts.flushes) await connection.flush?.()
     // What it would be asked for again and again is the opener's to know.
     const place = placeOf(connection, this.#place)
     if (typeof place === 'object') throw place
+    if (place === seat.sinkPlace) return
+    // So that a torn first batch can be told from what was there before.
+    if (this.#parts.flushes) await connection.flush?.()
     await this.#acknowledge({ count: 0, details: undefined, answers: undefined })
     // Before the first output: behind it, a power loss could take the place and leave the output.
     const { handle, shard } = this.#parts
@@ -124,6 +124,8 @@ export class Committer {
         failed = error
       }
       if (rejection === undefined) {
+        // What was committed is gone: no other attempt brings it back.
+        if (failed instanceof SemelError && failed.code === 'SEMEL_SINK_BEHIND') throw failed
         await this.#afterSinkFailure(failed, attempt)
       } else {
         attempt = 0

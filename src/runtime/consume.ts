@@ -116,6 +116,7 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       `consume: the pipeline ${parts.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
     )
   }
+  refuseOwnOutput(source, parts)
   const signal = options.signal ?? new AbortController().signal
   const targets = parts.destinations.map((destination): Target => ({
     ...destination,
@@ -323,6 +324,18 @@ function malformedPush(
 /** Tells errors of the stream from those of a row: asking for room throws the former again. */
 function throwIfFailed(ingest: Ingest): void {
   ingest.hasRoom()
+}
+
+/** A stream that reads what it writes has no end. */
+function refuseOwnOutput({ name, files = [] }: Source<unknown>, parts: ConsumeParts): void {
+  for (const { handle, graph } of parts.destinations) {
+    for (const path of files) {
+      if (!addon().writesFile(handle, path)) continue
+      throw new InvalidArgumentError(
+        `consume: the source ${name} reads ${path}, and the sink ${graph.sink.name} of this stream writes the same file; give one of them another`,
+      )
+    }
+  }
 }
 
 function warn({ code, message, warning }: SourceNotice): void {

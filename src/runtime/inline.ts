@@ -3,7 +3,7 @@ import { after, nextTurn, nowMs, within, type End } from '../core/timers.js'
 import type { Graph } from '../pipeline/graph.js'
 import { Pulse } from './heartbeat.js'
 import type { Runner, RunnerListener } from './runner.js'
-import { openShard } from './shard-open.js'
+import { openShard, type Directories } from './shard-open.js'
 import type { ShardLoop } from './shard-loop.js'
 
 export interface InlineParts {
@@ -15,6 +15,7 @@ export interface InlineParts {
   readonly durability: unknown
   /** Whether somebody waits for outcomes: a handler may, on the same thread. */
   readonly outcomesAwaited: () => boolean
+  readonly directories: Directories
 }
 
 /** How soon a stalled shard looks again: nothing tells it that ids have aged out. */

@@ -4,15 +4,15 @@ import type { NativeOptions } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import type { Settings } from './options.js'
 
-/** What the native core needs to know of a pipeline and its settings. */
-export function nativeOptions(graph: Graph, settings: Settings): NativeOptions {
+/** What the native core needs to know of a pipeline and its settings; `current`: where paths start. */
+export function nativeOptions(graph: Graph, settings: Settings, current: string): NativeOptions {
   const { accepts, deliver, sink } = graph
   // A sink that can be cut back may see messages before they are durable: its commit alone waits.
   const canCutBack = sink.kind === 'rewindable'
   return {
     name: graph.name,
     // A program may change its current directory while the stream is open.
-    directory: settings.dir === '' ? '' : resolve(settings.dir),
+    directory: settings.dir === '' ? '' : resolve(current, settings.dir),
     shards: settings.shards,
     workers: Math.max(1, settings.workers),
     delivery: deliveries.indexOf(settings.delivery) as 0 | 1 | 2,

@@ -12,6 +12,7 @@ import { nativeOptions } from './native-options.js'
 import { OneStream } from './one-stream.js'
 import type { BatchedOptions, OpenOptions, Settings } from './options.js'
 import { prepare, type Prepared } from './prepare.js'
+import type { Directories } from './shard-open.js'
 import type { Runner, RunnerEvent } from './runner.js'
 import type { Stream } from './stream.js'
 import { checkWait, throwIfAborted, type WaitOptions } from './wait.js'
@@ -44,6 +45,7 @@ export async function open<In, Out>(
   given?: OpenOptions<In>,
 ): Promise<Stream<In, Out>> {
   const { options, patience } = patienceOf(given)
+  const current = process.cwd()
   const url = typeof pipeline === 'string' || pipeline instanceof URL ? moduleUrl(pipeline) : ''
   if (url !== '') refuseOwnModule(url)
   const definition =
@@ -62,14 +64,19 @@ export async function open<In, Out>(
     options?.dir ?? '',
     classes?.delivers.map(({ delivery }) => delivery),
   )
-  if (classes === undefined) return openOne(prepared[0], url, patience)
+  if (classes === undefined) return openOne(prepared[0], url, current, patience)
   const opened: OneStream<In, Out>[] = []
   try {
     // Messages are checked before they choose.
     const accepts = Object.freeze({ ...graph.accepts, validate: undefined }) as never
     for (const { graph: own, settings } of prepared) {
       opened.push(
-        await openOne({ graph: Object.freeze({ ...own, accepts }), settings }, url, patience),
+        await openOne(
+          { graph: Object.freeze({ ...own, accepts }), settings },
+          url,
+          current,
+          patience,
+        ),
       )
     }
   } catch (error) {
@@ -83,16 +90,17 @@ export async function open<In, Out>(
 async function openOne<In, Out>(
   { graph, settings }: Prepared,
   url: string,
+  current: string,
   patience: WaitOptions,
 ): Promise<OneStream<In, Out>> {
   const stream: { opened?: OneStream<In, Out> } = {}
   if (settings.workers > 0) requireThreads()
-  const { shards, ...native } = addon().open(nativeOptions(graph, settings), () =>
-    stream.opened?.noticed(),
-  )
+  const options = nativeOptions(graph, settings, current)
+  const { shards, ...native } = addon().open(options, () => stream.opened?.noticed())
   const { handle } = native
   const opened = new OneStream<In, Out>({ ...native, graph, settings, recovered: shards })
-  const runner = runnerOf(handle, graph, settings, url, opened)
+  const directories = { current, stream: options.directory }
+  const runner = runnerOf(handle, graph, settings, url, directories, opened)
   try {
     const what = `its shards are open, and the sink ${graph.sink.name} is connected`
     await patiently(opened.start(runner), patience, what)
@@ -150,6 +158,7 @@ function runnerOf(
   graph: Graph,
   settings: Settings,
   module: string,
+  directories: Directories,
   stream: Pick<OneStream<never>, 'ran' | 'failed' | 'sender'>,
 ): Runner {
   const { shards: shardCount, firstShard, shardsOfAll, workers, delivery, durability } = settings
@@ -157,7 +166,7 @@ function runnerOf(
     event: (event: RunnerEvent) => stream.ran(event),
     failed: (error: SemelError) => stream.failed(error),
   }
-  const shards = { handle, shardCount, firstShard, shardsOfAll, durability }
+  const shards = { handle, shardCount, firstShard, shardsOfAll, durability, directories }
   if (workers === 0) {
     const { mode } = settings.acknowledge
     const outcomesAwaited = (): boolean => mode !== 'batched' && stream.sender.isAwaited

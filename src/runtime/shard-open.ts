@@ -3,6 +3,7 @@ import { checkConnection, closeConnection } from './connection.js'
 import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import type { Pulse } from './heartbeat.js'
+import { shardMemo } from './sink-memo.js'
 import type { ShardEvent } from './shard-event.js'
 import { ShardLoop } from './shard-loop.js'
 
@@ -16,28 +17,51 @@ export interface ShardOpening {
   readonly shardCount: number
   readonly graph: Graph
   readonly durability: unknown
+  readonly directories: Directories
   readonly pulse: Pulse
   readonly tell: (event: ShardEvent) => void
   readonly kick: () => void
   readonly outcomesAwaited?: () => boolean
 }
 
+/** Absolute, and the same for each worker that follows another, wherever the process has gone to since. */
+export interface Directories {
+  /** The process's when the stream was opened. */
+  readonly current: string
+  /** The stream's; empty where it keeps nothing. */
+  readonly stream: string
+}
+
 /** Takes a shard over, connects its sink and brings that to what was committed. */
 export async function openShard(
   opening: ShardOpening,
 ): Promise<{ loop: ShardLoop; close: () => Promise<void> }> {
-  const { handle, shard, firstShard, shardsOfAll, shardCount, graph, pulse, tell, kick } = opening
+  const { handle, shard, firstShard, shardsOfAll, shardCount, graph, directories } = opening
+  const { pulse, tell, kick } = opening
   const durability = opening.durability as Durability
   const seat = addon().attach(handle, shard)
+  const memo = shardMemo(handle, shard, directories.stream)
   const answer: unknown = await graph.sink.connect({
     pipeline: graph.name,
     shard: firstShard + shard,
     shards: shardsOfAll,
     epoch: seat.epoch,
     durability,
+    base: directories.current,
+    memo,
+    claims: {
+      claim: (path) => addon().lockFile(handle, shard, path),
+      release: (path) => addon().unlockFile(handle, shard, path),
+    },
   })
   const connection = checkConnection(answer, graph.sink)
-  const close = (): Promise<void> => closeConnection(connection, graph.sink)
+  const close = async (): Promise<void> => {
+    try {
+      await closeConnection(connection, graph.sink)
+    } finally {
+      memo?.close()
+    }
+  }
   try {
     const loop = new ShardLoop({
       handle,

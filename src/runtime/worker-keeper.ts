@@ -112,7 +112,7 @@ export class WorkerKeeper {
   async #run(ready: () => void): Promise<WorkerEnd> {
     const { handle, worker, workers, shardCount, module, delivery, durability, waiting } =
       this.#parts
-    const { firstShard, shardsOfAll } = this.#parts
+    const { firstShard, shardsOfAll, directories } = this.#parts
     const { port1, port2 } = new MessageChannel()
     port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
       if (event.kind !== 'ready') {
@@ -136,6 +136,7 @@ export class WorkerKeeper {
       module,
       delivery,
       durability,
+      directories,
       waiting,
       control,
       counter,

@@ -4,7 +4,7 @@ import { after, every, nextTurn, nowMs, sleep, turn, type End } from '../core/ti
 import { addon } from '../native/addon.js'
 import { loadGraph } from './load.js'
 import type { Waiting } from './options.js'
-import { openShard } from './shard-open.js'
+import { openShard, type Directories } from './shard-open.js'
 import { Pulse } from './heartbeat.js'
 import type { ShardEvent } from './shard-event.js'
 import { Rounds } from './rounds.js'
@@ -21,6 +21,7 @@ export interface WorkerTask {
   readonly module: string
   readonly delivery: string
   readonly durability: unknown
+  readonly directories: Directories
   readonly waiting: Waiting
   /** Word `worker` is raised when the worker is to finish what it has and go. */
   readonly control: Int32Array

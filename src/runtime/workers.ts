@@ -5,6 +5,7 @@ import type { RetryPolicy } from '../reliability/retry.js'
 import { pulseMemory, pulseOf } from './heartbeat.js'
 import type { Waiting } from './options.js'
 import type { Runner, RunnerListener } from './runner.js'
+import type { Directories } from './shard-open.js'
 import { WorkerKeeper } from './worker-keeper.js'
 import { controls } from './worker.js'
 
@@ -17,6 +18,7 @@ export interface WorkerParts {
   readonly module: string
   readonly delivery: string
   readonly durability: unknown
+  readonly directories: Directories
   readonly waiting: Waiting
   readonly retry: RetryPolicy
   readonly heartbeatMs: number

@@ -7,7 +7,6 @@ import fs, {
   realpathSync,
   rmSync,
   statSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -16,6 +15,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { file, fileSinkPath } from '../../src/connectors/file/sink.js'
 import { RejectedOutputs, type SinkConnection } from '../../src/core/sink.js'
+import { MemoryMemo } from './sink-memo.js'
 
 let dir: string
 let path: string
@@ -136,26 +136,24 @@ describe('a file that was there before', () => {
     expect(await continued('old\n{"a":1}\n')).toBe('old\n{"a":1}\n1\n')
   })
 
-  test('loses a torn last line', async () => {
-    expect(await continued('{"a":1}\n{"a":')).toBe('{"a":1}\n1\n')
-    expect(await continued('{"a":')).toBe('1\n')
-  })
-
-  test('keeps a last line that lacks nothing but its end', async () => {
+  test('keeps a last line without an end, whatever is in it; it gets one', async () => {
     expect(await continued('{"a":1}\n{"a":2}')).toBe('{"a":1}\n{"a":2}\n1\n')
+    expect(await continued('{"a":1}\n{"a":')).toBe('{"a":1}\n{"a":\n1\n')
+    expect(await continued('{"a":')).toBe('{"a":\n1\n')
+    expect(await continued('total: 7 rows\r')).toBe('total: 7 rows\r\n1\n')
+    const long = `"${'x'.repeat(200_000)}`
+    expect(await continued(long)).toBe(`${long}\n1\n`)
   })
 
-  test('loses a torn last line of several blocks', async () => {
-    const torn = `"${'x'.repeat(200_000)}`
-    expect(await continued(`{"a":1}\n${torn}`)).toBe('{"a":1}\n1\n')
-    expect(await continued(`${torn}"`)).toBe(`${torn}"\n1\n`)
-  })
-
-  test('is left alone where it is not made of lines', async () => {
-    writeFileSync(path, '')
-    truncateSync(path, 20 * 1024 * 1024)
+  test.each([
+    ['a hole', Buffer.alloc(20 * 1024 * 1024)],
+    ['gzip', Buffer.from('H4sIAAAAAAAAA0tMSgYAwkEkNQMAAAA=', 'base64')],
+    ['UTF-16', Buffer.from('\ufeff{"a":1}\n', 'utf16le')],
+    ['text with a hole at its end', Buffer.concat([Buffer.from('{"a":1}\n'), Buffer.alloc(9)])],
+  ])('is left alone where it is %s', async (_, content) => {
+    writeFileSync(path, content)
     await expect(opened()).rejects.toMatchObject({ code: 'SEMEL_SINK' })
-    expect(statSync(path).size).toBe(20 * 1024 * 1024)
+    expect(readFileSync(path).equals(content)).toBe(true)
   })
 
   test('that is shorter than what was committed is named, with both lengths', async () => {
@@ -305,10 +303,65 @@ test.each([
     () => file('a', { format: 'csv' as never }),
     'file.format: there is no "csv"; there is \'ndjson\'',
   ],
-  [() => file('a', { fromat: 1 } as never), 'file: there is no option "fromat"; there is format'],
-  [() => file('a', null as never), 'file: null is not an options object; give { format }'],
+  [
+    () => file('a', { fromat: 1 } as never),
+    'file: there is no option "fromat"; there are format, rotate',
+  ],
+  [() => file('a', null as never), 'file: null is not an options object; give { format, rotate }'],
 ])('misuse %# is refused in words', (call, message) => {
   expect(call).toThrow(
     expect.objectContaining({ code: 'SEMEL_INVALID_ARGUMENT', message }) as unknown as Error,
   )
+})
+
+describe('where no place is kept', () => {
+  test.each([
+    ['{"own":2}\n{"ow', '{"own":2}\n'],
+    ['{"own":2}', ''],
+    ['{"own":2}\n', '{"own":2}\n'],
+    ['', ''],
+  ])('a line that a kill has torn goes, and the others stay: %j', async (left, stays) => {
+    const memo = new MemoryMemo()
+    const context = { pipeline: 'test', shard: 0, shards: 1, epoch: 1, memo } as const
+    writeFileSync(path, '{"id":1}\n')
+    const killed = await file(path).connect({ ...context, durability: 'memory' })
+    await killed.rewind?.(undefined)
+    await killed.write([{ own: 2 }, { own: 3 }], position)
+    writeFileSync(path, `{"id":1}\n${left}`)
+    const next = await file(path).connect({ ...context, durability: 'memory' })
+    await next.rewind?.(undefined)
+    await next.write([4], position)
+    await next.close()
+    await killed.close()
+    expect(readFileSync(path, 'utf8')).toBe(`{"id":1}\n${stays}4\n`)
+  })
+})
+
+describe('where the directory knows nothing of the file but its place', () => {
+  test.each([
+    ['{"id":1}\n{"own":2}\n', 9, '{"id":1}\n4\n', '{"own":2}\n'],
+    ['{"id":1}\n', 9, '{"id":1}\n4\n', undefined],
+  ])('what is cut off %j is copied aside', async (content, place, left, copy) => {
+    writeFileSync(path, content)
+    const connection = await file(path).connect({
+      pipeline: 'test',
+      shard: 0,
+      shards: 1,
+      epoch: 1,
+      durability: 'process',
+      memo: new MemoryMemo(),
+    })
+    await connection.rewind?.(place)
+    await connection.write([4], position)
+    await connection.close()
+    expect(readFileSync(path, 'utf8')).toBe(left)
+    expect(existsSync(`${path}.cut-1`)).toBe(copy !== undefined)
+    if (copy !== undefined) expect(readFileSync(`${path}.cut-1`, 'utf8')).toBe(copy)
+  })
+
+  test('a file in which no line ends there is another one', async () => {
+    writeFileSync(path, '{"somebody":"else’s"}\n')
+    await expect(opened(path, 9)).rejects.toMatchObject({ code: 'SEMEL_SINK_BEHIND' })
+    expect(readFileSync(path, 'utf8')).toBe('{"somebody":"else’s"}\n')
+  })
 })

@@ -107,6 +107,7 @@ export function fileSource(
       partitions.length === 1 ? `file(${first})` : `file(${first}, … ${partitions.length} files)`,
     resumable: true,
     partitions,
+    files: partitions,
     identify: (known: readonly KnownPartition[], { notice }: Pick<SourceContext, 'notice'>) =>
       identifyFiles(partitions, known, notice ?? (() => {})),
     read: (context: SourceContext) => readFiles(checked, context),

@@ -1,56 +1,28 @@
-import { readSync } from 'node:fs'
 import { SemelError } from '../../core/errors.js'
-import { writeAt } from './disk.js'
+import { readAt, writeAt } from './disk.js'
 
-const newline = 0x0a
+export const newline = 0x0a
 const blockBytes = 64 * 1024
-const lastLineBytesMax = 16 * 1024 * 1024
 
 /**
- * How many bytes of a file from elsewhere are whole lines. A last line that lacks nothing but its line
- * end gets one; any other beginning of a line does not count.
- * @throws SemelError `SEMEL_SINK` where the file is not made of lines
+ * Ends the last line of a file that others have written to, whatever is in it: nothing of theirs is
+ * changed, and what follows has a line of its own. The file's size then.
  */
-export function wholeLinesBytes(fd: number, size: number, path: string): number {
-  const start = lastLineStart(fd, size)
-  if (start === size) return size
-  if (start === undefined) {
-    throw new SemelError(
-      'SEMEL_SINK',
-      `${path} does not end in lines of text; move it away, or give the sink another path`,
-    )
-  }
-  if (!isJson(read(fd, start, size).toString())) return start
+export function endLastLine(fd: number, size: number): number {
+  if (size === 0 || readAt(fd, size - 1, 1)[0] === newline) return size
   writeAt(fd, Buffer.of(newline), size)
   return size + 1
 }
 
-/** Where the bytes behind the last line end begin; undefined where none comes in sight. */
-function lastLineStart(fd: number, size: number): number | undefined {
-  for (let end = size; end > 0 && size - end < lastLineBytesMax; end -= blockBytes) {
-    const start = Math.max(0, end - blockBytes)
-    const found = read(fd, start, end).lastIndexOf(newline)
-    if (found !== -1) return start + found + 1
-  }
-  return size <= lastLineBytesMax ? 0 : undefined
-}
-
-function read(fd: number, start: number, end: number): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(end - start)
-  let done = 0
-  while (done < bytes.length) {
-    const got = readSync(fd, bytes, done, bytes.length - done, start + done)
-    if (got === 0) break
-    done += got
-  }
-  return bytes.subarray(0, done)
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
+/**
+ * Checks that lines of text may follow what is in a file.
+ * @throws SemelError `SEMEL_SINK` where it begins or ends as no text does: archives, UTF-16, holes
+ */
+export function checkIsText(fd: number, size: number, path: string): void {
+  const ends = [readAt(fd, 0, blockBytes), readAt(fd, Math.max(0, size - blockBytes), blockBytes)]
+  if (!ends.some((bytes) => bytes.includes(0))) return
+  throw new SemelError(
+    'SEMEL_SINK',
+    `${path} does not hold lines of text; move it away, or give the sink another path`,
+  )
 }
