@@ -15,10 +15,10 @@ import type { Finding } from './finding.js'
 import type { Job } from './job.js'
 import { judge } from './judge.js'
 import { Ledger, type Life } from './ledger.js'
-import { sourceText } from './messages.js'
 import type { End, Plan } from './plan.js'
 import { runChild, type Ended } from './program.js'
 import { isKept } from './setting.js'
+import { SourceWriter } from './writer.js'
 
 /** What a case has shown. */
 export interface CaseResult {
@@ -64,6 +64,7 @@ class Running {
   readonly #findings: Finding[] = []
   readonly #reader: CommittedReader
   readonly #given = new Set<string>()
+  readonly #writer: SourceWriter
   readonly #hits = new Map<string, number>()
   #report: DirectoryReport | undefined
   #kills = 0
@@ -77,15 +78,13 @@ class Running {
     this.#out = join(dir, 'out.ndjson')
     this.#options = options
     this.#reader = new CommittedReader(plan.setting, this.#out)
+    mkdirSync(dir, { recursive: true })
+    this.#writer = new SourceWriter(plan.setting, dir, `${options.seed} case ${plan.id}`)
   }
 
   async run(): Promise<CaseResult> {
     const { setting, ends } = this.#plan
     const began = performance.now()
-    mkdirSync(this.#dir, { recursive: true })
-    if (setting.sourceRows > 0) {
-      writeFileSync(join(this.#dir, 'source.ndjson'), sourceText(setting))
-    }
     for (const [number, end] of ends.entries()) {
       if (this.#findings.length > 0) break
       await this.#live(number, end)
@@ -122,6 +121,7 @@ class Running {
       from: this.#ledger.nextId,
       resend: number > 0 && isKept(setting) ? this.#ledger.unknownIds(resentMax) : [],
       ...(end?.closesAfterMs === undefined ? {} : { closesAfterMs: end.closesAfterMs }),
+      isTruncated: this.#writer.work(this.#ledger.consumed, end === undefined),
       isLast: end === undefined,
     }
     const point = end?.point
@@ -134,6 +134,10 @@ class Running {
     writeFileSync(join(this.#dir, `life-${number}.txt`), ended.ledger)
     const life = this.#ledger.add(ended.ledger)
     this.#noteEnd(number, end, ended, life)
+    if (job.isTruncated && life.words.has('consumed')) {
+      const text = `life ${number} read a source that was shorter than what had been read of it`
+      this.#findings.push({ check: 'ended', text })
+    }
     if (isKept(setting)) this.#inspect(number, life)
     for (const shard of life.counters) {
       this.#findings.push(...checkBalanced(shard, `counters in life ${number}`))

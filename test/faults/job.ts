@@ -3,7 +3,7 @@ import type { Setting } from './setting.js'
 /** What a child is told. */
 export interface Job {
   readonly setting: Setting
-  /** The case's directory: `data`, `out.ndjson` and `source.ndjson` are in it. */
+  /** The case's directory: `data`, `out.ndjson` and the sources' files are in it. */
   readonly dir: string
   /** Of the child's own choices. */
   readonly seed: string
@@ -13,6 +13,8 @@ export interface Job {
   readonly resend: readonly number[]
   /** When to stop sending and close in order, in milliseconds; undefined: it waits to be killed. */
   readonly closesAfterMs?: number
+  /** A file is shorter than what was read of it: reading it is to be refused. */
+  readonly isTruncated: boolean
   /** The last run: a little more is sent, everything is drained, and the dead letters are told. */
   readonly isLast: boolean
 }
@@ -39,7 +41,7 @@ export interface Letter {
   readonly attempts: number
   /** The message's, or of a malformed row none. */
   readonly id?: number
-  /** The malformed row's. */
+  /** The malformed row's number, by what it says. */
   readonly line?: number
 }
 
@@ -55,6 +57,7 @@ export interface Letter {
  *     counters [tally of each shard]
  *     drained  COPIES             the first so many have their outcomes
  *     consumed
+ *     unread   CODE               a source was refused, as it should be
  *     closing
  *     letter   LETTER
  *     closed   [tally of each shard]
@@ -69,6 +72,7 @@ export type Word =
   | 'counters'
   | 'drained'
   | 'consumed'
+  | 'unread'
   | 'closing'
   | 'letter'
   | 'closed'

@@ -36,7 +36,7 @@ export class Ledger {
   readonly lives: Life[] = []
   /** Id → its copies, oldest first. */
   readonly byId = new Map<number, number[]>()
-  /** Whether some life has read the source to its end. */
+  /** Whether the last life has read the sources to their ends, as they were then. */
   consumed = false
 
   /** Takes the lines of the next life. A last line that has no end is none. */
@@ -53,6 +53,7 @@ export class Ledger {
       end: first,
     }
     const number = this.lives.length
+    this.consumed = false
     for (const line of text.split('\n').slice(0, -1)) {
       const space = line.indexOf(' ')
       const word = line.slice(0, space) as Word
@@ -91,6 +92,7 @@ export class Ledger {
         case 'broken':
           life.broken = rest
           break
+        case 'unread':
         case 'opening':
         case 'closing':
           break

@@ -71,12 +71,21 @@ export function isMalformed(line: number): boolean {
   return hash(`row ${line}`) % 50 === 0
 }
 
-/** The source's text. */
-export function sourceText(setting: Setting): string {
-  const rows = Array.from({ length: setting.sourceRows }, (_, i) => {
-    const line = i + 1
-    if (isMalformed(line)) return `{"broken": ${line}`
-    return JSON.stringify(messageOf(sourceIdsFrom + line, setting))
-  })
-  return rows.map((row) => `${row}\n`).join('')
+/** The files that the source's rows are in, in the case's directory. */
+export const sourceFiles = ['source.ndjson', 'second.ndjson'] as const
+
+/** Which file a row is in. */
+export function fileOfRow({ files }: Setting, line: number): number {
+  return files === 1 ? 0 : (line + 1) % 2
+}
+
+/** A row of the source, without its end. Rows are numbered over all files, from 1. */
+export function rowText(setting: Setting, line: number): string {
+  if (isMalformed(line)) return `{"broken": ${line}`
+  return JSON.stringify(messageOf(sourceIdsFrom + line, setting))
+}
+
+/** The number of a malformed row, by what it says. */
+export function brokenRow(text: string): number {
+  return Number(/^\{"broken": (\d+)$/.exec(text)?.[1] ?? 0)
 }

@@ -1,6 +1,6 @@
 import type { Finding } from './finding.js'
 import type { Ledger } from './ledger.js'
-import { sourceIdsFrom, type Output } from './messages.js'
+import { fileOfRow, sourceIdsFrom, type Output } from './messages.js'
 import type { Setting } from './setting.js'
 
 /**
@@ -12,10 +12,11 @@ import type { Setting } from './setting.js'
  * copies makes it right; taking the earliest copy that fits leaves most room for what follows.
  */
 export function judgeOrder(
-  { delivery, dedup }: Setting,
+  setting: Setting,
   ledger: Ledger,
   effects: readonly Output[],
 ): Finding[] {
+  const { delivery, dedup } = setting
   const findings: Finding[] = []
   const last = new Map<string, number>()
   const seen = new Set<number>()
@@ -32,7 +33,7 @@ export function judgeOrder(
     const isRow = id >= sourceIdsFrom
     // What never should have been there has no place; that is found elsewhere.
     if (!isRow && !mayBeThere(ledger, id)) continue
-    const line = isRow ? `rows of ${key}` : key
+    const line = isRow ? `rows of ${key} in ${fileOfRow(setting, id - sourceIdsFrom)}` : key
     const before = last.get(line) ?? -1
     const place = isRow ? id : earliest(ledger, id, before, everyCopy)
     if (place === undefined || place <= before) {

@@ -1,7 +1,7 @@
 import type { Moment } from './program.js'
 import type { Point } from './points.js'
 import { Random } from './random.js'
-import { drawAcknowledge, drawSetting, isKept, type Setting } from './setting.js'
+import { drawAcknowledge, drawFiles, drawSetting, isKept, type Setting } from './setting.js'
 
 /** How one life of a case ends. */
 export interface End {
@@ -33,6 +33,7 @@ export function planCase(seed: string, id: number, points: readonly Point[]): Pl
   const acknowledge = drawAcknowledge(new Random(`${seed} case ${id} acknowledge`))
   let setting = drawSetting(random, acknowledge)
   while (!own.fits(setting)) setting = drawSetting(random, acknowledge)
+  setting = drawFiles(new Random(`${seed} case ${id} files`), setting)
   const fitting = points.filter((point) => point.fits(setting) && !point.isFirst)
   const ends = Array.from({ length: random.between(killsMin, killsMax) }, (_, life) => {
     if (random.chance(0.5)) return drawMoment(random, setting)

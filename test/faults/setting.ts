@@ -23,6 +23,12 @@ export interface Setting {
   readonly padBytes: number
   /** Rows of a source that is read beside the sends; 0: none. */
   readonly sourceRows: number
+  /** What the writer of the source's files does between lives (writer.ts). */
+  readonly writer: 'still' | 'appends' | 'renames' | 'copies' | 'truncates'
+  /** Files that the rows are in: of two, the odd ones and the even ones. */
+  readonly files: 1 | 2
+  /** How often a life reads them: again when it has, or twice side by side. */
+  readonly readings: 'once' | 'again' | 'beside'
   /** Whether the sink fails as a whole now and then; of a function, every failure is its output's. */
   readonly sinkFails: boolean
 }
@@ -60,6 +66,26 @@ export function drawSetting(random: Random, acknowledge: Acknowledge): Setting {
     padBytes: random.oneOf([0, 100, 7000]),
     sourceRows: random.chance(0.5) ? random.between(300, 2000) : 0,
     sinkFails: sink === 'rewindable' && random.chance(0.3),
+    writer: 'still',
+    files: 1,
+    readings: 'once',
+  }
+}
+
+/** So few that lives read to the end between two changes. */
+const changingRowsMax = 250
+
+/** The setting with files that change, drawn apart for the same reason. */
+export function drawFiles(random: Random, setting: Setting): Setting {
+  if (setting.sourceRows === 0 || random.chance(0.3)) return setting
+  const writer = random.oneOf(['still', 'appends', 'renames', 'copies', 'truncates'] as const)
+  const { sourceRows } = setting
+  return {
+    ...setting,
+    writer,
+    sourceRows: writer === 'still' ? sourceRows : Math.min(sourceRows, changingRowsMax),
+    files: random.oneOf([1, 2]),
+    readings: random.oneOf(['once', 'again', 'beside']),
   }
 }
 
@@ -89,8 +115,14 @@ export function nameOf(setting: Setting): string {
     ...(dedup ? ['ids'] : []),
     ...(bank ? ['bank'] : []),
     `${failing * 100} % fail with ${padBytes} bytes`,
-    ...(setting.sourceRows > 0 ? [`source of ${setting.sourceRows} rows`] : []),
+    ...(setting.sourceRows > 0 ? [sourceName(setting)] : []),
   ].join(', ')
+}
+
+function sourceName({ sourceRows, files, writer, readings }: Setting): string {
+  const what = files === 1 ? 'source' : 'two sources'
+  const changes = writer === 'still' ? '' : ` whose writer ${writer}`
+  return `${what} of ${sourceRows} rows${changes}, read ${readings}`
 }
 
 export function levelOf({ durability }: Setting): string {

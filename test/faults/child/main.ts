@@ -8,12 +8,13 @@ import {
   open,
   type DeadLetter,
   type OpenOptions,
+  type SemelError,
   type Source,
   type SourceContext,
   type Stream,
 } from 'semel'
 import type { Job, Letter } from '../job.js'
-import type { Message } from '../messages.js'
+import { brokenRow, sourceFiles, type Message } from '../messages.js'
 import { faultPoint } from './points.js'
 import { Teller } from './teller.js'
 import { Traffic } from './traffic.js'
@@ -73,8 +74,24 @@ teller.flush()
 teller.counters('closed', stream.shardCounters())
 
 async function consume(into: Stream<Message>): Promise<void> {
-  const rows = fileSource<Message>(join(dir, 'source.ndjson'), { batch: 8 })
-  await into.consume(isLast ? rows : paced(rows), { signal: ended.signal })
+  const { files, readings } = setting
+  const paths = sourceFiles.slice(0, files).map((name) => join(dir, name))
+  const { signal } = ended
+  const read = async (...from: string[]): Promise<void> => {
+    const rows = fileSource<Message>(from, { batch: 8 })
+    await into.consume(isLast ? rows : paced(rows), { signal })
+  }
+  try {
+    if (readings === 'beside') await Promise.all([...paths, ...paths].map((path) => read(path)))
+    else await read(...paths)
+    // One alone as well: the places of the others stay.
+    if (readings === 'again') for (const path of [...paths, ...paths]) await read(path)
+  } catch (error) {
+    const { code } = error as SemelError
+    if (!job.isTruncated || code !== 'SEMEL_SOURCE_TRUNCATED') throw error
+    teller.tell('unread', code)
+    return
+  }
   if (!ended.signal.aborted) teller.tell('consumed')
 }
 
@@ -100,6 +117,6 @@ function letterOf({ shard, number, sequence, attempts, message, malformed }: Dea
     sequence,
     attempts,
     ...(message === undefined ? {} : { id: (message as Message).id }),
-    ...(malformed === undefined ? {} : { line: malformed.line }),
+    ...(malformed === undefined ? {} : { line: brokenRow(malformed.text) }),
   }
 }
