@@ -4,7 +4,8 @@
 //
 // Seconds are of the clock, shared among the targets (60 unless given). The native targets are in
 // native/fuzz; with clang they are guided by coverage (libFuzzer), without it they are mutated blindly
-// (native/fuzz/runner.cc). `file_source` is test/connectors/file-fuzz.test.ts. What is found lies in
+// (native/fuzz/runner.cc). `file_source` is test/connectors/file-fuzz.test.ts, and `door` test/door, of
+// which `npm run fuzz:door` says more. What is found by the native ones lies in
 // build/fuzz-*/found/TARGET; an input that was worth keeping in build/fuzz-*/corpus/TARGET, where the
 // next run goes on from it. native/fuzz/corpus/TARGET holds the committed ones and is only read.
 import { spawn, spawnSync } from 'node:child_process'
@@ -17,6 +18,8 @@ import { parseArgs } from 'node:util'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const nativeTargets = ['ack_log', 'dead_letters', 'details', 'journal', 'manifest', 'shard']
 const fileTarget = 'file_source'
+const doorTarget = 'door'
+const targets = [...nativeTargets, fileTarget, doorTarget]
 const shownLines = 40
 
 /** @param {string} message @returns {never} */
@@ -28,7 +31,7 @@ function misuse(message) {
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
-    target: { type: 'string', multiple: true, default: [...nativeTargets, fileTarget] },
+    target: { type: 'string', multiple: true, default: targets },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     engine: { type: 'string' },
   },
@@ -37,9 +40,7 @@ const seconds = Number(values.seconds)
 if (!(seconds >= 1)) misuse(`--seconds ${values.seconds}: give a number from 1 on`)
 if (!/^\d+$/.test(values.seed)) misuse(`--seed ${values.seed}: give a whole number`)
 for (const target of values.target) {
-  if (target !== fileTarget && !nativeTargets.includes(target)) {
-    misuse(`--target ${target}: there are ${[...nativeTargets, fileTarget].join(', ')}`)
-  }
+  if (!targets.includes(target)) misuse(`--target ${target}: there are ${targets.join(', ')}`)
 }
 
 /** A clang that has libFuzzer with it: on Debian that is a package of its own. */
@@ -66,12 +67,12 @@ function run([file, ...args]) {
   if (spawnSync(file, args, { cwd: root, stdio: 'inherit' }).status !== 0) process.exit(1)
 }
 
-const wanted = values.target.filter((target) => target !== fileTarget)
+const wanted = values.target.filter((target) => nativeTargets.includes(target))
 if (wanted.length > 0) {
   const compiler = clang === undefined ? [] : [`-DCMAKE_CXX_COMPILER=${clang}`]
   run(['cmake', '-S', 'native', '-B', folder, '-DSEMEL_FUZZ=ON', ...compiler])
-  const targets = wanted.map((target) => `fuzz_${target}`)
-  run(['cmake', '--build', folder, '--parallel', '2', '--target', ...targets])
+  const built = wanted.map((target) => `fuzz_${target}`)
+  run(['cmake', '--build', folder, '--parallel', '2', '--target', ...built])
 }
 
 const side = Math.min(availableParallelism(), values.target.length)
@@ -85,6 +86,10 @@ console.log(
 function commandOf(target) {
   if (target === fileTarget) {
     return { command: ['npx', 'vitest', 'run', 'test/connectors/file-fuzz.test.ts'], found: '' }
+  }
+  if (target === doorTarget) {
+    const options = ['--seconds', String(share), '--seed', values.seed, '--lanes', '1']
+    return { command: [process.execPath, 'build/js/test/door/run.js', ...options], found: '' }
   }
   const corpus = join(folder, 'corpus', target)
   const found = join(folder, 'found', target)
@@ -131,7 +136,7 @@ async function fuzz(target) {
     target,
     status,
     output,
-    executions: number(/(?:number_of_executed_units: |Done |file_source: )(\d+)/),
+    executions: number(/(?:number_of_executed_units: |Done |file_source: |door: )(\d+)/),
     seconds: ((performance.now() - begin) / 1000).toFixed(0),
     coverage: number(/DONE\s+cov: (\d+)/),
     corpus: number(/DONE\s.*corp: (\d+)/),

@@ -1,0 +1,109 @@
+import type { Delivery } from 'semel'
+import { Random } from '../faults/random.js'
+import type { Action, Case, Message, Setting, SourceOf, Value } from './case.js'
+import { backoffs, operatorAnswers, thrown, thrownBySinks } from './functions.js'
+import { drawAnswer } from './ids.js'
+import { drawValue } from './values.js'
+
+const actionsMax = 14
+const rowsMax = 6
+const partitions = ['a', 'b', 'constructor', '__proto__', 'é', ' ']
+const answerNames = Object.keys(operatorAnswers)
+
+/** A case: all of it follows from the seed and the number. */
+export function drawCase(seed: string, number: number): Case {
+  const random = new Random(`${seed} door ${number}`)
+  const setting = drawSetting(random)
+  let count = 0
+  const message = (): Message => drawMessage(random, setting, ++count)
+  const isKilled = setting.sink === 'each' && random.chance(0.03)
+  const sources = setting.bare || random.chance(0.5) ? [] : drawSources(random, message)
+  const actions = Array.from({ length: random.between(1, actionsMax) }, () =>
+    drawAction(random, setting, sources, message, isKilled),
+  )
+  return { setting, sources, actions }
+}
+
+function drawSetting(random: Random): Setting {
+  const delivery = random.oneOf<Delivery>(['at-most-once', 'at-least-once', 'exactly-once'])
+  // A directory is given in any case: at-most-once keeps the places of its sources in it.
+  const durability =
+    delivery === 'at-most-once' ? 'memory' : random.chance(0.1) ? 'disk' : 'process'
+  const identified = delivery === 'exactly-once' || random.chance(0.4)
+  const bare = !identified && random.chance(0.25)
+  const workers = random.chance(0.02) ? 1 : 0
+  return {
+    delivery,
+    durability,
+    shards: random.oneOf([1, 1, 1, 2, 3]),
+    workers,
+    operators: random.oneOf(['sync', 'sync', 'async']),
+    acknowledge: random.oneOf(['stored', 'processed', 'batched']),
+    sink: workers === 0 && random.chance(0.5) ? 'own' : 'each',
+    ring: random.chance(0.08) ? '16MiB' : random.oneOf(['64KiB', '64KiB', '1MiB']),
+    least: random.chance(0.15),
+    identified,
+    keyed: !bare && random.chance(0.5),
+    bare,
+    attempts: random.between(1, 3),
+    backoff: random.chance(0.7) ? 'fixed(0)' : random.oneOf(backoffs),
+    listener: random.chance(0.85) ? 'nothing' : random.oneOf(['throws', 'rejects'] as const),
+  }
+}
+
+function drawMessage(random: Random, setting: Setting, n: number): Message {
+  const fails = !setting.bare && random.chance(0.2) ? random.between(1, 3) : 0
+  const failsIn = random.chance(0.3) ? 'sink' : 'operator'
+  const throws =
+    failsIn === 'sink' && setting.sink === 'own' && random.chance(0.4) ? thrownBySinks : thrown
+  return {
+    n,
+    value: setting.ring === '16MiB' && random.chance(0.3) ? drawLarge(random) : drawValue(random),
+    id: setting.identified ? drawAnswer(random) : { kind: 'small number', code: String(n) },
+    key: setting.keyed ? drawAnswer(random) : { kind: 'small number', code: '0' },
+    fails,
+    failsIn,
+    throws: fails === 0 ? 'null' : random.oneOf(throws),
+    answers: random.chance(0.85) ? 'value' : random.oneOf(answerNames),
+  }
+}
+
+/** Around the size of the memory that messages are staged in, 1 MiB, and of what is spare in it. */
+function drawLarge(random: Random): Value {
+  const bytes = random.oneOf([983_040, 1_048_576, 2_000_000]) + random.between(-64, 64)
+  return { kind: 'long text', code: `text('${random.oneOf(['x', 'é'])}', ${bytes})` }
+}
+
+function drawSources(random: Random, message: () => Message): SourceOf[] {
+  return Array.from({ length: random.between(1, 2) }, (_, i) => ({
+    partition: i === 0 ? random.oneOf(partitions) : 'second',
+    rows: Array.from({ length: random.between(1, rowsMax) }, message),
+  }))
+}
+
+function drawAction(
+  random: Random,
+  setting: Setting,
+  sources: readonly SourceOf[],
+  message: () => Message,
+  isKilled: boolean,
+): Action {
+  if (sources.length > 0 && random.chance(0.35)) {
+    const source = random.below(sources.length)
+    const all = (sources[source] as SourceOf).rows.length
+    const rows = random.chance(0.7) ? all : random.between(0, all)
+    return { do: 'consume', source, rows, awaited: random.chance(0.8) }
+  }
+  const choice = random.next()
+  if (choice < 0.4) return { do: 'send', message: message(), awaited: random.chance(0.5) }
+  if (choice < 0.6 && !setting.bare) return { do: 'push', message: message() }
+  if (choice < 0.7) {
+    const messages = Array.from({ length: random.between(1, 4) }, message)
+    return { do: 'sendMany', messages, awaited: random.chance(0.7) }
+  }
+  if (choice < 0.75) return { do: random.oneOf(['flush', 'ready'] as const) }
+  if (choice < 0.82) return { do: random.oneOf(['drain', 'settle'] as const) }
+  if (choice < 0.9) return { do: random.oneOf(['retry', 'drop'] as const), letter: random.below(4) }
+  if (isKilled && random.chance(0.7)) return { do: 'kill' }
+  return { do: 'reopen' }
+}
