@@ -1,5 +1,5 @@
 import { canonical } from './canonical.js'
-import type { Case, Message, Value } from './case.js'
+import { messagesOf, type Case, type Message, type Value } from './case.js'
 import { onWithin, valueOf } from './evaluate.js'
 import { operatorAnswers } from './functions.js'
 import { fateAsId, fateAsKey, identity } from './ids.js'
@@ -25,8 +25,9 @@ const largestBytes = { '64KiB': 8192, '1MiB': 131_072, '16MiB': 2_097_152 } as c
 /** What a payload holds besides what is counted, at most: names, lengths, an id. */
 const marginBytes = 64
 
-export function expectedOf(message: Message, { setting }: Case): Expected {
-  const { value, id, key, fails, throws, answers } = message
+export function expectedOf(message: Message, given: Case): Expected {
+  const { setting } = given
+  const { value, id, key, fails, answers } = message
   const bytes = roughBytes(value)
   const fates: Fate[] = [fateOf(value)]
   if (setting.identified) fates.push(fateAsId(id))
@@ -35,7 +36,7 @@ export function expectedOf(message: Message, { setting }: Case): Expected {
   if (bytes * 1.2 + marginBytes > largest) fates.push(bytes > largest ? 'refused' : 'either')
   const attemptsMax = setting.delivery === 'at-most-once' ? 1 : setting.attempts
   const is = setting.bare ? 'value' : (operatorAnswers[answers]?.is ?? 'value')
-  const isOdd = fails > 0 && (is === 'either' || throws.startsWith('new RejectedOutputs'))
+  const isOdd = is === 'either' || [...messagesOf(given).values()].some(isBlamed)
   const isFailing = is === 'failure' || fails >= attemptsMax
   const end = isOdd ? 'either' : isFailing ? 'fails' : 'processed'
   const fate = worst(fates)
@@ -47,6 +48,11 @@ export function expectedOf(message: Message, { setting }: Case): Expected {
     key: setting.keyed ? identity(key) : `no key ${message.n}`,
     end,
   }
+}
+
+/** A sink's answer that can't be may blame whatever was written with its message. */
+function isBlamed({ fails, throws }: Message): boolean {
+  return fails > 0 && throws.startsWith('new RejectedOutputs')
 }
 
 function worst(fates: readonly Fate[]): Fate {
