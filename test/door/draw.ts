@@ -92,7 +92,7 @@ function drawAction(
     const source = random.below(sources.length)
     const all = (sources[source] as SourceOf).rows.length
     const rows = random.chance(0.7) ? all : random.between(0, all)
-    return { do: 'consume', source, rows, awaited: random.chance(0.8) }
+    return { do: 'consume', source, rows, awaited: random.chance(0.5) }
   }
   const choice = random.next()
   if (choice < 0.4) return { do: 'send', message: message(), awaited: random.chance(0.5) }
