@@ -36,7 +36,7 @@ export const planted: readonly Planted[] = [
   {
     name: 'half-letters',
     what: 'half of a surrogate pair is written as another letter',
-    file: 'dist/codec/encoder.js',
+    file: 'dist/codec/writer.js',
     from: 'if (!text.isWellFormed()) {',
     to: 'if (false) {',
   },
@@ -121,8 +121,8 @@ export const planted: readonly Planted[] = [
   {
     name: 'no-history',
     what: 'a dead letter does not say what was thrown',
-    file: 'dist/runtime/dead-letters.js',
-    from: 'history: attempts,',
-    to: 'history: [],',
+    file: 'dist/runtime/letter-reader.js',
+    from: 'history: decodeHistory(history)',
+    to: 'history: []',
   },
 ]
