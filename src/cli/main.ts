@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { SemelError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import { adviseCommand, readAdviseOptions } from './advise-options.js'
 import { benchCommand, readBenchOptions } from './bench-options.js'
@@ -19,9 +18,6 @@ import { readVerifyOptions, verifyCommand } from './verify-options.js'
 
 const commands = ['run', 'inspect', 'dead-letters', 'verify', 'repair', 'bench', 'advise']
 const choices = `give ${listed(commands, 'or')}, or see semel --help`
-
-const stuckText =
-  'the command waits for something that never comes: a promise of the module, of its source or of its sink is never settled; look at what they await'
 
 const help = programHelp([
   { name: 'run', says: 'runs a pipeline on files, or on the source of its module' },

@@ -7,7 +7,6 @@ import type { Source } from '../core/source.js'
 import { requireGraph, type Definition, type Graph } from '../pipeline/graph.js'
 import { importRemedy } from '../runtime/import-remedy.js'
 import { definitionOf, importModule } from '../runtime/load.js'
-import { orStuck } from '../runtime/stuck.js'
 import { oneLine, UsageError } from './failures.js'
 import { waitingFor } from './waiting-for.js'
 
