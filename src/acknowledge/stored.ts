@@ -58,7 +58,11 @@ class StoredReceipt implements Receipt {
   }
 
   get outcome(): Promise<End> {
-    return (this.#outcome ??= new Promise((resolve, reject) => {
+    return (this.#outcome ??= this.#told())
+  }
+
+  #told(): Promise<End> {
+    const outcome = new Promise<End>((resolve, reject) => {
       if (this.#end !== undefined) resolve(this.#end)
       else if (this.#lost !== undefined) reject(this.#lost.error)
       else {
@@ -66,7 +70,10 @@ class StoredReceipt implements Receipt {
         this.#desk.waits()
         this.#desk.look()
       }
-    }))
+    })
+    // Who looks at a receipt and does not wait for its end is not to be ended by a close.
+    outcome.catch(() => {})
+    return outcome
   }
 
   end(outcome: Outcome, told: Told): void {

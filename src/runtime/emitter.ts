@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { atEndOfTick } from '../core/timers.js'
 
 /**
  * Events whose listeners concern nobody but themselves: what one of them throws ends neither the others'
@@ -14,7 +15,7 @@ export class Emitter<Events extends Record<keyof Events, unknown[]>> extends Eve
       try {
         Reflect.apply(listener, this, told)
       } catch (error) {
-        queueMicrotask(() => {
+        atEndOfTick(() => {
           throw error
         })
       }

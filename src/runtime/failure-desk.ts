@@ -22,10 +22,6 @@ import type { ShardEvent } from './shard-event.js'
 import { keyed, type SlotReader } from './slot-reader.js'
 import { Traces } from './traces.js'
 
-/** Parked messages that are tried again at once: these, or `concurrency` where that is more. */
-const retriesMin = 64
-/** What their senders are told together fits the smallest ring. */
-const retriesMax = 2048
 /** Of what those who watch are told. */
 const toldLengthMax = 2000
 
@@ -257,8 +253,7 @@ export class FailureDesk {
 
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
   retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
-    const { concurrency } = this.#parts.graph
-    const most = Math.min(retriesMax, Math.max(retriesMin, concurrency)) - this.#parking.trying
+    const most = this.#parking.roomToTry(this.#parts.graph.concurrency)
     const due = this.#parking.due(this.#nowMs(), this.#uncommitted, most, this.#alone)
     // Keys whose next one waits for the outcome of its copy: those behind it would be put back.
     const held = new Set<Key | undefined>()

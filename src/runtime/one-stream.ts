@@ -322,14 +322,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   #late({ shard, sequence, durability }: Stored, outcome: Outcome, told: Told): void {
     const { results: _, ...rest } = told
     this.#lateOutcomes += 1
-    try {
-      this.emit('late-outcome', { shard, sequence, durability, outcome, ...rest })
-    } catch (error) {
-      // The listener's own: the senders behind are told all the same.
-      atEndOfTick(() => {
-        throw error
-      })
-    }
+    this.emit('late-outcome', { shard, sequence, durability, outcome, ...rest })
   }
 
   #releaseReady(): void {

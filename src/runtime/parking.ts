@@ -15,6 +15,11 @@ export interface ParkedMessage {
   readonly history: string
 }
 
+/** Parked messages that are tried again at once: these, or `concurrency` where that is more. */
+const retriesMin = 64
+/** What their senders are told together fits the smallest ring. */
+const retriesMax = 2048
+
 /**
  * The parked messages of a shard, a line for each key. They are tried from the front, when
  * they are due, and a failure stops those behind it; every new message of that key joins the line (I6).
@@ -35,9 +40,9 @@ export class Parking {
     return this.#size
   }
 
-  /** How many are being tried. */
-  get trying(): number {
-    return this.#trying.size
+  /** How many more may be tried now. */
+  roomToTry(concurrency: number): number {
+    return Math.min(retriesMax, Math.max(retriesMin, concurrency)) - this.#trying.size
   }
 
   isBlocked(key: Key | undefined): boolean {

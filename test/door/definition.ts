@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import {
   forEach,
   pipeline,
@@ -86,7 +87,7 @@ function sinkOf(
     const given = odd.get(n) ?? 0
     if (attempt > message.fails || given >= message.fails) return undefined
     const thrown = evaluate(message.throws)
-    if (thrown instanceof RejectedOutputs) odd.set(n, given + 1)
+    if (isRejection(thrown)) odd.set(n, given + 1)
     return { thrown }
   }
   if (setting.sink === 'own') return ownSink(failure, observe)
@@ -119,7 +120,7 @@ function ownSink(
         for (const [i, output] of outputs.entries()) {
           const failed = failure(output)
           if (failed === undefined) continue
-          if (failed.thrown instanceof RejectedOutputs) throw failed.thrown
+          if (isRejection(failed.thrown)) throw failed.thrown
           throw new RejectedOutputs(new Map([[i, failed.thrown as Error]]))
         }
         for (const output of outputs) observe({ effect: true, ...output })
@@ -128,4 +129,9 @@ function ownSink(
       close: () => {},
     }),
   })
+}
+
+/** Of anything that may be thrown, hostile proxies too. */
+function isRejection(thrown: unknown): boolean {
+  return !types.isProxy(thrown) && thrown instanceof RejectedOutputs
 }

@@ -10,6 +10,7 @@ import {
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { ClosedError, SemelError } from '../../core/errors.js'
+import { nowMs } from '../../core/timers.js'
 import type { SinkConnection, SinkContext } from '../../core/sink.js'
 import { checkOfEnd, endsAt, syncDirectory, syncDirectoryNow, writeAt } from './disk.js'
 import { sinkError } from './errors.js'
@@ -169,7 +170,7 @@ export class FileConnection implements SinkConnection<unknown> {
     }
     if (this.#size >= 1024) this.#tellMore(file)
     const isFull = this.#isFull(bytes)
-    const now = performance.now()
+    const now = nowMs()
     // What is put aside by its name has to be this file.
     if (isFull || now - this.#lookedMs >= lookMs) {
       this.#lookedMs = now
