@@ -12,6 +12,8 @@ export function sensorFiles(files: readonly string[]): Source<Row> {
   const rows = fileSource<Unnamed>(files, {
     format: 'csv',
     columns: { timestamp: 'string', value: 'number' },
+    // Recorded files are whole, though some have no end of their last line.
+    lastLine: 'take',
   })
   return {
     ...rows,

@@ -17,6 +17,8 @@ export interface Position {
 
 /** Between which places a write was to go. */
 export interface WriteSpan {
+  /** What lies between this place and `from` is the sink's own: others' is in front of it, or behind. */
+  readonly own: number
   readonly from: number
   readonly to: number
   /** 32 bits of the sink's own by which it knows again what it wrote. */
@@ -30,7 +32,8 @@ export interface SinkMemo {
   /** Keeps a JSON value in the stead of the last one; durable when it returns. For what seldom changes. */
   keep(value: unknown): void
   /**
-   * The last write that was announced. Undefined where that can't be relied on with the committed
+   * The last write that was announced. Some before it may have no commit either: at `disk`, a process
+   * takes those of its last group along. Undefined where that can't be relied on with the committed
    * `place`: it outlives the process, but a power loss only when sealed.
    */
   announced(place: number): WriteSpan | undefined

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import type { SinkMemo, WriteSpan } from '../core/sink.js'
 import { addon } from '../native/addon.js'
 
-const spanBytes = 40
+const spanBytes = 48
 
 /**
  * What a shard's sink has the directory keep: a box for what seldom changes, and the span of its last
@@ -50,6 +50,7 @@ export class DirectoryMemo implements SinkMemo {
     const bytes = Buffer.alloc(spanBytes)
     if (readSync(this.#open(), bytes, 0, spanBytes, 0) < spanBytes) return undefined
     const span = {
+      own: bytes.readDoubleLE(40),
       from: bytes.readDoubleLE(0),
       to: bytes.readDoubleLE(8),
       check: bytes.readUInt32LE(36),
@@ -59,13 +60,14 @@ export class DirectoryMemo implements SinkMemo {
     return bytes[32] === 1 && place >= span.to ? span : undefined
   }
 
-  announce({ from, to, check }: WriteSpan): void {
+  announce({ own, from, to, check }: WriteSpan): void {
     const bytes = this.#bytes
     bytes.writeDoubleLE(from, 0)
     bytes.writeDoubleLE(to, 8)
     startOfMachine().copy(bytes, 16)
     bytes[32] = 0
     bytes.writeUInt32LE(check, 36)
+    bytes.writeDoubleLE(own, 40)
     this.#write()
     if (this.#hasAnnounced) return
     // Else a power loss could bring back what an earlier connection had sealed.

@@ -124,24 +124,3 @@ describe('the source of a module', () => {
     )
   })
 })
-
-describe('a module that waits for what never comes', () => {
-  it.each([
-    ['at its top level', 'await new Promise(() => {})', /m\.mjs waits at its top level for/],
-    [
-      'in its source',
-      'export const source = () => new Promise(() => {})',
-      /SEMEL_MODULE: m\.mjs: source\(files\) waits for something that never comes/,
-    ],
-  ])(
-    '%s ends the run with words',
-    async (_, more, message) => {
-      const workspace = new Workspace()
-      workspace.module('m.mjs', passing, more)
-      const { code, stderr } = await workspace.line('run m.mjs --dir data --json')
-      expect(stderr).toMatch(message)
-      expect(code).toBe(1)
-    },
-    60_000,
-  )
-})

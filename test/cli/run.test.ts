@@ -89,6 +89,7 @@ describe('semel run', () => {
     expect(besidesGuarantee(stderr)).toBe('')
     expect(report(stdout)).toEqual({
       ...zero,
+      deadLetterReasons: [{ count: 1, reason: 'three is no number', shard: 1, sequence: 2 }],
       stored: 110,
       processed: 58,
       filtered: 1,

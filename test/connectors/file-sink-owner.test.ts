@@ -26,7 +26,7 @@ type Action =
   | { readonly do: 'write'; readonly outputs: number; readonly pad: number }
   | { readonly do: 'append'; readonly ended: boolean }
   | { readonly do: 'move'; readonly replaced: boolean }
-  | { readonly do: 'kill'; readonly written: number; readonly torn: number }
+  | { readonly do: 'kill'; readonly back: number; readonly written: number; readonly torn: number }
   | { readonly do: 'close' }
   | { readonly do: 'power'; readonly back: number; readonly written: number }
   | { readonly do: 'path'; readonly other: boolean }
@@ -38,7 +38,12 @@ const writing = fc.record({
   outputs: fc.integer({ min: 1, max: 5 }),
   pad: fc.constantFrom(0, 7, 400, 1500),
 })
-const killing = fc.record({ do: fc.constant('kill' as const), written: small, torn: fc.nat(60) })
+const killing = fc.record({
+  do: fc.constant('kill' as const),
+  back: small,
+  written: small,
+  torn: fc.nat(60),
+})
 const losing = fc.record({ do: fc.constant('power' as const), back: small, written: small })
 const closing = fc.record({ do: fc.constant('close' as const) })
 const appending = fc.record({ do: fc.constant('append' as const), ended: fc.boolean() })
@@ -75,6 +80,8 @@ class World {
   #moved = 0
   /** The newest last: what the ack log has said, and how many outputs were committed then. */
   #log: { readonly place: number; readonly outputs: number }[] = []
+  /** How many commits there were when it was opened. */
+  #opened = 0
   /** Since a power loss others' lines may be in a copy instead. */
   copies = false
 
@@ -103,6 +110,7 @@ class World {
     }
     this.#connection = connection
     this.#commit()
+    this.#opened = this.#log.length
   }
 
   #commit(): void {
@@ -144,14 +152,15 @@ class World {
         this.#connection = undefined
         return
       case 'kill':
+        // At `disk` the commits of the last group go with the process; those before the opening are durable.
         await this.#die(step.written, step.torn)
+        this.#loseCommits(Math.max(this.#opened, this.#log.length - step.back))
         return
       case 'power': {
         await this.#die(step.written, 0)
         this.memo.losePower()
         this.copies = true
-        this.#log = this.#log.slice(0, Math.max(1, this.#log.length - step.back))
-        this.#outputs = this.#log.at(-1)?.outputs ?? 0
+        this.#loseCommits(Math.max(1, this.#log.length - step.back))
         return
       }
       case 'path':
@@ -164,6 +173,11 @@ class World {
       default:
         return step satisfies never
     }
+  }
+
+  #loseCommits(kept: number): void {
+    this.#log = this.#log.slice(0, kept)
+    this.#outputs = this.#log.at(-1)?.outputs ?? 0
   }
 
   /** A process ends: a last batch is there, or the beginning of it, and was not committed. */

@@ -92,6 +92,8 @@ const shapes: Record<string, unknown[]> = {
   bury: [handleOf, 0],
   fence: [handleOf, 0],
   charge: [handleOf, 0, new Uint8Array(32)],
+  readDeadLetters: ['/nowhere', 0, 0, 16],
+  readFile: ['/nowhere', 'sources'],
 }
 
 /** It returns something, or throws one of our errors: never anything else. */

@@ -3,7 +3,7 @@ import { forEach, open, pipeline } from 'semel'
 import { expect, test } from 'vitest'
 import { scratch } from './verbs.js'
 
-const numRuns = Number(process.env['SEMEL_RUNS'] ?? 40)
+const numRuns = Number(process.env['SEMEL_RUNS'] ?? 20)
 
 /** Few, so that copies come often; each beside what it could be taken for. */
 const answers = fc.constantFrom<unknown>(

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { carried, refused } from '../codec/values.js'
 import { scratch } from './verbs.js'
 
-const numRuns = Number(process.env['SEMEL_RUNS'] ?? 25)
+const numRuns = Number(process.env['SEMEL_RUNS'] ?? 12)
 
 interface Message {
   readonly n: number

@@ -29,9 +29,8 @@ const lookMs = 5
  * to `#size` are written; what lies behind is left over from a failed write, or somebody else's. Writes
  * name their place in the file, so that a repeated one can't come twice.
  *
- * Its place counts the bytes of all of its files, and of what others have put between. When a write
- * begins, everything before it is committed: so files change between writes, and what others have
- * appended by then is passed over.
+ * Its place counts the bytes of all of its files, and of what others have put between: files change
+ * between writes, and what others have appended by then is passed over.
  */
 export class FileConnection implements SinkConnection<unknown> {
   readonly #path: string
@@ -43,6 +42,8 @@ export class FileConnection implements SinkConnection<unknown> {
   #files: readonly KeptFile[] = []
   #base = 0
   #size: number
+  /** The place from which on everything is this sink's, as far as it has looked. */
+  #own = 0
   /** Up to where a failed write may have left bytes behind `#size`; 0: none did. */
   #tornEnd = 0
   #dirty = true
@@ -91,7 +92,8 @@ export class FileConnection implements SinkConnection<unknown> {
       this.#base = (this.#files.at(-1) as KeptFile).base
       if (JSON.stringify(kept) !== JSON.stringify(this.#files)) memo?.keep(this.#files)
       this.#tellMore(file)
-      memo?.announce({ from: this.place(), to: this.place(), check: 0 })
+      this.#own = this.place()
+      memo?.announce({ own: this.#own, from: this.#own, to: this.#own, check: 0 })
       this.#tornEnd = 0
       this.#dirty = true
     } catch (thrown) {
@@ -112,7 +114,12 @@ export class FileConnection implements SinkConnection<unknown> {
     try {
       const { fd } = this.#ready(bytes.length)
       const from = this.place()
-      this.#context.memo?.announce({ from, to: from + bytes.length, check: checkOfEnd(bytes) })
+      this.#context.memo?.announce({
+        own: this.#own,
+        from,
+        to: from + bytes.length,
+        check: checkOfEnd(bytes),
+      })
       this.#tornEnd = this.#size + bytes.length
       writeAt(fd, bytes, this.#size)
       this.#tornEnd = 0
@@ -167,6 +174,7 @@ export class FileConnection implements SinkConnection<unknown> {
       const { size } = fstatSync(file.fd)
       if (size < this.#size) throw behind(file.path, size, this.#size)
       this.#size = endLastLine(file.fd, size)
+      this.#own = this.place()
     }
     if (this.#size >= 1024) this.#tellMore(file)
     const isFull = this.#isFull(bytes)

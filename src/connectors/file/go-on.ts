@@ -34,11 +34,9 @@ export interface Standing {
  * where outputs that would have to be cut off lie in front of what others have written
  */
 export function goOn({ at, kept, committed, span, claims }: GoOn): Standing {
-  // A power loss may take more from the ack log than the last write, and so reach over several files.
-  const index =
-    span === undefined
-      ? kept.findLastIndex(({ base, start }) => base + start <= committed)
-      : kept.length - 1
+  // More than the last write may have no commit, and reach over several files: what a kill takes with a
+  // group at `disk`, what a power loss takes from the ack log.
+  const index = kept.findLastIndex(({ base, start }) => base + start <= committed)
   const file = kept[index]
   if (file === undefined) throw forgotten(at, kept.length)
   // What is between the two was others', in a file before.
@@ -48,11 +46,15 @@ export function goOn({ at, kept, committed, span, claims }: GoOn): Standing {
   try {
     if (found === undefined) throw missing(file, at, place)
     for (const other of others) claims?.claim((other as OwnFile).path)
-    let size = cutBack(found, file, place, span)
+    if (found.size < place - file.base) throw behind(found.path, found.size, place - file.base)
+    refuseForeign(committed, span, [found, ...later].at(-1), kept.at(-1) as KeptFile)
+    let size = cutBack(found, file, place, span, kept[index + 1])
     const before = kept.slice(0, index)
     for (const [i, one] of later.entries()) {
-      const { start } = kept[index + 1 + i] as KeptFile
-      if (one !== undefined) empty(one, start, one === at)
+      const as = kept[index + 1 + i] as KeptFile
+      if (one === undefined) continue
+      if (!isOurs(one, as, span, kept[index + 2 + i])) keepAside(one, as.start)
+      empty(one, as.start, one === at)
     }
     if (found !== at) {
       const { size: end } = at === later.at(-1) ? { size: (kept.at(-1) as KeptFile).start } : at
@@ -87,35 +89,61 @@ function find(file: KeptFile, at: OwnFile, place: number): OwnFile | undefined {
   return head.bytes > 0 && hasHead(at, head) ? at : undefined
 }
 
-/** Cuts off what was written and not committed; the size then. */
+/** Where others' bytes lie among those that are to be cut off, or behind them, a person has to decide. */
+function refuseForeign(
+  committed: number,
+  span: WriteSpan | undefined,
+  file: OwnFile | undefined,
+  { base }: KeptFile,
+): void {
+  if (span === undefined || file === undefined || committed >= span.to) return
+  if (span.own > committed) {
+    throw new SemelError(
+      'SEMEL_SINK_FOREIGN',
+      `${file.path}: outputs that were not committed lie in front of what others have written, up to byte ${span.own - base}; move what is theirs elsewhere and cut the file at byte ${Math.max(0, committed - base)}, then open the stream again`,
+    )
+  }
+  if (file.size > span.to - base) {
+    throw new SemelError(
+      'SEMEL_SINK_FOREIGN',
+      `${file.path}: its bytes up to ${span.to - base} were written and not committed, and others have written behind them; move what is behind that byte elsewhere and cut the file there, then open the stream again`,
+    )
+  }
+}
+
+/**
+ * Cuts off what was written and not committed; the size then.
+ * @param next the file that followed it, where one did
+ */
 function cutBack(
-  { fd, path, size }: OwnFile,
+  file: OwnFile,
   { base }: KeptFile,
   place: number,
   span: WriteSpan | undefined,
+  next: KeptFile | undefined,
 ): number {
+  const { fd, size } = file
   const committed = place - base
-  if (size < committed) throw behind(path, size, committed)
-  if (span === undefined) {
-    // Whose it is can't be told.
-    if (size > committed) copyAside(fd, committed, size, path)
-    ftruncateSync(fd, committed)
-    return committed
-  }
-  const from = Math.max(place, span.from) - base
-  const to = span.to - base
-  if (committed >= to || from >= to || size <= from) return size
-  if (size > to) {
-    throw new SemelError(
-      'SEMEL_SINK_FOREIGN',
-      `${path}: its bytes ${from} to ${to} were written and not committed, and others have written behind them; move what is behind byte ${to} elsewhere and cut the file there, then open the stream again`,
-    )
-  }
-  // A torn write might be less of ours and some of another's.
-  if (size < to || checkOfEndAt(fd, span.from - base, to) !== span.check)
-    copyAside(fd, from, size, path)
-  ftruncateSync(fd, from)
-  return from
+  if (span !== undefined && place >= span.to) return size
+  if (!isOurs(file, { base }, span, next)) keepAside(file, committed)
+  ftruncateSync(fd, committed)
+  return committed
+}
+
+/**
+ * Whether a file ends with what the sink wrote last to it, and so holds nobody else's bytes that it does
+ * not know of. A torn write might be less of ours and some of another's.
+ * @param next the file that followed it, where one did
+ */
+function isOurs(
+  { fd, size }: Pick<OwnFile, 'fd' | 'size'>,
+  { base }: Pick<KeptFile, 'base'>,
+  span: WriteSpan | undefined,
+  next: KeptFile | undefined,
+): boolean {
+  if (span === undefined) return false
+  if (next !== undefined) return size === next.base + next.start - base
+  return size === span.to - base && checkOfEndAt(fd, span.from - base, size) === span.check
 }
 
 /**
@@ -153,9 +181,12 @@ export function cutTornLine(
   return end
 }
 
+function keepAside({ fd, path, size }: OwnFile, start: number): void {
+  if (size > start) copyAside(fd, start, size, path)
+}
+
 /** Takes everything that the sink has written out of a file that was begun after what was committed. */
 function empty({ fd, path, size }: OwnFile, start: number, isAt: boolean): void {
-  if (size > start) copyAside(fd, start, size, path)
   ftruncateSync(fd, Math.min(size, start))
   if (start === 0 && !isAt) unlinkSync(path)
 }
