@@ -1,3 +1,4 @@
+import { SemelError } from '../core/errors.js'
 import { nowMs, sleep } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import type { Runner } from './runner.js'
@@ -68,4 +69,12 @@ export async function isSynced(
     if (nowMs() >= endMs) return false
     await sleep(pollMs)
   }
+}
+
+/** Why a close has not ended everything. */
+export function notEnded(timeout: number, left: readonly string[]): SemelError {
+  return new SemelError(
+    'SEMEL_TIMEOUT',
+    `close: ${timeout} ms were over, and so is the stream, but for what can't be ended: ${left.join('; ')}`,
+  )
 }

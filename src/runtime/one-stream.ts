@@ -9,7 +9,7 @@ import { atEndOfTick, nowMs, Turns } from '../core/timers.js'
 import { guaranteeOf, type Guarantee } from '../delivery/guarantee.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
-import { endInFlight, isSynced } from './closing.js'
+import { endInFlight, isSynced, notEnded } from './closing.js'
 import { consume, type Consumed, type ConsumeOptions, type Destination } from './consume.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from './dead-letters.js'
@@ -199,10 +199,14 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   async flush(options: WaitOptions = {}): Promise<void> {
     const wait = this.#wait('flush', checkWait(options, 'flush'))
     await wait.until(this.sender.takenSoFar())
-    const before = this.shardCounters()
+    const before = this.#stored()
     await wait.until(() =>
-      this.shardCounters().every(({ durable }, shard) => durable >= storedIn(before, shard)),
+      this.shardCounters().every(({ durable }, shard) => durable >= (before[shard] as number)),
     )
+  }
+
+  #stored(): readonly number[] {
+    return this.shardCounters().map(({ stored }) => stored)
   }
 
   get isOver(): boolean {
@@ -238,10 +242,10 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.sender.closeBatch()
     this.#runner?.flush()
     await wait.until(this.sender.takenSoFar())
-    const before = this.shardCounters()
+    const before = this.#stored()
     await wait.until(() =>
       this.#statuses().every(({ through, parkedFirst }, shard) => {
-        const stored = storedIn(before, shard)
+        const stored = before[shard] as number
         return through >= stored && (parkedFirst === 0 || parkedFirst > stored)
       }),
     )
@@ -253,7 +257,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
           // Asked first, since it hurries the sync.
           (addon().settled(this.#parts.handle, shard) ||
             ended > (after[shard] as NativeStatus).through) &&
-          durable >= storedIn(before, shard),
+          durable >= (before[shard] as number),
       ),
     )
   }
@@ -391,14 +395,6 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       if (canClose) addon().close(this.#parts.handle)
       else left.push('a sync of the directory, which stays locked until the process ends')
     }
-    if (left.length === 0) return
-    throw new SemelError(
-      'SEMEL_TIMEOUT',
-      `close: ${timeout} ms were over, and so is the stream, but for what can't be ended: ${left.join('; ')}`,
-    )
+    if (left.length > 0) throw notEnded(timeout, left)
   }
-}
-
-function storedIn(before: readonly ShardCounters[], shard: number): number {
-  return (before[shard] as ShardCounters).stored
 }
