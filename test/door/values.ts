@@ -316,7 +316,8 @@ export function fateOf(value: Value): Fate {
         ? value.map.flat()
         : value.object.map(([, v]) => v)
   const fates = inner.map(fateOf)
-  return (
+  const worst =
     fates.find((fate) => fate === 'refused') ?? fates.find((fate) => fate === 'either') ?? 'carried'
-  )
+  // Of entries with equal keys the last one is there alone.
+  return worst === 'refused' && 'map' in value && value.map.length > 1 ? 'either' : worst
 }
