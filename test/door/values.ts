@@ -287,11 +287,13 @@ export function drawValue(random: Random, depth = 0): Value {
     const shape = random.below(4)
     if (shape === 0) return { array: Array.from({ length: items }, inner) }
     if (shape === 1)
-      return { map: Array.from({ length: items }, () => [inner(), inner()] as const) }
+      return {
+        map: Array.from({ length: items }, (_, i) => [drawKey(random, i), inner()] as const),
+      }
     return {
       object: Array.from(
         { length: items },
-        (_, i) => [`m${random.chance(0.2) ? random.below(1000) : i}`, inner()] as const,
+        (_, i) => [random.chance(0.2) ? `n${i}${random.below(1000)}` : `m${i}`, inner()] as const,
       ),
     }
   }
@@ -306,6 +308,12 @@ export function kindOf(name: string): Kind {
   return kinds[name] ?? plain
 }
 
+/** Of a map's entry: no other has the same one, which would take its place. */
+function drawKey(random: Random, entry: number): Value {
+  const key = { kind: 'integer', code: String(entry) }
+  return random.chance(0.5) ? key : { array: [key, drawValue(random, 3)] }
+}
+
 /** What is refused anywhere in a value refuses all of it. */
 export function fateOf(value: Value): Fate {
   if ('code' in value) return kindOf(value.kind).fate
@@ -316,8 +324,7 @@ export function fateOf(value: Value): Fate {
         ? value.map.flat()
         : value.object.map(([, v]) => v)
   const fates = inner.map(fateOf)
-  const worst =
+  return (
     fates.find((fate) => fate === 'refused') ?? fates.find((fate) => fate === 'either') ?? 'carried'
-  // Of entries with equal keys the last one is there alone.
-  return worst === 'refused' && 'map' in value && value.map.length > 1 ? 'either' : worst
+  )
 }
