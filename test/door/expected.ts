@@ -66,8 +66,9 @@ function textsOf({ n, value }: Message, bare: boolean): string[] {
   onWithin(() => {})
   const made = Array.from({ length: 3 }, (_, way) =>
     valueOf(value, (kind, code) => {
-      const { arrives } = kindOf(kind)
+      const { arrives, codes } = kindOf(kind)
       if (arrives === undefined) return code
+      if (arrives.length === codes.length) return arrives[codes.indexOf(code)] ?? code
       return arrives[Math.min(way, arrives.length - 1)] as string
     }),
   )

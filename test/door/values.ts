@@ -11,7 +11,7 @@ export type Fate = 'carried' | 'refused' | 'either'
 export interface Kind {
   readonly fate: Fate
   readonly codes: readonly string[]
-  /** Code of what arrives, where that is not the same: any one of these. */
+  /** Code of what arrives, where that is not the same: for each of the codes, or any one of these. */
   readonly arrives?: readonly string[]
   /** How often it is drawn beside the others; 1 unless given. */
   readonly weight?: number
