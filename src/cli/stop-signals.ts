@@ -7,9 +7,9 @@ import { addon } from '../native/addon.js'
  */
 const samePressMs = 100
 
-const names = ['SIGINT', 'SIGTERM'] as const
+const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** The first SIGINT or SIGTERM asks for an orderly end, the second one exits at once. */
+/** The first SIGINT, SIGTERM or SIGHUP asks for an orderly end, the second one exits at once. */
 export class StopSignals {
   readonly #controller = new AbortController()
   readonly #exit: (code: number) => void
@@ -53,7 +53,7 @@ export class StopSignals {
   }
 }
 
-/** What a shell expects of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM. */
+/** What a shell expects of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP. */
 export function signalExitCode(name: NodeJS.Signals): number {
   return 128 + constants.signals[name]
 }

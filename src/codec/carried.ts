@@ -45,8 +45,13 @@ export function formOf(value: object, prototype: object | null): Form {
   // Proxies of dates, maps and bytes have none of their insides.
   if (types.isDate(value)) return isBuiltIn(prototype, 2) ? bare(value, 'date') : subclass('Date')
   if (types.isMap(value)) return isBuiltIn(prototype, 2) ? bare(value, 'map') : subclass('Map')
-  if (types.isUint8Array(value)) return attached(value, 'bytes')
-  if (types.isTypedArray(value)) return attached(value, 'typed-array')
+  if (types.isTypedArray(value)) {
+    // Bytes arrive as a Uint8Array, so of a Buffer nothing is lost.
+    if (prototype !== Buffer.prototype && !isBuiltIn(prototype, 3)) {
+      return subclass(typedArrayKind(value))
+    }
+    return attached(value, types.isUint8Array(value) ? 'bytes' : 'typed-array')
+  }
   if (prototype === null || isBuiltIn(prototype, 1)) {
     return isTaggedObject(value) ? 'object' : refused(value)
   }

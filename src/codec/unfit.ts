@@ -1,5 +1,8 @@
 import { inspect } from 'node:util'
 
+/** So many members of a path are told: of what goes in circles it has hundreds. */
+const pathMax = 12
+
 /** A value that can't be carried: where in the message it stands, and why not. */
 export class UnfitValue extends Error {
   readonly #path: (string | number)[] = []
@@ -19,7 +22,8 @@ export class UnfitValue extends Error {
 
   /** As it is written in JavaScript: `.items[3].when`; empty for the message itself. */
   get path(): string {
-    return this.#path
+    const shown = this.#path.length > pathMax ? this.#path.slice(0, pathMax) : this.#path
+    const text = shown
       .map((member) => {
         if (typeof member === 'number') return `[${member}]`
         return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(member)
@@ -27,6 +31,7 @@ export class UnfitValue extends Error {
           : `[${inspect(member)}]`
       })
       .join('')
+    return shown === this.#path ? text : `${text}…`
   }
 }
 

@@ -3,6 +3,7 @@ import { checkConnection, closeConnection } from './connection.js'
 import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
 import type { Pulse } from './heartbeat.js'
+import { refuseOwnFile } from './own-files.js'
 import { shardMemo } from './sink-memo.js'
 import type { ShardEvent } from './shard-event.js'
 import { ShardLoop } from './shard-loop.js'
@@ -50,7 +51,10 @@ export async function openShard(
     base: directories.current,
     memo,
     claims: {
-      claim: (path) => addon().lockFile(handle, shard, path),
+      claim: (path) => {
+        refuseOwnFile(path, directories.stream)
+        addon().lockFile(handle, shard, path)
+      },
       release: (path) => addon().unlockFile(handle, shard, path),
     },
   })

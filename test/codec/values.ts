@@ -101,6 +101,8 @@ export const refused: readonly (readonly [value: unknown, said: RegExp])[] = [
   [new (class Row extends Map {})(), /class of Map/],
   [new (class Row extends Array {})(), /class of arrays/],
   [new (class Day extends Date {})(), /class of Date/],
+  [new (class Row extends Uint8Array {})(2), /class of Uint8Array/],
+  [new (class Row extends Float64Array {})(2), /class of Float64Array/],
   [new Date(NaN), /invalid Date/],
   [2n ** 64n, /64 bits/],
   [-(2n ** 63n) - 1n, /64 bits/],

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import {
   appendFileSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -235,3 +236,25 @@ test('only as many full files are kept as are asked for', async () => {
   const full = readdirSync(dir).filter((name) => /\d{6}/.test(name))
   expect(full.toSorted()).toEqual(['out.000004.ndjson', 'out.000005.ndjson'].slice(-2))
 })
+
+function writingTo(path: string) {
+  return pipeline('own').accepts<number>().deliver('at-least-once').to(file(path))
+}
+
+test.each(['stream', 'sources', 'shard-0/journal', 'sink-7'])(
+  "a sink is refused a file of the stream's own directory: %s",
+  async (name) => {
+    const dir = scratch()
+    const options = { dir, workers: 0, durability: 'process' } as const
+    const stream = await open(writingTo(join(dir, 'out.ndjson')), options)
+    await stream.send(1)
+    await stream.close()
+    const path = join(dir, name)
+    const content = (): string => (existsSync(path) ? readFileSync(path, 'latin1') : 'none')
+    const before = content()
+    await expect(open(writingTo(path), options)).rejects.toThrow(/own directory/)
+    expect(content() === before).toBe(true)
+    const again = await open(writingTo(join(dir, 'out.ndjson')), options)
+    await again.close()
+  },
+)

@@ -249,6 +249,7 @@ export class FileConnection implements SinkConnection<unknown> {
       return file
     } catch (thrown) {
       closeSync(file.fd)
+      if (file.newEntries.length > 0) unlinkSync(file.path)
       throw thrown
     }
   }

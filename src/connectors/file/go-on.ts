@@ -215,9 +215,10 @@ function forgotten({ path }: OwnFile, files: number): SemelError {
 
 function missing({ path, inode, base }: KeptFile, at: OwnFile, place: number): SemelError {
   if (at.inode === inode && at.size < place - base) return behind(at.path, at.size, place - base)
-  const other = at.path === path ? 'another file is there' : `the sink is ${at.path} now`
+  const there = at.newEntries.length > 0 ? 'nothing is there' : 'another file is there'
+  const other = at.path === path ? there : `the sink is ${at.path} now`
   return new SemelError(
     'SEMEL_SINK_BEHIND',
-    `${path}, to which ${place - base} bytes were committed, is neither there nor in its directory under another name, and ${other}; put it back, or open the stream with another directory to begin anew`,
+    `${path}, to which ${place - base} bytes were committed, is not in its directory under any name, and ${other}; put it back, or open the stream with another directory to begin anew`,
   )
 }
