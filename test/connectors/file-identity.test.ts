@@ -5,6 +5,7 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -201,6 +202,45 @@ describe('a rotated file', () => {
     expect(notices).toEqual([])
   })
 
+  test('copied and cut off is found while the new one is how the old one began', async () => {
+    writeFileSync(at('app.log'), lines('boot', 2, 3))
+    await read('app.log')
+    appendFileSync(at('app.log'), lines(4))
+    copyFileSync(at('app.log'), at('app.log.1'))
+    writeFileSync(at('app.log'), lines('boot'))
+    expect(await readRows('app.log')).toEqual(['4', 'boot'])
+  })
+
+  test('that nobody has seen is read on where its first reading has failed', async () => {
+    writeFileSync(at('app.log'), lines(1))
+    await read('app.log')
+    renameSync(at('app.log'), at('app.log.2'))
+    writeFileSync(at('app.log.1'), lines(11, 12, 13, 14))
+    writeFileSync(at('app.log'), lines(21))
+    const first = await keeper.read(fileSource(at('app.log'), { batch: 2 }), 1)
+    expect(first.messages).toEqual(['11', '12'])
+    expect((await readRows('app.log')).toSorted()).toEqual(['13', '14', '21'])
+  })
+
+  test('that has gone while it was read, and begins as the new one does, is refused', async () => {
+    const header = `${'column,'.repeat(1000)}last\n`
+    writeFileSync(at('app.log'), header + wide(1) + wide(2) + wide(3))
+    await keeper.read(fileSource(at('app.log'), { batch: 2 }), 1)
+    rmSync(at('app.log'))
+    writeFileSync(at('app.log'), header + wide(11) + wide(12) + wide(13) + wide(14))
+    await expect(read('app.log')).rejects.toMatchObject({ code: 'SEMEL_SOURCE_TRUNCATED' })
+  })
+
+  test('of which nothing was read is written to under its new name, and read there', async () => {
+    writeFileSync(at('app.log'), '')
+    await read('app.log')
+    renameSync(at('app.log'), at('app.log.1'))
+    writeFileSync(at('app.log'), lines(11))
+    expect(await readRows('app.log')).toEqual(['11'])
+    appendFileSync(at('app.log.1'), lines(1))
+    expect(await readRows('app.log')).toEqual(['1'])
+  })
+
   test('given beside the new one is gone on with, also where both begin with one header', async () => {
     const header = `${'column,'.repeat(1000)}last\n`
     writeFileSync(at('app.log'), header + wide(1))
@@ -258,31 +298,57 @@ function shift(): void {
   }
 }
 
-/** What may happen to a log between two readings; each row is a number of its own. */
+/** What may happen to a log between two readings. */
 const event = fc.oneof(
   { weight: 4, arbitrary: fc.nat(4).map((rows) => ({ kind: 'append' as const, rows })) },
-  { weight: 2, arbitrary: fc.constant({ kind: 'rename' as const, rows: 0 }) },
-  { weight: 1, arbitrary: fc.constant({ kind: 'copy' as const, rows: 0 }) },
+  // Of no rows: the file that takes the place is seen empty, or with its header alone.
+  { weight: 2, arbitrary: fc.nat(2).map((rows) => ({ kind: 'rename' as const, rows })) },
+  { weight: 1, arbitrary: fc.nat(2).map((rows) => ({ kind: 'copy' as const, rows })) },
   { weight: 1, arbitrary: fc.constant({ kind: 'restore' as const, rows: 0 }) },
   { weight: 3, arbitrary: fc.nat(3).map((rows) => ({ kind: 'read' as const, rows })) },
 )
 
+const log = fc.record({
+  /** Each row a number of its own, or all of them the same. */
+  isConstant: fc.boolean(),
+  /** In bytes; 0: none. The widest is longer than the beginning by which a file is known. */
+  headerWidth: fc.constantFrom(0, 1, 5000),
+  /** Whether all that is called `app.log` and something is given, or that one alone. */
+  isGlob: fc.boolean(),
+  firstRows: fc.nat(2),
+  events: fc.array(event, { maxLength: 25 }),
+})
+
 test('whatever is appended, rotated, copied and read, each row comes once', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(event, { maxLength: 25 }), async (events) => {
+    fc.asyncProperty(log, async ({ isConstant, headerWidth, isGlob, firstRows, events }) => {
       rmSync(dir, { recursive: true })
       mkdirSync(dir)
       keeper = new Keeper()
+      const header = headerWidth === 0 ? '' : `n,${'x'.repeat(headerWidth)}\n`
       const found: number[] = []
-      let written = 0
+      const written: number[] = []
+      let isLookedAt = false
       const append = (rows: number): void => {
-        for (let i = 0; i < rows; i++) appendFileSync(at('app.log'), lines(1000 + written++))
+        for (let i = 0; i < rows; i++) {
+          written.push(isConstant ? 1000 : 1000 + written.length)
+          appendFileSync(at('app.log'), lines(`${written.at(-1)},`))
+        }
+      }
+      const begin = (): void => {
+        writeFileSync(at('app.log'), header)
+        isLookedAt = false
       }
       const reading = async (batches: number): Promise<void> => {
-        const { messages } = await keeper.read(fileSource(at('app.log'), { batch: 2 }), batches)
-        found.push(...messages.map(Number))
+        const names = isGlob ? readdirSync(dir) : ['app.log']
+        const options = header === '' ? { columns: ['n', 'x'], batch: 2 } : ({ batch: 2 } as const)
+        const source = fileSource(names.map(at), { ...options, format: 'csv' })
+        const { messages } = await keeper.read(source, batches)
+        found.push(...messages.map((row) => Number((row as { n: string }).n)))
+        isLookedAt = true
       }
-      append(1)
+      begin()
+      append(firstRows)
       await reading(Infinity)
       for (const { kind, rows } of events) {
         if (kind === 'append') append(rows)
@@ -293,22 +359,24 @@ test('whatever is appended, rotated, copied and read, each row comes once', asyn
           writeFileSync(at('app.log'), content)
         }
         if (kind === 'rename' || kind === 'copy') {
-          // A rotation of what was never looked at is one of a file that nobody knows.
-          await reading(1)
+          // A rotation of what was never looked at is one of a file that nobody knows, and a copy is
+          // known by nothing but what was seen.
+          if (!isLookedAt || kind === 'copy') await reading(1)
           shift()
           if (kind === 'rename') renameSync(at('app.log'), at('app.log.1'))
           else {
             copyFileSync(at('app.log'), at('app.log.1'))
             truncateSync(at('app.log'), 0)
+            // Where all bytes are the same, that it was cut off is to be seen by its size alone.
+            if (isConstant) await reading(1)
           }
-          append(1)
+          begin()
+          append(rows)
         }
       }
       await reading(Infinity)
       await reading(Infinity)
-      expect(found.toSorted((a, b) => a - b)).toEqual(
-        Array.from({ length: written }, (_, i) => 1000 + i),
-      )
+      expect(found.toSorted((a, b) => a - b)).toEqual(written)
     }),
     { numRuns },
   )

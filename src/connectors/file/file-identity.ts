@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { BigIntStats } from 'node:fs'
 import { open, realpath, stat, type FileHandle } from 'node:fs/promises'
 import { SemelError } from '../../core/errors.js'
 import { sourceError } from './errors.js'
+import { hasMarks, type FileMark } from './file-marks.js'
 import { refuseBinary } from './magic.js'
 
 /** How much of a file's beginning tells it from others. */
@@ -17,9 +19,13 @@ export interface FileIdentity {
   readonly path: string
   readonly device: string
   readonly inode: string
+  /** When it was made, in nanoseconds: an inode is given away again. Missing where that is not known. */
+  readonly born?: string
   /** In bytes, when it was looked at last. */
   readonly size: number
   readonly head: FileHead
+  /** At places behind its beginning; missing in what was kept before there were any. */
+  readonly marks?: readonly FileMark[]
 }
 
 /** A file's first bytes: whole lines of it, which stay as they are while it is the same file. */
@@ -47,14 +53,13 @@ export interface SeenFile {
 export async function lookAt(path: string): Promise<SeenFile> {
   const handle = await openFile(path)
   try {
-    const { dev, ino, size } = await handle.stat({ bigint: true })
+    const stats = await handle.stat({ bigint: true })
     const start = await startOf(handle)
     refuseBinary(path, start)
     const identity = {
       path: await realpath(path),
-      device: String(dev),
-      inode: String(ino),
-      size: Number(size),
+      ...placeOf(stats),
+      size: Number(stats.size),
       head: headOf(start, wholeLines(start)),
     }
     return { path, identity, start }
@@ -83,8 +88,33 @@ export async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-export function isSameInode(a: FileIdentity, b: FileIdentity): boolean {
-  return a.device === b.device && a.inode === b.inode
+/** Where a file system has a file, under whatever names. */
+export type FilePlace = Pick<FileIdentity, 'device' | 'inode' | 'born'>
+
+export function placeOf({ dev, ino, birthtimeNs, ctimeNs }: BigIntStats): FilePlace {
+  const place = { device: String(dev), inode: String(ino) }
+  // Some systems don't tell it, and give 0 or the time of the last change.
+  return birthtimeNs === 0n || birthtimeNs === ctimeNs
+    ? place
+    : { ...place, born: String(birthtimeNs) }
+}
+
+export function isSameInode(a: FilePlace, b: FilePlace): boolean {
+  if (a.device !== b.device || a.inode !== b.inode) return false
+  return a.born === undefined || b.born === undefined || a.born === b.born
+}
+
+/**
+ * Whether what has been read of a known file is there in this one, as far as can be told: it is as long,
+ * begins with the same bytes, and has the same in front of the places that were marked.
+ */
+export async function goesOn(
+  seen: SeenFile,
+  { head, marks = [] }: FileIdentity,
+  offset: number,
+): Promise<boolean> {
+  if (seen.identity.size < offset || !beginsWith(seen, head)) return false
+  return hasMarks(seen.path, marks, offset)
 }
 
 /** How the beginning of a file compares with a head; of one that is shorter, as far as it goes. */
@@ -100,11 +130,13 @@ export function beginsWith(
 
 /** What a directory has kept may be of another version: it is not relied upon. */
 export function isFileIdentity(value: unknown): value is FileIdentity {
-  const { path, device, inode, size, head } = (value ?? {}) as Partial<FileIdentity>
+  const { path, device, inode, size, head, marks = [] } = (value ?? {}) as Partial<FileIdentity>
   const { bytes, hash, first } = (head ?? {}) as Partial<FileHead>
   return (
     [path, device, inode, hash, first].every((text) => typeof text === 'string') &&
-    [size, bytes].every((number) => Number.isSafeInteger(number))
+    [size, bytes].every((number) => Number.isSafeInteger(number)) &&
+    Array.isArray(marks) &&
+    marks.every((mark) => Number.isSafeInteger(mark?.at) && typeof mark.hash === 'string')
   )
 }
 

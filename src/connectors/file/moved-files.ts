@@ -1,45 +1,59 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import {
-  beginsWith,
+  goesOn,
   isSameInode,
   lookAt,
+  placeOf,
   type FileIdentity,
+  type FilePlace,
   type SeenFile,
 } from './file-identity.js'
 
 /** Entries of a folder that are looked at for a file that was moved. */
 const entriesMax = 10_000
 
-/**
- * Where a file went that something else has taken the place of: it was renamed within its folder, or
- * copied beside it and then cut off (`copytruncate`), as those do that rotate logs.
- * @param offset up to where it has been read: a copy that is shorter is not one
- * @param isOther tells of files that are known for themselves
- */
-export async function findMoved(
-  known: FileIdentity,
-  offset: number,
-  isOther: (seen: SeenFile) => boolean,
-): Promise<SeenFile | undefined> {
-  const folder = dirname(known.path)
-  const base = basename(known.path)
-  const names = await namesIn(folder)
-  // Most of them are called after the old one, and these are few.
-  const related = names.filter((name) => name !== base && isCalledAfter(name, base))
-  const others = names.filter((name) => name !== base && !isCalledAfter(name, base))
-  for (const name of [...related, ...others]) {
-    const path = join(folder, name)
-    if (!(await isInode(path, known))) continue
-    const seen = await lookedAt(path)
-    if (seen !== undefined && holds(seen, known, offset)) return seen
+interface Entry {
+  readonly path: string
+  readonly place: FilePlace
+}
+
+/** What lies beside the files that are read, as it was when a folder was first looked into. */
+export class Folders {
+  readonly #entries = new Map<string, Promise<readonly Entry[]>>()
+
+  /**
+   * Where a file went that something else has taken the place of: it was renamed within its folder. One
+   * of which nothing was read, not even its first bytes, is known by being called after its old name,
+   * or by the time at which it was made.
+   */
+  async renamed(known: FileIdentity, offset: number): Promise<SeenFile | undefined> {
+    for (const { path, place } of await this.#beside(known.path)) {
+      if (path === known.path || !isSameInode(place, known)) continue
+      const isSure = known.born !== undefined && place.born !== undefined
+      if (offset === 0 && !isSure && !isCalledAfter(path, known.path)) continue
+      const seen = await lookedAt(path)
+      if (seen !== undefined && (offset === 0 || (await goesOn(seen, known, offset)))) return seen
+    }
+    return undefined
   }
-  // Of a copy the bytes are all there is to know it by.
-  for (const name of known.head.bytes === 0 ? [] : related) {
-    const seen = await lookedAt(join(folder, name))
-    if (seen !== undefined && holds(seen, known, offset) && !isOther(seen)) return seen
+
+  /** What is called after a file, such as the copy that `copytruncate` leaves beside it. */
+  async calledAfter(known: string): Promise<SeenFile[]> {
+    const found: SeenFile[] = []
+    for (const { path } of await this.#beside(known)) {
+      const seen = isCalledAfter(path, known) ? await lookedAt(path) : undefined
+      if (seen !== undefined) found.push(seen)
+    }
+    return found
   }
-  return undefined
+
+  #beside(path: string): Promise<readonly Entry[]> {
+    const folder = dirname(path)
+    const entries = this.#entries.get(folder) ?? entriesOf(folder)
+    this.#entries.set(folder, entries)
+    return entries
+  }
 }
 
 /**
@@ -58,16 +72,28 @@ export async function filesBetween(moved: string, path: string): Promise<SeenFil
   return found
 }
 
-function holds(seen: SeenFile, { head }: FileIdentity, offset: number): boolean {
-  return seen.identity.size >= offset && seen.identity.size >= head.bytes && beginsWith(seen, head)
-}
-
 /** `app.log` → `app.log.1`, `app.log-20260101`, `app.1.log`, `app-old.log`. */
-function isCalledAfter(name: string, base: string): boolean {
+export function isCalledAfter(path: string, earlier: string): boolean {
+  const name = basename(path)
+  const base = basename(earlier)
   const stem = base.slice(0, base.length - extname(base).length)
+  if (name === base) return false
   return [base, stem].some(
     (start) => name.startsWith(start) && /^[.\-_~]/.test(name.slice(start.length)),
   )
+}
+
+async function entriesOf(folder: string): Promise<Entry[]> {
+  const entries: Entry[] = []
+  for (const name of await namesIn(folder)) {
+    const path = join(folder, name)
+    try {
+      entries.push({ path, place: placeOf(await stat(path, { bigint: true })) })
+    } catch {
+      // It went away just now, or is a link to nothing.
+    }
+  }
+  return entries
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -75,15 +101,6 @@ async function namesIn(folder: string): Promise<string[]> {
     return (await readdir(folder)).toSorted().slice(0, entriesMax)
   } catch {
     return []
-  }
-}
-
-async function isInode(path: string, known: FileIdentity): Promise<boolean> {
-  try {
-    const { dev, ino } = await stat(path, { bigint: true })
-    return isSameInode(known, { ...known, device: String(dev), inode: String(ino) })
-  } catch {
-    return false
   }
 }
 

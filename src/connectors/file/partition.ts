@@ -13,11 +13,15 @@ import {
   truncated,
   type FileIdentity,
 } from './file-identity.js'
+import { markAt } from './file-marks.js'
 import { fileStart, hasByteOrderMark, LineReader, lineAt, type Bytes } from './line-reader.js'
 import { CsvRows, JsonRows, TextRows, type LastLine, type RowReader } from './rows.js'
 
 /** How the rows of a file are written. */
 export type FileFormat = 'ndjson' | 'csv' | 'lines'
+
+/** After how much that was read a file gets a new mark, in bytes. */
+const markedBytesMax = 8 * 1024 * 1024
 
 /** How one file is read: the checked options of `fileSource`. */
 export interface PartitionOptions {
@@ -49,6 +53,7 @@ export class FilePartition {
   #lines: LineReader | undefined
   #rows: RowReader | undefined
   #size = 0
+  #sizeAtOpen = 0
   #identity: FileIdentity | undefined
 
   /** @param identity the file that is to be found at the path; undefined: whatever is there */
@@ -89,7 +94,7 @@ export class FilePartition {
       const offset = ended ? (reader.leftAt ?? lines.offset) : last.offset
       this.#size = ended ? offset : Math.max(this.#size, offset)
       const batch = { partition: this.#path, rows, offset, size: this.#size }
-      const identity = await this.#newIdentity(offset)
+      const identity = await this.#newIdentity(offset, ended || offset === this.#sizeAtOpen)
       return identity === undefined ? batch : { ...batch, identity }
     } catch (thrown) {
       throw sourceError(this.#path, thrown)
@@ -107,6 +112,7 @@ export class FilePartition {
     this.#handle = handle
     const { size, dev, ino } = await handle.stat({ bigint: true })
     this.#size = Number(size)
+    this.#sizeAtOpen = this.#size
     const { device, inode } = this.#identity ?? {}
     if (this.#identity !== undefined && (device !== String(dev) || inode !== String(ino))) {
       throw new SemelError(
@@ -126,11 +132,26 @@ export class FilePartition {
     return this.#rows
   }
 
-  /** Where too little of the file was known it by: now there are rows to know it by. */
-  async #newIdentity(offset: number): Promise<FileIdentity | undefined> {
+  /**
+   * Where what the file was known by is far from what has been read of it by now. That is a durable
+   * write: so none where the marks have foreseen where the reading would end.
+   */
+  async #newIdentity(offset: number, ended: boolean): Promise<FileIdentity | undefined> {
     const known = this.#identity
-    if (known === undefined || known.head.bytes >= Math.min(headBytesMin, offset)) return undefined
-    this.#identity = { ...known, head: await headUpTo(this.#handle as FileHandle, offset) }
+    if (known === undefined) return undefined
+    const handle = this.#handle as FileHandle
+    const { marks = [] } = known
+    const isHeadShort = known.head.bytes < Math.min(headBytesMin, offset)
+    const last = marks.findLast(({ at }) => at <= offset)
+    const behind = last?.at ?? known.head.bytes
+    const far = ended || last === undefined ? 1 : markedBytesMax
+    if (!isHeadShort && offset - behind < far) return undefined
+    const ahead = marks.filter(({ at }) => at > offset)
+    this.#identity = {
+      ...known,
+      head: isHeadShort ? await headUpTo(handle, offset) : known.head,
+      marks: [await markAt(handle, offset), ...ahead],
+    }
     return this.#identity
   }
 }

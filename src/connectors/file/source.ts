@@ -73,8 +73,8 @@ const optionNames = [
  * for the next reading as a line without an end is, unless a line behind the quote is a whole record.
  *
  * Resumable: an offset is the byte behind a row, so a file may grow between two runs, but what has been
- * read must not change. A file is known again by its inode and its first bytes, not by its path: by any
- * spelling, through links, and under another name. Where it was rotated, by renaming it or by copying
+ * read must not change. A file is known again by its inode, its first bytes and those in front of what
+ * is read next, not by its path: by any spelling, through links, and under another name. Where it was rotated, by renaming it or by copying
  * and cutting it off, the earlier content is looked for in its folder and read to its end, and the new
  * one from its start.
  *
