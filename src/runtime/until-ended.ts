@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from '../core/errors.js'
+import { shown } from '../core/options.js'
 import { after, within, type End } from '../core/timers.js'
 
 /**
@@ -53,12 +55,12 @@ export async function* untilEnded<T>(
 }
 
 /** As a promise, whatever the iterator makes of it. */
-function ask<T>(source: AsyncIterator<T>): Promise<IteratorResult<T>> {
-  try {
-    return Promise.resolve(source.next())
-  } catch (error) {
-    return Promise.reject(error)
-  }
+async function ask<T>(source: AsyncIterator<T>): Promise<IteratorResult<T>> {
+  const next: unknown = await source.next()
+  if (typeof next === 'object' && next !== null) return next as IteratorResult<T>
+  throw new InvalidArgumentError(
+    `the iterator's next() answered ${shown(next)}; let it answer { value, done }`,
+  )
 }
 
 async function finish(source: AsyncIterator<unknown>): Promise<void> {
