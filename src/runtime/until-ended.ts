@@ -2,6 +2,9 @@ import { InvalidArgumentError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import { after, within, type End } from '../core/timers.js'
 
+/** In place of what a source gives, where nobody waits for that any more. */
+const left = Symbol('left')
+
 /**
  * The messages of a source until a signal is given. A message that comes later is left: whoever waits
  * for a source that stands still is let go.
@@ -32,14 +35,20 @@ export async function* untilEnded<T>(
   try {
     for (;;) {
       if (isLeft) return
-      const next = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
-        leave = () => resolve(undefined)
+      const next = await new Promise<IteratorResult<T> | typeof left>((resolve, reject) => {
+        leave = () => resolve(left)
         ask(source).then(resolve, (error: unknown) => {
           isOver = true
           reject(error)
         })
       })
-      if (next === undefined) return
+      if (next === left) return
+      if (typeof next !== 'object' || (next as unknown) === null) {
+        isOver = true
+        throw new InvalidArgumentError(
+          `the iterator's next() answered ${shown(next)}; let it answer { value, done }`,
+        )
+      }
       if (next.done === true) {
         isOver = true
         return
@@ -55,12 +64,12 @@ export async function* untilEnded<T>(
 }
 
 /** As a promise, whatever the iterator makes of it. */
-async function ask<T>(source: AsyncIterator<T>): Promise<IteratorResult<T>> {
-  const next: unknown = await source.next()
-  if (typeof next === 'object' && next !== null) return next as IteratorResult<T>
-  throw new InvalidArgumentError(
-    `the iterator's next() answered ${shown(next)}; let it answer { value, done }`,
-  )
+function ask<T>(source: AsyncIterator<T>): Promise<IteratorResult<T>> {
+  try {
+    return Promise.resolve(source.next())
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 async function finish(source: AsyncIterator<unknown>): Promise<void> {
