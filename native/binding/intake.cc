@@ -260,9 +260,18 @@ Napi::Value dead_letters(const Napi::CallbackInfo& info) {
   return found;
 }
 
+// Why a letter that was asked for one end can't have the other.
+const char* other_end(DeadLetters::How asked) {
+  return asked == DeadLetters::How::retried
+             ? " is being sent again, and can't be dropped any more; where its message fails once more, "
+               "drop the letter of that"
+             : " is being dropped, and can't be sent again any more; send its message anew";
+}
+
 // endDeadLetter(handle, shard, number, retry): sends its message again, or drops it; false when the
 // ring is full. Both go through the ring, so that the worker does them in turn and the ack log with
-// them. The number is the frame's id: a second try of the same letter is a duplicate.
+// them. A letter goes once: it stays open until its frame is committed, and true is the answer until
+// then, without another frame.
 Napi::Value end_dead_letter(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = arguments.stream();
@@ -278,11 +287,19 @@ Napi::Value end_dead_letter(const Napi::CallbackInfo& info) {
                                   std::to_string(wanted) + "; list them for their numbers"});
     return {};
   }
+  DeadLetters& letters = *shard.dead_letters();
+  const auto how = retry ? DeadLetters::How::retried : DeadLetters::How::dropped;
+  if (const auto asked = letters.asked(wanted); asked.has_value()) {
+    if (*asked == how) return Napi::Boolean::New(info.Env(), true);
+    throw_status(info.Env(), {Code::invalid_argument,
+                              "dead letter " + std::to_string(wanted) + other_end(*asked)});
+    return {};
+  }
   FrameHeader header;
   bool fits;
   shard.intake().begin(local->stream().clock().now_us());
   if (retry) {
-    auto letter = shard.dead_letters()->read(wanted);
+    auto letter = letters.read(wanted);
     if (!letter.is_ok()) {
       throw_status(info.Env(), letter.status());
       return {};
@@ -303,6 +320,7 @@ Napi::Value end_dead_letter(const Napi::CallbackInfo& info) {
     header.type = FrameType::drop;
     fits = shard.intake().append_full(header, &wanted, sizeof wanted);
   }
+  if (fits) letters.ask(wanted, how);
   local->stream().publish(index);
   return Napi::Boolean::New(info.Env(), fits);
 }

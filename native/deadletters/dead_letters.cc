@@ -258,6 +258,7 @@ Status DeadLetters::append_resolved(uint64_t number, How how, uint64_t time_us) 
   SEMEL_TRY(append(deadletters::encode_resolved(number, how, time_us, seed_)));
   open_bytes_ -= letter->second.bytes;
   letters_.erase(letter);
+  asked_.erase(number);
   return Status::ok();
 }
 
@@ -282,6 +283,18 @@ Status DeadLetters::sync() {
 bool DeadLetters::contains_open(uint64_t number) const {
   const std::lock_guard lock(mutex_);
   return letters_.contains(number);
+}
+
+void DeadLetters::ask(uint64_t number, How how) {
+  const std::lock_guard lock(mutex_);
+  if (letters_.contains(number)) asked_.emplace(number, how);
+}
+
+std::optional<DeadLetters::How> DeadLetters::asked(uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = asked_.find(number);
+  if (found == asked_.end()) return std::nullopt;
+  return found->second;
 }
 
 bool DeadLetters::shows(uint64_t number) const {

@@ -28,6 +28,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,11 @@ class DeadLetters {
   uint64_t length() const { return length_.load(std::memory_order_acquire); }
   uint64_t durable_length() const { return durable_.load(std::memory_order_acquire); }
   bool contains_open(uint64_t number) const;
+  // Notes that a frame is on its way which will resolve this letter, so that no second one follows; until
+  // it is resolved. Nothing where the letter is not open.
+  void ask(uint64_t number, How how);
+  // What an open letter was asked for; nothing where it was not.
+  std::optional<How> asked(uint64_t number) const;
   bool shows(uint64_t number) const;
   uint64_t open_count() const;
   uint64_t open_bytes() const;
@@ -135,6 +141,8 @@ class DeadLetters {
   uint64_t base_ = 0;  // logical minus physical position
   uint64_t next_number_ = 1;
   std::map<uint64_t, Place> letters_;  // open ones
+  // Of those. In memory alone: at the next opening the journal and the parked tell it again.
+  std::map<uint64_t, How> asked_;
   uint64_t open_bytes_ = 0;
   Status cause_;
   std::atomic<uint64_t> length_{0};

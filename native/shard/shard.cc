@@ -135,6 +135,7 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
   stored_sources_ = SourceOffsets(acked.sources);
   *scan = scan_journal(ring_memory_, seed_, header.journal_position, header.through,
                        [this](const uint8_t* frame, uint64_t meta) {
+                         note_asked(frame, meta);
                          if (!meta_has_source(meta)) return;
                          const FrameSource source = full_source(frame, meta);
                          stored_sources_.raise({source.partition, source.offset});
@@ -181,6 +182,15 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
   return journal_->sync();
 }
 
+// A letter whose frame waits in the journal is dealt with by that one, in this opening too.
+void Shard::note_asked(const uint8_t* frame, uint64_t meta) {
+  if (meta_type(meta) == FrameType::retry) {
+    dead_letters_->ask(full_id(frame, meta).low, DeadLetters::How::retried);
+  } else if (meta_type(meta) == FrameType::drop) {
+    dead_letters_->ask(load<uint64_t>(frame + meta_header_bytes(meta)), DeadLetters::How::dropped);
+  }
+}
+
 Status Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked) {
   auto replies = Replies::make(options.ring_bytes, compact_ ? kCompactHeaderBytes : kFullHeaderBytes,
                                scan.sequence + 1);
@@ -210,7 +220,12 @@ Status Shard::compose(const StreamOptions& options, const JournalScan& scan, Ack
           .in_flight_max = options.in_flight_max,
       },
       acked.header);
-  for (Parked& entry : acked.parked) consumer_->restore_parked(std::move(entry));
+  for (Parked& entry : acked.parked) {
+    if (entry.type == static_cast<uint8_t>(FrameType::retry)) {
+      dead_letters_->ask(entry.id.low, DeadLetters::How::retried);
+    }
+    consumer_->restore_parked(std::move(entry));
+  }
   consumer_->restore_sources(acked.sources);
   return Status::ok();
 }

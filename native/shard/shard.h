@@ -57,6 +57,7 @@ class Shard {
   Ring& ring() { return *ring_; }
   Replies& replies() { return *replies_; }
   // Null at memory. Reading it is safe beside the worker, who alone writes it.
+  DeadLetters* dead_letters() { return dead_letters_.get(); }
   const DeadLetters* dead_letters() const { return dead_letters_.get(); }
   std::span<uint8_t> ring_memory() const { return ring_memory_; }
   const ShardRecovery& recovery() const { return recovery_; }
@@ -111,6 +112,7 @@ class Shard {
   Status recover_journal(const AckRecovered& acked, const StreamOptions& options,
                          JournalScan* scan);
   Status compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked);
+  void note_asked(const uint8_t* frame, uint64_t meta);
   Status write_ring(uint64_t from, uint64_t to);
   bool is_short_of_space() const;
 

@@ -89,6 +89,22 @@ TEST_F(DeadLettersFile, keeps_letters_until_they_are_resolved) {
   EXPECT_EQ(must_append(13), 4u);
 }
 
+TEST_F(DeadLettersFile, knows_what_an_open_letter_was_asked_for_until_it_is_resolved) {
+  ASSERT_TRUE(open().is_ok());
+  must_append(10);
+  must_append(11);
+  EXPECT_EQ(letters_->asked(1), std::nullopt);
+  letters_->ask(1, How::retried);
+  letters_->ask(2, How::dropped);
+  letters_->ask(2, How::retried);
+  letters_->ask(7, How::retried);
+  EXPECT_EQ(letters_->asked(1), How::retried);
+  EXPECT_EQ(letters_->asked(2), How::dropped) << "the first one counts";
+  EXPECT_EQ(letters_->asked(7), std::nullopt) << "there is no such letter";
+  ASSERT_TRUE(letters_->append_resolved(1, How::retried, 5).is_ok());
+  EXPECT_EQ(letters_->asked(1), std::nullopt);
+}
+
 TEST_F(DeadLettersFile, cuts_what_no_ack_block_has_counted) {
   ASSERT_TRUE(open().is_ok());
   must_append(10);

@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 const { then: nativeThen } = Promise.prototype
 
 /**
@@ -29,4 +31,12 @@ function settling(answer: object, then: Then): Promise<unknown> {
     }
     Reflect.apply(then, answer, [fulfil, reject])
   })
+}
+
+/**
+ * Of a promise that nobody will look at, the rejection must not end the process. Whatever else it is
+ * stays as it is.
+ */
+export function unheeded(answer: unknown): void {
+  if (types.isPromise(answer)) nativeThen.call(answer, undefined, () => {})
 }

@@ -1,4 +1,5 @@
 import { inspect, types } from 'node:util'
+import { unheeded } from './thenable.js'
 
 /** What was thrown, in words that can be read again and again, whatever it was. */
 export interface Thrown {
@@ -38,9 +39,7 @@ export function describeThrown(thrown: unknown): Thrown {
  * the function threw, and no end of the process.
  */
 export function caught(thrown: unknown): { readonly thrown: unknown } {
-  if (types.isPromise(thrown)) {
-    Promise.prototype.then.call(thrown, undefined, () => {})
-  }
+  unheeded(thrown)
   return { thrown }
 }
 

@@ -1,6 +1,7 @@
 import { deliveries, type Delivery } from '../core/delivery.js'
 import { InvalidArgumentError } from '../core/errors.js'
 import { checkOptions, shown } from '../core/options.js'
+import { unheeded } from '../core/thenable.js'
 import { checkDeliver, type Deliver, type OptionsOf } from './deliver.js'
 import { refusals, type Refusals, type Refused } from './refusals.js'
 
@@ -50,13 +51,13 @@ export function checkClasses(
 }
 
 /**
- * The class of a message.
- * @throws InvalidArgumentError where the function's answer is none of them
+ * The class that the function has answered.
+ * @throws InvalidArgumentError where it is none of them
  */
-export function classOf({ of, delivers }: Classes, message: unknown): number {
-  const answer = of(message as never)
+export function classOf({ delivers }: Classes, answer: unknown): number {
   const found = delivers.findIndex(({ delivery }) => delivery === answer)
   if (found >= 0) return found
+  unheeded(answer)
   const names = delivers.map(({ delivery }) => `'${delivery}'`).join(' or ')
   throw new InvalidArgumentError(
     `deliver: its function answered ${shown(answer)}; answer ${names}, or add the options of that delivery`,

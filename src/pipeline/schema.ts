@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../core/errors.js'
 import { shown } from '../core/options.js'
+import { unheeded } from '../core/thenable.js'
 
 /**
  * Standard Schema v1, as far as semel uses it: what zod, valibot, ArkType and others implement.
@@ -34,8 +35,8 @@ export type OutputOf<S extends StandardSchema> = TypesOf<S>['output']
 
 /**
  * A schema's check as one synchronous function, which throws InvalidArgumentError where the schema
- * answers with a promise: a message must be in the ring, in its order, before the next one is looked
- * at.
+ * answers with a promise, or with no result: a message must be in the ring, in its order, before the
+ * next one is looked at.
  * @throws InvalidArgumentError for what is no Standard Schema v1
  */
 export function validator(schema: unknown): (value: unknown) => Validated<unknown> {
@@ -46,27 +47,44 @@ export function validator(schema: unknown): (value: unknown) => Validated<unknow
     )
   }
   return (value) => {
-    const result = standard.validate(value)
+    const result: unknown = standard.validate(value)
+    if (typeof result !== 'object' || result === null) {
+      throw new InvalidArgumentError(
+        `accepts: the schema (${standard.vendor}) answered ${shown(result)}, which is no result; answer { value } or { issues }`,
+      )
+    }
     if ('then' in result) {
-      // The answer is of no use, and its rejection must not end the process.
-      result.then(undefined, () => {})
+      unheeded(result)
       throw new InvalidArgumentError(
         `accepts: the schema (${standard.vendor}) answers with a promise; use a schema without asynchronous checks, and make those in a map`,
       )
     }
-    return result
+    const { issues } = result as Validated<unknown>
+    if (issues === undefined || Array.isArray(issues)) return result as Validated<unknown>
+    throw new InvalidArgumentError(
+      `accepts: the schema (${standard.vendor}) answered the issues ${shown(issues)}; answer a list of them, or none where there is nothing wrong`,
+    )
   }
 }
 
 /** What is wrong with a message, on one line: `price: expected a number; legs.0.id: missing`. */
 export function describeIssues(issues: readonly SchemaIssue[]): string {
-  return issues
-    .map(({ message, path }) => {
-      if (path === undefined || path.length === 0) return message
-      const place = path.map((part) => String(typeof part === 'object' ? part.key : part))
-      return `${place.join('.')}: ${message}`
-    })
-    .join('; ')
+  if (issues.length === 0) return 'something is wrong with it, the schema does not say what'
+  return issues.map((issue: unknown) => describeIssue(issue)).join('; ')
+}
+
+/** Whatever a schema of somebody's own gives for an issue. */
+function describeIssue(issue: unknown): string {
+  if (typeof issue !== 'object' || issue === null) return shown(issue)
+  const { message, path } = issue as { message?: unknown; path?: unknown }
+  const what = typeof message === 'string' ? message : shown(message)
+  const place = Array.isArray(path) ? path.map(placeOf).join('.') : placeOf(path)
+  return place === '' ? what : `${place}: ${what}`
+}
+
+function placeOf(part: unknown): string {
+  if (part === undefined || part === null) return ''
+  return String(typeof part === 'object' ? (part as { key?: unknown }).key : part)
 }
 
 // ArkType's schemas are functions.

@@ -1,7 +1,8 @@
+import { types } from 'node:util'
 import type { MessageContext } from '../core/message.js'
 import type { Operator } from '../core/operator.js'
 import { shown } from '../core/options.js'
-import { adopted } from '../core/thenable.js'
+import { adopted, unheeded } from '../core/thenable.js'
 import { usesContext } from './context-use.js'
 import { kept } from './decoder.js'
 import { closing, closingSoon } from './iterators.js'
@@ -103,7 +104,7 @@ function spread(
     if (typeof eachLater === 'function') {
       return eachAsync(eachLater.call(from), context, out, next)
     }
-    if (typeof eachNow === 'function') return each(eachNow.call(from), context, out, next)
+    if (typeof eachNow === 'function') return each(many, eachNow.call(from), context, out, next)
   }
   throw new TypeError(
     `flatMap answered ${shown(many)}, which holds no values; answer an array or another iterable, an empty one for none`,
@@ -112,21 +113,48 @@ function spread(
 
 /** One after another; from the first promise on, each waits for the one before it. */
 function each(
+  many: unknown,
   iterator: Iterator<unknown>,
   context: MessageContext,
   out: Collector,
   next: Chain,
 ): void | Promise<void> {
-  for (let item = iterator.next(); item.done !== true; item = iterator.next()) {
+  for (let item = nextOf(iterator); item.done !== true; item = nextOf(iterator)) {
     let pending: void | Promise<void>
     try {
       pending = enter(item.value, context, out, next)
     } catch (thrown) {
+      unheededAll(many)
       closing(iterator)
       throw thrown
     }
-    if (isPromise(pending)) return rest(pending, iterator, context, out, next)
+    if (!isPromise(pending)) continue
+    unheededAll(many)
+    return rest(pending, iterator, context, out, next)
   }
+}
+
+/** @throws TypeError for what is no result, as `for … of` does: it would go on for ever */
+function nextOf(iterator: Iterator<unknown>): IteratorResult<unknown> {
+  return resultOf(iterator.next())
+}
+
+function resultOf(answer: unknown): IteratorResult<unknown> {
+  if ((typeof answer === 'object' || typeof answer === 'function') && answer !== null) {
+    return answer as IteratorResult<unknown>
+  }
+  throw new TypeError(
+    `flatMap answered an iterator whose next() answered ${shown(answer)}; answer { value, done }`,
+  )
+}
+
+/**
+ * Promised values that nobody listens to while one before them is waited for: what one of them says is
+ * heard in its turn, or not at all where one before it fails.
+ */
+function unheededAll(many: unknown): void {
+  if (Array.isArray(many)) for (const value of many as unknown[]) unheeded(value)
+  else if (types.isSet(many)) Set.prototype.forEach.call(many, unheeded)
 }
 
 async function rest(
@@ -143,7 +171,7 @@ async function rest(
       closing(iterator)
       throw thrown
     }
-    const item = iterator.next()
+    const item = nextOf(iterator)
     if (item.done === true) return
     pending = enterLater(item.value, context, out, next)
   }
@@ -155,7 +183,9 @@ async function eachAsync(
   out: Collector,
   next: Chain,
 ): Promise<void> {
-  for (let item = await iterator.next(); item.done !== true; item = await iterator.next()) {
+  for (;;) {
+    const item = resultOf(await iterator.next())
+    if (item.done === true) return
     try {
       await enter(item.value, context, out, next)
     } catch (thrown) {

@@ -22,7 +22,7 @@ export function checkMessage(accepts: Accepts, message: unknown): unknown {
   const checked = ask(accepts.validate, message, 'accepts')
   if (checked.issues !== undefined) {
     throw new InvalidArgumentError(
-      `message: ${describeIssues(checked.issues)}; the pipeline's schema refuses it`,
+      `message: ${ask(describeIssues, checked.issues, 'accepts')}; the pipeline's schema refuses it`,
     )
   }
   return checked.value

@@ -6,6 +6,7 @@ import type { Source } from '../core/source.js'
 import { guaranteeOfClasses, type Guarantee } from '../delivery/guarantee.js'
 import { classOf, type Classes } from '../pipeline/classes.js'
 import type { Accepts } from '../pipeline/graph.js'
+import { ask } from './ask.js'
 import { checkMessage } from './check-message.js'
 import { consume, type Consumed, type ConsumeOptions } from './consume.js'
 import { sum, type ShardCounters } from './counters.js'
@@ -60,10 +61,9 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
     const strictest = streams[0] as OneStream<In, Out, A>
     this.#accepts = accepts
     const isFrames = accepts.kind === 'frames'
-    this.#classOf = (checked) =>
-      isFrames
-        ? withFrame(checked as Uint8Array, (frame) => classOf(classes, frame))
-        : classOf(classes, checked)
+    const classed = (message: unknown): number =>
+      classOf(classes, ask(classes.of, message, 'deliver'))
+    this.#classOf = isFrames ? (checked) => withFrame(checked as Uint8Array, classed) : classed
     this.#refused = strictest
     this.classes = streams
     this.name = strictest.name

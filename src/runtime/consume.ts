@@ -5,12 +5,21 @@ import type { Source, SourceBatch, SourceNotice, SourceRow } from '../core/sourc
 import { sleep, Turns } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import type { Graph } from '../pipeline/graph.js'
+import { Heard } from './heard.js'
 import type { Ingest } from './ingest.js'
 import type { Settings } from './options.js'
 import type { SourceClaims } from './source-claims.js'
 import type { SourceOffsets } from './source-offsets.js'
 import { findReading, type ReadPartition } from './source-reading.js'
-import { checkBatch, checkSource, malformedOf, refusedRow, shortened } from './source-rows.js'
+import {
+  batchesOf,
+  checkBatch,
+  checkSource,
+  contentOf,
+  readOf,
+  refusedRow,
+  shortened,
+} from './source-rows.js'
 import type { Origin } from './staging.js'
 import { untilEnded } from './until-ended.js'
 import { throwIfAborted, type WaitOptions } from './wait.js'
@@ -32,7 +41,10 @@ export interface ConsumeOptions {
    * left.
    */
   signal?: AbortSignal
-  /** Called after each batch. */
+  /**
+   * Called after each batch; what it throws ends the reading. Of a promise that it answers, a rejection
+   * does so at the next batch.
+   */
   onProgress?: (progress: ConsumeProgress) => void
   /**
    * Called with what the source has to tell people: bytes left for the next reading, content that has
@@ -125,7 +137,8 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
     from: 0,
   }))
   const strictest = targets[0] as Target
-  const notice = options.onNotice ?? warn
+  const heard = new Heard()
+  const notice = (told: SourceNotice): void => heard.note((options.onNotice ?? warn)(told))
   const offsets = targets.map((target) => target.offsets)
   const claim = await strictest.claims.hold(() => findReading(source, offsets, notice), signal)
   const turns = new Turns()
@@ -143,7 +156,8 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       notice,
       ...(identified === undefined ? {} : { identified }),
     }
-    for await (const batch of untilEnded(source.read(context), signal, endMsMax)) {
+    for await (const batch of untilEnded(batchesOf(source, context), signal, endMsMax)) {
+      heard.throwIfFailed()
       for (const target of targets) target.check()
       const partition = begin(batch)
       try {
@@ -163,8 +177,9 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       batches += 1
       if (batches % batchesPerMark === 0) for (const target of targets) await mark(target)
       ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
-      options.onProgress?.(progress())
+      heard.note(options.onProgress?.(progress()))
     }
+    heard.throwIfFailed()
     for (const target of targets) await mark(target)
   } catch (thrown) {
     for (const target of targets) markWhereThereIsRoom(target)
@@ -181,6 +196,16 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
 
   /** Before anything of a batch is stored. */
   function begin(batch: SourceBatch<unknown>): ReadPartition {
+    return readOf(source.name, 'a batch that it gave', () => checkedPartition(batch))
+  }
+
+  function checkedPartition(batch: SourceBatch<unknown>): ReadPartition {
+    if (typeof batch !== 'object' || (batch as unknown) === null) {
+      throw new SemelError(
+        'SEMEL_SOURCE',
+        `${source.name} gave ${shown(batch)}, where a batch is { partition, rows, offset }; correct the source`,
+      )
+    }
     const partition = partitions.get(batch.partition)
     if (partition === undefined) {
       throw new SemelError(
@@ -204,17 +229,19 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   }
 
   function take(row: SourceRow<unknown>, batch: SourceBatch<unknown>, at: number): Taken {
-    if ('malformed' in row) return takeMalformed(malformedOf(row.malformed), row, at)
+    const content = contentOf(source.name, row, at)
+    if ('malformed' in content) return takeMalformed(content.malformed, row, at)
+    const { message } = content
     let checked: unknown
     let target: Target
     let shard: number
     let id: Id | undefined
     try {
-      checked = parts.check(row.message)
+      checked = parts.check(message)
       target = targets[parts.classOf(checked)] as Target
       ;({ shard, id } = target.ingest.route(checked))
     } catch (error) {
-      return takeMalformed(refusedRow(row.message, batch.partition, error), row, at)
+      return takeMalformed(refusedRow(message, batch.partition, error), row, at)
     }
     const { ingest, ready } = target
     const origin = originOf(target, row, at)
@@ -231,7 +258,7 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
           // Too large, or its id is none or can't be asked for: the row's fault, and so its end.
           throwIfFailed(ingest)
           malformed += 1
-          const refused = refusedRow(row.message, batch.partition, error)
+          const refused = refusedRow(message, batch.partition, error)
           unfit = malformedPush(ingest, refused, origin, shard)
           return unfit()
         }

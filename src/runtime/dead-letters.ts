@@ -49,8 +49,10 @@ export class DeadLetters {
 
   /**
    * Sends its message again, past the dedup index; waits for room. However that ends, the letter is
-   * dealt with: a message that fails for good once more is a new one.
-   * @throws InvalidArgumentError where there is no such letter, or it is a malformed row
+   * dealt with: a message that fails for good once more is a new one. Until that is committed the letter
+   * is listed, and a second `retry` does nothing, over reopenings too.
+   * @throws InvalidArgumentError where there is no such letter, it is a malformed row, or it is being
+   * dropped
    * @throws SemelError `SEMEL_TIMEOUT`, or the signal's reason: the letter stays as it was
    */
   async retry(
@@ -61,7 +63,7 @@ export class DeadLetters {
   }
 
   /**
-   * @throws InvalidArgumentError where there is no such letter
+   * @throws InvalidArgumentError where there is no such letter, or it is being sent again
    * @throws SemelError `SEMEL_TIMEOUT`, or the signal's reason: the letter stays as it was
    */
   async drop(

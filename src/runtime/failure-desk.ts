@@ -72,7 +72,7 @@ export class FailureDesk {
       // A wall clock that was set back before this opening holds up nothing for longer than its wait.
       const dueMs = Math.min(entry.dueMs, nowMs + waitedMs(entry))
       const isRow = entry.type === frameTypes.malformed
-      const key = keyed(isRow ? undefined : slots.keyOf(entry.payload))
+      const key = keyed(isRow ? undefined : slots.keyOf(entry))
       const message = { ...entry, dueMs, ...key }
       this.#parking.add(message)
       if (entry.alone) this.#alone.set(entry.sequence, message)

@@ -2,6 +2,7 @@ import { SemelError } from '../core/errors.js'
 import type { Frame } from '../core/frame.js'
 import type { Id } from '../core/message.js'
 import { shown } from '../core/options.js'
+import { unheeded } from '../core/thenable.js'
 import type { Graph } from '../pipeline/graph.js'
 
 /** A message's id by the pipeline; undefined where it has none. */
@@ -15,6 +16,7 @@ export function idReader(graph: Graph): IdOf {
   return (message) => {
     const answer: unknown = id(message as never)
     if (isId(answer)) return answer
+    unheeded(answer)
     throw new SemelError(
       'SEMEL_ID',
       `id answered ${shown(answer)} in the worker, which is no id; make it of what is in the message alone`,

@@ -1,13 +1,12 @@
 import type { Awaited } from '../acknowledge/awaited.js'
 import type { Durability } from '../core/delivery.js'
-import { ClosedError, InvalidArgumentError, type SemelError } from '../core/errors.js'
+import { ClosedError, type SemelError } from '../core/errors.js'
 import type { Id, MalformedRow, Produced } from '../core/message.js'
-import { shown } from '../core/options.js'
 import { atEndOfTick } from '../core/timers.js'
 import { addon } from '../native/addon.js'
 import { frameTypes } from '../native/slots.js'
-import type { At } from '../pipeline/frames.js'
 import type { Graph } from '../pipeline/graph.js'
+import { checkFrames } from './frames-in.js'
 import { conflatedKeysMax, dropped, OverflowPolicy, type OverflowCounters } from './overflow.js'
 import type { Producers } from './producers.js'
 import { Kept, Router, sentFromInside, type Routed } from './router.js'
@@ -56,6 +55,14 @@ export class Ingest {
   /** Messages in the staging buffer whose senders wait, in the order of rows. */
   #waiters: Awaited[] = []
   #failure: SemelError | undefined
+  /** Nothing new is taken; what waits for room still is. */
+  #isShut = false
+
+  /** Made once, as below. */
+  readonly #check = (): void => {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#isShut) throw new ClosedError()
+  }
 
   /** Made once: a closure inside of `#schedule` would cost every call of it, which mostly returns early. */
   readonly #flushScheduled = (): void => {
@@ -86,6 +93,11 @@ export class Ingest {
     this.#router = new Router(graph, parts.shards, (mark) =>
       (this.#producers as Producers).check(mark),
     )
+  }
+
+  /** A message that is being taken is not: the user's functions and getters may have closed the stream. */
+  shut(): void {
+    this.#isShut = true
   }
 
   /** From now on every message is refused with this error, and so are those that wait. */
@@ -184,32 +196,8 @@ export class Ingest {
 
   /** Raw frames one after another, as many as there is room for; how many. */
   pushFrames(bytes: Uint8Array): number {
-    const { deliver, keyBy } = this.#graph
     if (this.#failure !== undefined) throw this.#failure
-    if (!(bytes instanceof Uint8Array)) {
-      throw new InvalidArgumentError(
-        `pushFrames: ${shown(bytes)} is no memory of frames; give a Uint8Array`,
-      )
-    }
-    if (this.frameSize === 0 || bytes.length % this.frameSize !== 0) {
-      throw new InvalidArgumentError(
-        this.frameSize === 0
-          ? 'pushFrames: the pipeline takes objects; use push, or accepts(frames({ size }))'
-          : `pushFrames: ${bytes.length} bytes are no whole number of frames of ${this.frameSize}`,
-      )
-    }
-    if (deliver.producer !== undefined) {
-      throw new InvalidArgumentError(
-        'pushFrames: the pipeline knows copies by producer, which is a call for each frame; use push or send',
-      )
-    }
-    if (deliver.overflow !== 'wait') {
-      throw new InvalidArgumentError(
-        `pushFrames: the pipeline's overflow is ${deliver.overflow}, which looks at each message; use push, or overflow: 'wait'`,
-      )
-    }
-    const idAt = frameOffset(deliver.id, 'id')
-    const keyAt = frameOffset(keyBy, 'keyBy')
+    const { idAt, keyAt } = checkFrames(this.#graph, this.frameSize, bytes)
     if (!this.flush()) return 0
     const taken = addon().appendFrames(this.#handle, bytes, this.frameSize, idAt, keyAt)
     if (taken > 0) this.#flushed()
@@ -271,7 +259,9 @@ export class Ingest {
   #route(sent: unknown): Routed {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#staging.isWriting) throw sentFromInside()
-    return this.#router.admit(sent)
+    const routed = this.#router.admit(sent)
+    this.#check()
+    return routed
   }
 
   #admit(routed: Routed): 'room' | 'dropped' | 'none' {
@@ -290,7 +280,7 @@ export class Ingest {
       return
     }
     const { shard, key } = routed
-    this.#stage(routed.message, routed.isEncoded, shard, routed.id, wants)
+    this.#stage(routed.message, routed.isEncoded, shard, routed.id, wants, undefined, this.#check)
     this.#putShard = shard
     this.#putRow = this.#staging.nextRow - 1
     if (this.#isBlocked && key !== undefined) {
@@ -305,7 +295,7 @@ export class Ingest {
     this.#putShard = shard
     this.#putRow = -1
     if (origin === undefined) return
-    this.#stage(routed.message, routed.isEncoded, shard, routed.id, wants, origin)
+    this.#stage(routed.message, routed.isEncoded, shard, routed.id, wants, origin, this.#check)
     this.#putRow = this.#staging.nextRow - 1
     producers.staged(shard, origin)
   }
@@ -317,12 +307,13 @@ export class Ingest {
     id: Id | undefined,
     wants: number,
     origin?: Origin,
+    check?: () => void,
   ): void {
     const type = frameTypes.message | wants
     if (isEncoded || this.frameSize > 0) {
       this.#staging.putBytes(message as Uint8Array, type, shard, id, origin)
     } else {
-      this.#staging.putObject(message, type, shard, id, origin)
+      this.#staging.putObject(message, type, shard, id, origin, check)
     }
     this.#schedule()
   }
@@ -387,14 +378,3 @@ export class Ingest {
 }
 
 const nothingDropped: OverflowCounters = Object.freeze({ newest: 0, oldest: 0, conflated: 0 })
-
-/** An offset that no frame reaches stands for none. */
-function frameOffset(by: unknown, option: string): number {
-  if (by === undefined) return 0xffff_ffff
-  if (typeof by === 'function') {
-    throw new InvalidArgumentError(
-      `pushFrames: ${option} is a function; give at(offset), which needs no call for each frame, or use push`,
-    )
-  }
-  return (by as At).offset
-}

@@ -9,6 +9,7 @@ import type { ShardLoop } from './shard-loop.js'
 export interface InlineParts {
   readonly handle: number
   readonly shardCount: number
+  readonly storedBefore: readonly number[]
   readonly firstShard: number
   readonly shardsOfAll: number
   readonly graph: Graph

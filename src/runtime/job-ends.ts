@@ -30,7 +30,7 @@ export class JobEnds {
     const type = kind & kindTypeMask
     if (type === frameTypes.malformed) return this.#failures.malformed(sequence, at, finished)
     if (!this.#failures.isEmpty) {
-      const key = this.#slots.keyAt(at)
+      const key = this.#slots.keyAt(sequence, at)
       if (key instanceof Unkeyed) {
         return this.#failures.failed(sequence, 1, '', key.error, key, finished)
       }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../core/errors.js'
 import type { Id, Key } from '../core/message.js'
 import { shown } from '../core/options.js'
+import { unheeded } from '../core/thenable.js'
 
 /** The longest text that is an id, in UTF-16 units. */
 export const idLengthMax = 65_535
@@ -30,6 +31,7 @@ export function checkedId(answer: unknown): Id {
       if (answer < int64Min || answer >= uint64End) throw noId(answer, 'it has more than 64 bits')
       return answer
     default:
+      unheeded(answer)
       throw noId(answer)
   }
 }
@@ -51,6 +53,7 @@ export function checkedKey(answer: unknown): Key {
       return Number.isSafeInteger(number) ? number : answer
     }
   }
+  unheeded(answer)
   throw new InvalidArgumentError(
     `keyBy: ${shown(answer)} is no key; return a string, a safe integer or a bigint${typeof answer === 'object' && answer !== null ? ', such as one text of its parts' : ''}`,
   )

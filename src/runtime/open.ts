@@ -166,7 +166,19 @@ function runnerOf(
     event: (event: RunnerEvent) => stream.ran(event),
     failed: (error: SemelError) => stream.failed(error),
   }
-  const shards = { handle, shardCount, firstShard, shardsOfAll, durability, directories }
+  const storedBefore = Array.from(
+    { length: shardCount },
+    (_, shard) => addon().status(handle, shard).stored,
+  )
+  const shards = {
+    handle,
+    shardCount,
+    storedBefore,
+    firstShard,
+    shardsOfAll,
+    durability,
+    directories,
+  }
   if (workers === 0) {
     const { mode } = settings.acknowledge
     const outcomesAwaited = (): boolean => mode !== 'batched' && stream.sender.isAwaited

@@ -1,6 +1,7 @@
 import { FencedError, InvalidArgumentError } from '../core/errors.js'
 import type { Produced } from '../core/message.js'
 import { shown, wholeNumber } from '../core/options.js'
+import { unheeded } from '../core/thenable.js'
 import { addon } from '../native/addon.js'
 import type { OverflowCounters } from './overflow.js'
 import { Partitions, type PartitionsParts, type ProducerPartition } from './partitions.js'
@@ -65,7 +66,10 @@ export class Producers {
     return { duplicate: this.#duplicate, fenced: this.#fenced }
   }
 
-  /** @throws InvalidArgumentError for what is no mark */
+  /**
+   * @throws InvalidArgumentError for what is no mark
+   * @throws whatever its getters throw
+   */
   check(mark: unknown): Produced {
     if (typeof mark !== 'object' || mark === null) {
       throw new InvalidArgumentError(
@@ -73,6 +77,9 @@ export class Producers {
       )
     }
     const { id, epoch, sequence } = mark as Partial<Produced>
+    if (typeof id !== 'string' || typeof epoch !== 'number' || typeof sequence !== 'number') {
+      for (const one of [mark, id, epoch, sequence]) unheeded(one)
+    }
     if (typeof id !== 'string' || id === '' || id.length > nameLengthMax) {
       throw new InvalidArgumentError(
         `deliver.producer.id: ${shown(id)} is no name; return a text of 1 to ${nameLengthMax} characters`,

@@ -2,10 +2,11 @@ import { SemelError } from '../core/errors.js'
 import type { Frame } from '../core/frame.js'
 import type { Key } from '../core/message.js'
 import { shown } from '../core/options.js'
+import { unheeded } from '../core/thenable.js'
 import { describeThrown } from '../core/thrown.js'
 import type { At } from '../pipeline/frames.js'
 import type { Graph } from '../pipeline/graph.js'
-import { checkedKey, shardOf } from './keys.js'
+import { checkedKey } from './keys.js'
 
 /** In place of a key that a message should have, and does not: why its order can't be kept. */
 export class Unkeyed {
@@ -23,10 +24,10 @@ export class Unkeyed {
 export type KeyOf = (message: unknown) => Key | Unkeyed | undefined
 
 /**
- * Without `keyBy` the id decides. A function is asked in the worker again, where order is at stake, and
- * what it answers there has to belong to the shard that the message has gone to.
+ * Without `keyBy` the id decides. A function is asked in the worker again, where order is at stake.
+ * @param belongs whether a key is one of the shard that the message has gone to
  */
-export function keyReader(graph: Graph, shard: number, shards: number): KeyOf {
+export function keyReader(graph: Graph, belongs: (key: Key) => boolean): KeyOf {
   const by = graph.keyBy ?? graph.deliver.id
   if (by === undefined) return () => undefined
   if (typeof by !== 'function') return (message) => (message as Frame).u64((by as At).offset)
@@ -38,7 +39,7 @@ export function keyReader(graph: Graph, shard: number, shards: number): KeyOf {
     } catch (thrown) {
       return new Unkeyed(`${name} failed in the worker: ${describeThrown(thrown).message}`)
     }
-    if (shardOf(key, shards) === shard) return key
+    if (belongs(key)) return key
     return new Unkeyed(
       `${name} answered ${shown(key)} in the worker, and another key when the message was taken in`,
     )
@@ -58,6 +59,7 @@ export function lateReader(graph: Graph): IsLate | undefined {
 function timeMsOf(time: unknown): number {
   const timeMs = time instanceof Date ? time.getTime() : time
   if (typeof timeMs === 'number' && Number.isFinite(timeMs)) return timeMs
+  unheeded(time)
   throw new SemelError(
     'SEMEL_TIME',
     `deliver.time answered ${shown(time)}, which is no time; answer milliseconds since 1970, or a Date`,

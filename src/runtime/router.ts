@@ -99,7 +99,7 @@ export class Router {
     routed.id = deliver.id === undefined ? undefined : this.#id(deliver.id, message)
     if (deliver.producer !== undefined) {
       const mark = ask(deliver.producer as never, this.#seen(message), 'deliver.producer')
-      routed.produced = (this.#checkProduced as (mark: unknown) => Produced)(mark)
+      routed.produced = ask(this.#checkProduced as () => Produced, mark, 'deliver.producer')
     }
     const conflates = deliver.overflow === 'conflate'
     const by = keyBy ?? routed.produced?.id ?? routed.id

@@ -91,6 +91,7 @@ export class Sender implements Desk {
   /** Nothing more is taken; what waits for room still goes in where there is some. */
   close(): void {
     this.#isClosed = true
+    this.ingest.shut()
   }
 
   push(message: unknown): boolean {

@@ -39,6 +39,7 @@ export interface ShardLoopParts {
   readonly shardCount: number
   readonly graph: Graph
   readonly seat: NativeSeat
+  readonly storedBefore: number
   /** Beats at every message: one call of a handler is all that may take long. */
   readonly pulse: Pulse
   readonly connection: SinkConnection<unknown>
@@ -297,7 +298,7 @@ export class ShardLoop {
         }
       } catch (error) {
         outputs.length = mark
-        const key = this.#slots.keyAt(at)
+        const key = this.#slots.keyAt(sequence, at)
         outcome = this.#failures.failed(sequence, 1, '', caught(error).thrown, key, finished)
       }
       finished.own(sequence)
@@ -333,7 +334,7 @@ export class ShardLoop {
     const own = this.#program.takeCollector(mark)
     this.#processed = sequence
     const frames = message instanceof BufferFrame ? message.outlive() : undefined
-    const key = keyed(this.#slots.keyAt(at))
+    const key = keyed(this.#slots.keyAt(sequence, at))
     const kind = this.#slots.kind(at)
     this.#lane.addRunning(
       { sequence, attempt: 1, history: '', ...key, kind, timeMs: 0, payload: undefined },

@@ -16,6 +16,8 @@ export interface ShardOpening {
   readonly shardsOfAll: number
   /** Of the stream, or of its class. */
   readonly shardCount: number
+  /** By shard: the last sequence that it had when the stream was opened, whichever worker has it now. */
+  readonly storedBefore: readonly number[]
   readonly graph: Graph
   readonly durability: unknown
   readonly directories: Directories
@@ -74,6 +76,7 @@ export async function openShard(
       shardCount,
       graph,
       seat,
+      storedBefore: opening.storedBefore[shard] as number,
       pulse,
       connection,
       flushes: durability === 'disk' || typeof durability === 'object',

@@ -1,5 +1,5 @@
 import type { Key, MalformedRow, MessageContext } from '../core/message.js'
-import type { NativeSeat } from '../native/addon.js'
+import type { NativeParked, NativeSeat } from '../native/addon.js'
 import {
   frameTypes,
   kindTypeMask,
@@ -11,8 +11,9 @@ import {
 } from '../native/slots.js'
 import type { Graph } from '../pipeline/graph.js'
 import { Decoder } from './decoder.js'
-import type { JobParts } from './lane.js'
 import { idReader, type IdOf } from './id-reader.js'
+import { shardOf } from './keys.js'
+import type { JobParts } from './lane.js'
 import { keyReader, lateReader, Unkeyed, type IsLate, type KeyOf } from './readers.js'
 
 /** For operators that do not declare it. */
@@ -26,7 +27,12 @@ export interface SlotReaderParts {
   readonly shardCount: number
   readonly graph: Graph
   readonly seat: NativeSeat
+  /** The last sequence that the shard had when the stream was opened. */
+  readonly storedBefore: number
 }
+
+/** A message as it lies in the ring, or is parked. */
+export type Stored = Pick<NativeParked, 'sequence' | 'type' | 'payload'>
 
 /**
  * What the slots and payloads of a shard tell about its messages. `at` is where a message's slot
@@ -40,17 +46,23 @@ export class SlotReader {
   readonly #seat: NativeSeat
   readonly #shard: number
   readonly #mask: number
+  readonly #storedBefore: number
   readonly #keyOf: KeyOf
+  /** Of messages that may have come to the shard by another key: the definition was another one then. */
+  readonly #oldKeyOf: KeyOf
   readonly #idOf: IdOf
 
-  constructor({ handle, shard, firstShard, shardCount, graph, seat }: SlotReaderParts) {
+  constructor(parts: SlotReaderParts) {
+    const { handle, shard, firstShard, shardCount, graph, seat } = parts
     this.words = new Int32Array(seat.slots)
     this.decoder = new Decoder(handle, graph, seat.ring)
     this.isLate = lateReader(graph)
     this.#seat = seat
     this.#shard = firstShard + shard
     this.#mask = seat.capacity - 1
-    this.#keyOf = keyReader(graph, shard, shardCount)
+    this.#storedBefore = parts.storedBefore
+    this.#keyOf = keyReader(graph, (key) => shardOf(key, shardCount) === shard)
+    this.#oldKeyOf = keyReader(graph, () => true)
     this.#idOf = idReader(graph)
   }
 
@@ -92,21 +104,27 @@ export class SlotReader {
       sequence,
       attempt: 1,
       history: '',
-      ...keyed(isRow ? undefined : this.keyAt(at)),
+      ...keyed(isRow ? undefined : this.keyAt(sequence, at)),
       kind,
       timeMs: this.timeMs(at),
       payload: this.payload(at),
     }
   }
 
-  keyAt(at: number): Key | Unkeyed | undefined {
-    return this.keyOf(this.payload(at))
+  keyAt(sequence: number, at: number): Key | Unkeyed | undefined {
+    const type = this.kind(at) & kindTypeMask
+    return this.keyOf({ sequence, type, payload: this.payload(at) })
   }
 
-  /** What can't be decoded has no key: it holds up nothing but itself, and its attempts fail for that. */
-  keyOf(payload: Buffer): Key | Unkeyed | undefined {
+  /**
+   * What the shard had before this opening, and letters that are sent again, stay in the shard that they
+   * are in, whatever their key is now. What can't be decoded has no key: it holds up nothing but itself,
+   * and its attempts fail for that.
+   */
+  keyOf({ sequence, type, payload }: Stored): Key | Unkeyed | undefined {
+    const isOld = sequence <= this.#storedBefore || type === frameTypes.retry
     try {
-      return this.decoder.during(payload, this.#keyOf)
+      return this.decoder.during(payload, isOld ? this.#oldKeyOf : this.#keyOf)
     } catch {
       return undefined
     }

@@ -1,6 +1,8 @@
 import { SemelError } from '../core/errors.js'
+import { shown } from '../core/options.js'
 import type { IdentifiedPartition, Source, SourceNotice } from '../core/source.js'
 import type { Numbered, SourceOffsets } from './source-offsets.js'
+import { isKept, readOf } from './source-rows.js'
 
 /** A partition that is being read. */
 export interface ReadPartition {
@@ -40,7 +42,9 @@ export async function findReading(
   const known = destinations.map((offsets) => offsets.known())
   const identified = await source.identify?.(known.flat(), { notice })
   const found = identified ?? namedOnly(source, known.flat())
-  checkIdentified(source, found, known.flat().length)
+  readOf(source.name, 'what it identifies', () =>
+    checkIdentified(source, found, known.flat().length),
+  )
   const numbers = destinations.map((offsets, i) => {
     const first = known.slice(0, i).flat().length
     const own = known[i] as readonly Numbered[]
@@ -88,7 +92,17 @@ function byName(
 function checkIdentified(source: Source<unknown>, found: readonly Found[], known: number): void {
   if (!Array.isArray(found)) throw broken(source, 'identifies its partitions by no list')
   const taken = new Set<number>()
-  for (const { name, is } of found) {
+  for (const one of found as readonly unknown[]) {
+    if (typeof one !== 'object' || one === null) {
+      throw broken(source, `identifies a partition by ${shown(one)}, which is none`)
+    }
+    const { name, is, identity } = one as Found
+    if (identity !== undefined && !isKept(identity)) {
+      throw broken(
+        source,
+        `gives the identity ${shown(identity)} for ${shown(name)}, which JSON has no form for`,
+      )
+    }
     if (typeof name !== 'string' || !Array.isArray(is)) {
       throw broken(source, 'identifies a partition without a name, or without saying which it is')
     }

@@ -1,7 +1,8 @@
 import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
 import type { MalformedRow } from '../core/message.js'
 import { shown } from '../core/options.js'
-import type { Source, SourceBatch, SourceRow } from '../core/source.js'
+import type { Source, SourceBatch, SourceContext, SourceRow } from '../core/source.js'
+import { unheeded } from '../core/thenable.js'
 
 /** An offset has 48 bits in a frame. */
 const offsetMax = 2 ** 48 - 1
@@ -26,13 +27,78 @@ export function checkSource(source: unknown): Source<unknown> {
 }
 
 /**
+ * What of a source's answer is read, where reading it may fail: getters and proxies are its own.
+ * @throws SemelError `SEMEL_SOURCE`
+ */
+export function readOf<T>(source: string, what: string, read: () => T): T {
+  try {
+    return read()
+  } catch (thrown) {
+    if (thrown instanceof SemelError) throw thrown
+    throw unreadable(source, what, thrown)
+  }
+}
+
+function unreadable(source: string, what: string, thrown: unknown): SemelError {
+  unheeded(thrown)
+  return new SemelError(
+    'SEMEL_SOURCE',
+    `${source}: ${what} can't be read: ${reasonOf(thrown)}; correct the source, then go on`,
+    { cause: thrown },
+  )
+}
+
+/** @throws SemelError `SEMEL_SOURCE` where it is no async iterable */
+export function batchesOf(
+  source: Source<unknown>,
+  context: SourceContext,
+): AsyncIterable<SourceBatch<unknown>> {
+  const batches = source.read(context) as Partial<AsyncIterable<SourceBatch<unknown>>> | undefined
+  if (typeof batches?.[Symbol.asyncIterator] === 'function') {
+    return batches as AsyncIterable<SourceBatch<unknown>>
+  }
+  unheeded(batches)
+  throw new SemelError(
+    'SEMEL_SOURCE',
+    `${source.name}: read answered ${safelyShown(batches)}, which is no async iterable; let it be an async generator`,
+  )
+}
+
+/**
+ * What a row holds, each part of it read once.
+ * @throws SemelError `SEMEL_SOURCE` where a getter of it throws
+ */
+export function contentOf(
+  source: string,
+  row: SourceRow<unknown>,
+  at: number,
+): { readonly message: unknown } | { readonly malformed: MalformedRow } {
+  try {
+    if ('malformed' in row) return { malformed: malformedOf(row.malformed) }
+    const { message } = row
+    return { message }
+  } catch (thrown) {
+    throw unreadable(source, `row ${at} of a batch`, thrown)
+  }
+}
+
+/** Whether an identity can be kept with its partition. */
+export function isKept(identity: unknown): boolean {
+  try {
+    return typeof JSON.stringify(identity) === 'string'
+  } catch {
+    return false
+  }
+}
+
+/**
  * Looks at what a source has given before any of it is stored: a source that breaks its contract stops
  * there, and nothing is lost or repeated.
  * @param reached the offset up to which its partition has been read
  * @throws SemelError `SEMEL_SOURCE`
  */
 export function checkBatch(source: string, batch: SourceBatch<unknown>, reached: number): void {
-  const { partition, rows, offset, size } = batch
+  const { partition, rows, offset, size, identity } = batch
   const broken = (what: string): SemelError =>
     new SemelError(
       'SEMEL_SOURCE',
@@ -60,6 +126,9 @@ export function checkBatch(source: string, batch: SourceBatch<unknown>, reached:
     )
   }
   if (size !== undefined && !isOffset(size)) throw broken(`gave the size ${safelyShown(size)}`)
+  if (identity !== undefined && !isKept(identity)) {
+    throw broken(`gave the identity ${safelyShown(identity)}, which JSON has no form for`)
+  }
 }
 
 /** The row that a source could not read, with whatever it has left out. */

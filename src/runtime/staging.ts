@@ -96,11 +96,21 @@ export class Staging {
 
   /**
    * Encodes a message.
+   * @param check throws where it is not to be taken after all: its getters may have ended the stream
    * @throws SemelError where it can't be carried, without a trace
    */
-  putObject(message: unknown, type: number, shard: number, id?: Id, origin?: Origin): void {
+  putObject(
+    message: unknown,
+    type: number,
+    shard: number,
+    id?: Id,
+    origin?: Origin,
+    check?: () => void,
+  ): void {
     const start = this.#next8
-    this.#row(start, this.#encoded(message, start), type, shard, id, origin)
+    const end = this.#encoded(message, start)
+    check?.()
+    this.#row(start, end, type, shard, id, origin)
   }
 
   /** Copies raw bytes. */

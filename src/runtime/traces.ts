@@ -32,10 +32,10 @@ export class Traces {
   of(sequence: number): Trace {
     const { slots, through } = this.#parts
     if (sequence > through()) {
-      return { attempt: 1, history: '', key: slots.keyAt(slots.slotOf(sequence)) }
+      return { attempt: 1, history: '', key: slots.keyAt(sequence, slots.slotOf(sequence)) }
     }
-    const { attempts, history, payload } = this.entry(sequence)
-    return { attempt: attempts + 1, history, key: slots.keyOf(payload) }
+    const entry = this.entry(sequence)
+    return { attempt: entry.attempts + 1, history: entry.history, key: slots.keyOf(entry) }
   }
 
   keyOf(sequence: number): Key | Unkeyed | undefined {

@@ -1,4 +1,9 @@
+import { InvalidArgumentError } from '../core/errors.js'
+import { shown } from '../core/options.js'
 import { after, within, type End } from '../core/timers.js'
+
+/** In place of what a source gives, where nobody waits for that any more. */
+const left = Symbol('left')
 
 /**
  * The messages of a source until a signal is given. A message that comes later is left: whoever waits
@@ -30,14 +35,20 @@ export async function* untilEnded<T>(
   try {
     for (;;) {
       if (isLeft) return
-      const next = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
-        leave = () => resolve(undefined)
+      const next = await new Promise<IteratorResult<T> | typeof left>((resolve, reject) => {
+        leave = () => resolve(left)
         ask(source).then(resolve, (error: unknown) => {
           isOver = true
           reject(error)
         })
       })
-      if (next === undefined) return
+      if (next === left) return
+      if (typeof next !== 'object' || (next as unknown) === null) {
+        isOver = true
+        throw new InvalidArgumentError(
+          `the iterator's next() answered ${shown(next)}; let it answer { value, done }`,
+        )
+      }
       if (next.done === true) {
         isOver = true
         return

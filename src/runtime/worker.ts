@@ -18,6 +18,7 @@ export interface WorkerTask {
   readonly firstShard: number
   readonly shardsOfAll: number
   readonly shardCount: number
+  readonly storedBefore: readonly number[]
   readonly module: string
   readonly delivery: string
   readonly durability: unknown

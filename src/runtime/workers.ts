@@ -13,6 +13,7 @@ export interface WorkerParts {
   readonly handle: number
   readonly workers: number
   readonly shardCount: number
+  readonly storedBefore: readonly number[]
   readonly firstShard: number
   readonly shardsOfAll: number
   readonly module: string

@@ -7,7 +7,9 @@ import {
   pipeline,
   type Definition,
 } from 'semel'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { opened, pushAll, scratch, small } from './verbs.js'
 
@@ -132,4 +134,111 @@ test('a malformed row is listed with its place, and is not retried', async () =>
   await expect(stream.deadLetters.retry({ shard: 0, number: 1 })).rejects.toThrow(
     'is a row that could not be read; send it mended, and drop it',
   )
+})
+
+/** Orders end as letters, and as outputs from when the shop is mended; `isShut` parks them before that. */
+function mendable(how: 'no id' | 'producer' | 'id') {
+  const sink = memory<number>()
+  const state = { isMended: false, isShut: false }
+  const orders = pipeline('once').accepts<Order>()
+  const delivered = {
+    'no id': () => orders.deliver('at-least-once'),
+    producer: () =>
+      orders.deliver('exactly-once', {
+        producer: ({ id }) => ({ id: 'till', epoch: 1, sequence: id }),
+      }),
+    id: () => orders.deliver('exactly-once', { id: ({ id }) => id, window: '1h' }),
+  }[how]() as ReturnType<typeof orders.deliver<'at-least-once'>>
+  const definition: Definition<Order> = delivered
+    .map((order, { attempt }) => {
+      if (!state.isMended) throw new RangeError(`order ${order.id} is not trusted`)
+      if (state.isShut && attempt === 1) throw new RangeError('shut')
+      return order.id
+    })
+    .retry({ attempts: 2, backoff: fixed(20) })
+    .to(sink)
+  return { definition, sink, state }
+}
+
+describe('a letter goes once', () => {
+  const ways = ['no id', 'producer', 'id'] as const
+  const numRuns = Number(process.env['SEMEL_RUNS'] ?? 12)
+
+  test('whatever is asked of it, how often, parked or not, and over reopenings', async () => {
+    const asked = fc.array(fc.constantFrom('retry', 'drop', 'turn', 'reopen' as const), {
+      minLength: 1,
+      maxLength: 6,
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...ways),
+        fc.boolean(),
+        asked,
+        async (how, isShut, verbs) => {
+          const dir = scratch()
+          const { definition, sink, state } = mendable(how)
+          const options = { ...small, dir, workers: 0, durability: 'process' } as const
+          let stream = await opened(definition, options)
+          await stream.send({ id: 3, amount: 1 })
+          await stream.drain()
+          state.isMended = true
+          state.isShut = isShut
+          let first: string | undefined
+          const letter = { shard: 0, number: 1 }
+          const ask = async (verb: 'retry' | 'drop'): Promise<void> => {
+            const isOpen = [...stream.deadLetters.list()].length > 0
+            const error = await stream.deadLetters[verb](letter).then(
+              () => undefined,
+              (thrown: unknown) => thrown,
+            )
+            if (!isOpen) expect(error).toMatchObject({ code: 'SEMEL_INVALID_ARGUMENT' })
+            else if (first === undefined || first === verb) expect(error).toBeUndefined()
+            else {
+              expect(error).toMatchObject({
+                code: 'SEMEL_INVALID_ARGUMENT',
+                message: expect.stringMatching(
+                  /is being (sent again|dropped), and can't/,
+                ) as string,
+              })
+            }
+            first ??= verb
+          }
+          for (const verb of verbs) {
+            if (verb === 'turn') await new Promise(setImmediate)
+            else if (verb === 'reopen') {
+              await stream.close()
+              stream = await opened(definition, options)
+            } else await ask(verb)
+          }
+          if (first === undefined) await ask('retry')
+          await stream.drain()
+          await expect.poll(() => [...stream.deadLetters.list()]).toEqual([])
+          expect(sink.outputs).toEqual(first === 'drop' ? [] : [3])
+          await stream.close()
+        },
+      ),
+      { numRuns },
+    )
+  })
+
+  test.each(ways)('after the process has died with its retry in the journal, %s', async (how) => {
+    const dir = scratch()
+    const { definition, sink, state } = mendable(how)
+    const options = { ...small, dir, workers: 0, durability: 'process' } as const
+    const before = await opened(definition, options)
+    await before.send({ id: 4, amount: 1 })
+    await before.drain()
+    await before.deadLetters.retry({ shard: 0, number: 1 })
+    // As a process leaves it that dies now: nothing of it runs any more.
+    const copy = scratch()
+    cpSync(dir, copy, { recursive: true })
+    state.isMended = true
+    const after = await opened(definition, { ...options, dir: copy })
+    await after.deadLetters.retry({ shard: 0, number: 1 })
+    await after.deadLetters.retry({ shard: 0, number: 1 }).catch(() => {})
+    await after.drain()
+    const own = sink.outputs.length
+    expect(own).toBe(1)
+    expect([...after.deadLetters.list()]).toEqual([])
+  })
 })

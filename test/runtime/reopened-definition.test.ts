@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { readFileSync, writeFileSync } from 'node:fs'
 import {
+  fixed,
   forEach,
   frames,
   inspectDirectory,
@@ -145,4 +146,55 @@ describe('a dead letter that can not be decoded', () => {
       { numRuns },
     )
   })
+})
+
+test('keys that are made otherwise from one opening to the next lose order, and no message', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 2, max: 5 }),
+      fc.integer({ min: 1, max: 30 }),
+      fc.integer({ min: 0, max: 30 }),
+      fc.constantFrom(0, 1),
+      async (shards, before, later, workers) => {
+        const dir = scratch()
+        const seen: number[] = []
+        let isMended = false
+        const keyed = (attempts: number, keyBy: (message: { n: number }) => string) =>
+          pipeline('keys')
+            .accepts<{ n: number }>()
+            .deliver('at-least-once')
+            .keyBy(keyBy)
+            .retry({ attempts, backoff: fixed(1) })
+            .to(
+              forEach(({ n }) => {
+                if (!isMended) throw new Error('not today')
+                seen.push(n)
+              }),
+            )
+        const options = { ...small, dir, shards, workers: 0 } as const
+        const old = await opened(
+          keyed(workers + 1, ({ n }) => `old ${n}`),
+          options,
+        )
+        for (let n = 0; n < before; n++) await old.send({ n })
+        // Where a message has one attempt alone, they are letters; else parked, or not tried yet.
+        if (workers === 0) await old.drain()
+        await old.close({ timeout: 0 }).catch(() => {})
+        isMended = true
+        const renamed = await opened(
+          keyed(3, ({ n }) => `new ${n % 3}`),
+          options,
+        )
+        for (const letter of renamed.deadLetters.list()) await renamed.deadLetters.retry(letter)
+        for (let n = 0; n < later; n++) await renamed.send({ n: before + n })
+        await renamed.drain()
+        expect(seen.toSorted((a, b) => a - b)).toEqual(
+          Array.from({ length: before + later }, (_, n) => n),
+        )
+        expect([...renamed.deadLetters.list()]).toEqual([])
+        await renamed.close()
+      },
+    ),
+    { numRuns: Math.min(numRuns, 10) },
+  )
 })
