@@ -23,8 +23,8 @@ export const planted: readonly Planted[] = [
     name: 'typed-as-bytes',
     what: 'a typed array arrives as its bytes',
     file: 'dist/codec/carried.js',
-    from: "return attached(value, 'typed-array');",
-    to: "return attached(value, 'bytes');",
+    from: "types.isUint8Array(value) ? 'bytes' : 'typed-array'",
+    to: "'bytes'",
   },
   {
     name: 'set-as-object',
@@ -86,8 +86,8 @@ export const planted: readonly Planted[] = [
     name: 'listener-throws',
     what: 'what a listener throws stops the stream',
     file: 'dist/runtime/emitter.js',
-    from: 'queueMicrotask(() => {',
-    to: 'if (error !== undefined) throw error; queueMicrotask(() => {',
+    from: 'atEndOfTick(() => {',
+    to: 'if (error !== undefined) throw error; atEndOfTick(() => {',
   },
   {
     name: 'read-again',
