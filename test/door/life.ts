@@ -214,7 +214,10 @@ export class Life {
       await this.#bounded(how, this.#stream.deadLetters[how](letter))
       this.#observe({ ended: how, letter: seenOf(letter) })
     } catch (error) {
-      this.#fault(how, error)
+      // The other was asked for before, and is under way.
+      if (!/is being (?:sent again|dropped)/.test(String((error as Error).message))) {
+        this.#fault(how, error)
+      }
     }
   }
 
