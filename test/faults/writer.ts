@@ -51,6 +51,8 @@ export class SourceWriter {
         continue
       }
       if (wasRead && random.chance(0.7)) this.#change(file)
+      // What is written behind a cut would go with its mending.
+      if (this.#whole.has(file.path)) continue
       file.append(random.below(file.left / 2 + 2))
       if (random.chance(0.5)) file.endLine()
     }
