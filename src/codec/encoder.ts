@@ -6,7 +6,7 @@ import { TooLong, UnfitValue } from './unfit.js'
 import { firstRecord, Writer } from './writer.js'
 
 /** A message may be nested so deep; what goes in circles would never end. */
-export const depthMax = 512
+const depthMax = 512
 
 /** From the 33rd on a shared shape's number takes a second byte. */
 const oneByteShapes = 32

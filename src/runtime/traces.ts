@@ -4,13 +4,13 @@ import type { Unkeyed } from './readers.js'
 import type { SlotReader } from './slot-reader.js'
 
 /** What is known of a message that has been processed and is not committed. */
-export interface Trace {
+interface Trace {
   readonly attempt: number
   readonly history: string
   readonly key: Key | Unkeyed | undefined
 }
 
-export interface TracesParts {
+interface TracesParts {
   readonly handle: number
   readonly shard: number
   readonly seat: NativeSeat

@@ -6,7 +6,7 @@ import { begun, type KeptFile } from './kept-files.js'
 import { hasHead, noHead, openByInode, type OwnFile } from './own-file.js'
 import { endLastLine, newline } from './whole-lines.js'
 
-export interface GoOn {
+interface GoOn {
   /** What the sink's path leads to now. */
   readonly at: OwnFile
   /** Oldest first; not empty. */

@@ -31,7 +31,7 @@ export interface Rotation {
   readonly keep: number
 }
 
-export const noRotation: Rotation = { sizeMax: Infinity, ageMsMax: Infinity, keep: Infinity }
+const noRotation: Rotation = { sizeMax: Infinity, ageMsMax: Infinity, keep: Infinity }
 
 /** @throws InvalidArgumentError naming the option, the value and the remedy */
 export function checkRotation(options: unknown): Rotation {
