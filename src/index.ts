@@ -96,21 +96,26 @@ export type { MemorySink } from './connectors/memory/sink.js'
 export { memorySource } from './connectors/memory/source.js'
 export type { MemorySourceOptions } from './connectors/memory/source.js'
 
-export type { ShardCounters } from './runtime/counters.js'
-export type { Consumed, ConsumeOptions, ConsumeProgress } from './runtime/consume.js'
-export type { OverflowCounters } from './runtime/overflow.js'
-export type { DoorCounters } from './runtime/producers.js'
-export type { DeadLetters } from './runtime/dead-letters.js'
-export type { DeadLetter } from './runtime/letter-reader.js'
-export { readDeadLetters } from './runtime/stored-letters.js'
-export type { StoredLettersOptions } from './runtime/stored-letters.js'
-export type { FailedAttempt } from './runtime/failures.js'
-export { guarantee } from './runtime/guarantee.js'
-export { inspectDirectory } from './runtime/inspect.js'
-export type { DirectoryAccepts, DirectoryReport, ShardReport } from './runtime/inspect.js'
-export { open } from './runtime/open.js'
-export type { BatchedOptions, ClassOpenOptions, OpenOptions, Waiting } from './runtime/options.js'
-export { repairDirectory, verifyDirectory } from './runtime/repair.js'
+export type { ShardCounters } from './runtime/stream/counters.js'
+export type { Consumed, ConsumeOptions, ConsumeProgress } from './runtime/sources/consume.js'
+export type { OverflowCounters } from './runtime/door/overflow.js'
+export type { DoorCounters } from './runtime/door/producers.js'
+export type { DeadLetters } from './runtime/failures/dead-letters.js'
+export type { DeadLetter } from './runtime/failures/letter-reader.js'
+export { readDeadLetters } from './runtime/failures/stored-letters.js'
+export type { StoredLettersOptions } from './runtime/failures/stored-letters.js'
+export type { FailedAttempt } from './runtime/failures/failures.js'
+export { guarantee } from './runtime/stream/guarantee.js'
+export { inspectDirectory } from './runtime/directory/inspect.js'
+export type { DirectoryAccepts, DirectoryReport, ShardReport } from './runtime/directory/inspect.js'
+export { open } from './runtime/stream/open.js'
+export type {
+  BatchedOptions,
+  ClassOpenOptions,
+  OpenOptions,
+  Waiting,
+} from './runtime/settings/options.js'
+export { repairDirectory, verifyDirectory } from './runtime/directory/repair.js'
 export type {
   Finding,
   FindingKind,
@@ -119,9 +124,9 @@ export type {
   SequenceRange,
   ShardDamage,
   VerificationReport,
-} from './runtime/repair.js'
-export type { SendOptions } from './runtime/send-options.js'
-export type { StageTimes } from './runtime/stage-times.js'
-export { Stream } from './runtime/stream.js'
-export type { StreamClass, StreamEvents } from './runtime/stream.js'
-export type { WaitOptions } from './runtime/wait.js'
+} from './runtime/directory/repair.js'
+export type { SendOptions } from './runtime/settings/send-options.js'
+export type { StageTimes } from './runtime/stream/stage-times.js'
+export { Stream } from './runtime/stream/stream.js'
+export type { StreamClass, StreamEvents } from './runtime/stream/stream.js'
+export type { WaitOptions } from './core/wait.js'

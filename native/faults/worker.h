@@ -1,4 +1,4 @@
-// A shard's worker as the runtime has it (src/runtime/shard-loop.ts), reduced to its decisions: poll,
+// A shard's worker as the runtime has it (src/runtime/loop/shard-loop.ts), reduced to its decisions: poll,
 // run the handler, park what fails with the later messages of its key behind it, write the outputs,
 // commit. It keeps its own count of what it has polled, as the runtime does.
 #pragma once

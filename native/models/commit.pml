@@ -1,7 +1,7 @@
 /* The commit and recovery protocol of one shard, with crashes between any two steps.
  *
  * What is modelled, step by step, is what native/shard/shard.cc (sync_group, open_files,
- * recover_journal), native/shard/consumer.cc and src/runtime/committer.ts do. Each `atomic` is a step
+ * recover_journal), native/shard/consumer.cc and src/runtime/loop/committer.ts do. Each `atomic` is a step
  * that a crash can't cut in two; between any two of them it may come, in recovery too.
  *
  *   -DDISK            level `disk`: the sync thread writes and syncs groups, and power may be lost.

@@ -7,7 +7,7 @@
 namespace semel {
 namespace {
 
-constexpr int kShapes = 64;  // src/runtime/structures.ts
+constexpr int kShapes = 64;  // src/runtime/message/structures.ts
 
 std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 

@@ -1,5 +1,5 @@
 import type { Counters } from '../core/message.js'
-import type { Row } from '../core/table.js'
+import type { Row } from '../print/table.js'
 
 type Ended = 'processed' | 'filtered' | 'duplicate' | 'late' | 'deadLettered' | 'dropped'
 

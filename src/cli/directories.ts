@@ -1,4 +1,4 @@
-import { classDirectoriesIn } from '../runtime/class-directories.js'
+import { classDirectoriesIn } from '../runtime/directory/class-directories.js'
 import { exitCodes } from './failures.js'
 
 /**

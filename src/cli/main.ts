@@ -1,20 +1,20 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { shown } from '../core/options.js'
-import { adviseCommand, readAdviseOptions } from './advise-options.js'
-import { benchCommand, readBenchOptions } from './bench-options.js'
+import { adviseCommand, readAdviseOptions } from './advise/advise-options.js'
+import { benchCommand, readBenchOptions } from './bench/bench-options.js'
 import { inEach } from './directories.js'
 import { exitCodeOf, exitCodes, failureText, UsageError } from './failures.js'
 import { commandHelp, programHelp } from './help.js'
-import { inspectCommand, readInspectOptions } from './inspect-options.js'
-import { readLettersOptions } from './letters-options.js'
+import { inspectCommand, readInspectOptions } from './inspect/inspect-options.js'
+import { readLettersOptions } from './letters/letters-options.js'
 import { perhaps } from './perhaps.js'
-import { readRepairOptions, repairCommand } from './repair-options.js'
-import { readRunOptions, runCommand } from './run-options.js'
+import { readRepairOptions, repairCommand } from './repair/repair-options.js'
+import { readRunOptions, runCommand } from './run/run-options.js'
 import { listed } from './options.js'
 import { ignoreClosedPipes, print } from './stdout.js'
 import { failWhereNothingIsLeft } from './waiting-for.js'
-import { readVerifyOptions, verifyCommand } from './verify-options.js'
+import { readVerifyOptions, verifyCommand } from './repair/verify-options.js'
 
 const commands = ['run', 'inspect', 'dead-letters', 'verify', 'repair', 'bench', 'advise']
 const choices = `give ${listed(commands, 'or')}, or see semel --help`
@@ -43,37 +43,37 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
     case 'run': {
       const options = readRunOptions(words)
       if (options === 'help') return told(commandHelp(runCommand))
-      return (await import('./run.js')).run(options)
+      return (await import('./run/run.js')).run(options)
     }
     case 'inspect': {
       const options = readInspectOptions(words)
       if (options === 'help') return told(commandHelp(inspectCommand))
-      return inEach(options, (await import('./inspect.js')).inspect)
+      return inEach(options, (await import('./inspect/inspect.js')).inspect)
     }
     case 'dead-letters': {
       const options = readLettersOptions(words)
       if ('call' in options) return told(commandHelp(options))
-      return (await import('./letters.js')).deadLetters(options)
+      return (await import('./letters/letters.js')).deadLetters(options)
     }
     case 'verify': {
       const options = readVerifyOptions(words)
       if (options === 'help') return told(commandHelp(verifyCommand))
-      return inEach(options, (await import('./verify.js')).verify)
+      return inEach(options, (await import('./repair/verify.js')).verify)
     }
     case 'repair': {
       const options = readRepairOptions(words)
       if (options === 'help') return told(commandHelp(repairCommand))
-      return inEach(options, (await import('./repair.js')).repair)
+      return inEach(options, (await import('./repair/repair.js')).repair)
     }
     case 'bench': {
       const options = readBenchOptions(words)
       if (options === 'help') return told(commandHelp(benchCommand))
-      return (await import('./bench.js')).bench(options)
+      return (await import('./bench/bench.js')).bench(options)
     }
     case 'advise': {
       const options = readAdviseOptions(words)
       if (options === 'help') return told(commandHelp(adviseCommand))
-      return (await import('./advise.js')).advise(options)
+      return (await import('./advise/advise.js')).advise(options)
     }
     case '-h':
     case '--help':

@@ -1,8 +1,8 @@
 import { styleText } from 'node:util'
-import { plain, type Paint } from '../core/table.js'
+import { plain, type Paint } from '../print/table.js'
 
 export { plain }
-export type { Paint, Style } from '../core/table.js'
+export type { Paint, Style } from '../print/table.js'
 
 /** What is needed of a terminal to write on it; `process.stderr`, say. */
 export interface Terminal {

@@ -1,4 +1,4 @@
-import { countText } from '../core/text.js'
+import { countText } from '../print/text.js'
 
 export { countText }
 

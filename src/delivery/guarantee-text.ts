@@ -1,4 +1,4 @@
-import { wrapped } from '../core/text.js'
+import { wrapped } from '../print/text.js'
 import {
   faultNames,
   faultsText,

@@ -1,6 +1,6 @@
-import { tableLines, type Paint, type Row } from '../core/table.js'
-import { countText } from '../core/text.js'
-import type { StageTimes } from '../runtime/stage-times.js'
+import { tableLines, type Paint, type Row } from '../print/table.js'
+import { countText } from '../print/text.js'
+import type { StageTimes } from '../runtime/stream/stage-times.js'
 import type { Result } from './result.js'
 import { spread } from './statistics.js'
 

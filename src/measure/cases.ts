@@ -1,14 +1,14 @@
 import { InvalidArgumentError, toError } from '../core/errors.js'
 import { deliveries, durabilityText, type Delivery, type Durability } from '../core/delivery.js'
-import { countText } from '../core/text.js'
+import { countText } from '../print/text.js'
 import type { Graph } from '../pipeline/graph.js'
-import type { OpenOptions } from '../runtime/options.js'
+import type { OpenOptions } from '../runtime/settings/options.js'
 import type { OpenLoopTask } from './child/open-loop.js'
 import type { ThroughputTask } from './child/throughput.js'
 import type { Job } from './jobs.js'
 import type { Result } from './result.js'
-import { subjectGraph } from './subject.js'
-import { acknowledgeOf, ways, waySettings, type Way } from './ways.js'
+import { subjectGraph } from './subject/subject.js'
+import { acknowledgeOf, ways, waySettings, type Way } from './subject/ways.js'
 
 /** A pipeline, and how its cases are measured. */
 export interface Plan {

@@ -1,5 +1,5 @@
-import { plain, tableLines, type Paint, type Row } from '../core/table.js'
-import { countText } from '../core/text.js'
+import { plain, tableLines, type Paint, type Row } from '../print/table.js'
+import { countText } from '../print/text.js'
 import { breakdownLines } from './breakdown.js'
 import { reportTitle } from './machine.js'
 import type { Comparison, Latencies, Report, Result, Spread } from './result.js'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { advise, type Advice } from 'semel'
 import { describe, expect, it } from 'vitest'
-import { readAdviseOptions } from '../../src/cli/advise-options.js'
+import { readAdviseOptions } from '../../src/cli/advise/advise-options.js'
 import { Workspace } from './verbs.js'
 
 const figures = (cpu: string) =>

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { figuresOf } from 'semel'
 import { describe, expect, it } from 'vitest'
-import { readBenchOptions } from '../../src/cli/bench-options.js'
+import { readBenchOptions } from '../../src/cli/bench/bench-options.js'
 import type { Report } from '../../src/measure/result.js'
 import { Workspace } from './verbs.js'
 

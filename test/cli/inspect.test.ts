@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DirectoryReport } from '../../src/index.js'
-import { inspectionJson, inspectionText } from '../../src/cli/inspection.js'
+import { inspectionJson, inspectionText } from '../../src/cli/inspect/inspection.js'
 import { doubling, Workspace, zero } from './verbs.js'
 
 const shard = {

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Progress, progressLine, type ProgressState } from '../../src/cli/progress.js'
+import { Progress, progressLine, type ProgressState } from '../../src/cli/run/progress.js'
 import { paintFor } from '../../src/cli/terminal.js'
 
 const state: ProgressState = {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { Reasons } from '../../src/cli/reasons.js'
+import { Reasons } from '../../src/cli/run/reasons.js'
 import { besidesGuarantee, report, Workspace } from './verbs.js'
 
 // Many commands, each a process, perhaps on a busy machine.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { countersOfRun, endedOf } from '../../src/cli/counters.js'
-import { summaryJson, summaryText, type Summary } from '../../src/cli/summary.js'
+import { summaryJson, summaryText, type Summary } from '../../src/cli/run/summary.js'
 import { bytesText, countText, elapsedText, plural } from '../../src/cli/text.js'
 import { zero } from './verbs.js'
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { warnOf } from '../../src/cli/warnings.js'
+import { warnOf } from '../../src/cli/run/warnings.js'
 import type { Stream } from '../../src/index.js'
 
 describe('what a stream says while it runs', () => {

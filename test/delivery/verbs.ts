@@ -3,8 +3,8 @@ import type { Sink, SinkKind } from '../../src/core/sink.js'
 import type { Fault, Guarantee, Hop, HopName } from '../../src/delivery/guarantee.js'
 import { pipeline } from '../../src/pipeline/pipeline.js'
 import type { Definition } from '../../src/pipeline/graph.js'
-import { guarantee } from '../../src/runtime/guarantee.js'
-import type { OpenOptions } from '../../src/runtime/options.js'
+import { guarantee } from '../../src/runtime/stream/guarantee.js'
+import type { OpenOptions } from '../../src/runtime/settings/options.js'
 import { sink, type Untyped } from '../pipeline/verbs.js'
 
 export interface Order {

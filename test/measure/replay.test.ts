@@ -1,8 +1,8 @@
 import { frames, at, pipeline, forEach } from 'semel'
 import { describe, expect, it } from 'vitest'
-import { feedOf } from '../../src/measure/feed.js'
-import { replay } from '../../src/measure/replay.js'
-import { subjectGraph } from '../../src/measure/subject.js'
+import { feedOf } from '../../src/measure/subject/feed.js'
+import { replay } from '../../src/measure/subject/replay.js'
+import { subjectGraph } from '../../src/measure/subject/subject.js'
 import { requireGraph, type Definition } from '../../src/pipeline/graph.js'
 
 const sink = forEach(() => {}, { idempotent: true })

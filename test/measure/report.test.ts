@@ -2,12 +2,12 @@ import { readdirSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { chartsOf } from '../../src/measure/charts.js'
-import { echartsScript, loadECharts } from '../../src/measure/echarts.js'
-import { reportHtml } from '../../src/measure/html.js'
+import { chartsOf } from '../../src/measure/charts/charts.js'
+import { echartsScript, loadECharts } from '../../src/measure/charts/echarts.js'
+import { reportHtml } from '../../src/measure/charts/html.js'
 import { reportText } from '../../src/measure/report-text.js'
 import type { Report, Result } from '../../src/measure/result.js'
-import { writeSvgs } from '../../src/measure/svg.js'
+import { writeSvgs } from '../../src/measure/charts/svg.js'
 
 const of = (median: number) => ({ median, min: 0.9 * median, max: 1.1 * median })
 const latencies = { p50: 2.5, p90: 10, p99: 120, p999: 1234.5, max: 56_789 }

@@ -8,7 +8,7 @@ interface Reading {
   readonly text: string
 }
 
-/** What the staging buffer holds at most: rows of a batch (src/runtime/staging.ts). */
+/** What the staging buffer holds at most: rows of a batch (src/runtime/door/staging.ts). */
 const stagedMax = 1024
 const ringBytes = 64 * 1024
 /** A stored reading takes at least its text. */

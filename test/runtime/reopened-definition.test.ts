@@ -14,7 +14,7 @@ import {
   type NamedPipeline,
 } from 'semel'
 import { describe, expect, test } from 'vitest'
-import { LetterReader } from '../../src/runtime/letter-reader.js'
+import { LetterReader } from '../../src/runtime/failures/letter-reader.js'
 import { frameTypes } from '../../src/native/slots.js'
 import { opened, scratch, small } from './verbs.js'
 

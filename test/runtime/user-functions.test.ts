@@ -1,7 +1,7 @@
 import { fixed, forEach, pipeline, type MessageContext } from 'semel'
 import { describe, expect, test } from 'vitest'
-import { usesContext } from '../../src/runtime/context-use.js'
-import { shardOf } from '../../src/runtime/keys.js'
+import { usesContext } from '../../src/runtime/operators/context-use.js'
+import { shardOf } from '../../src/runtime/message/keys.js'
 import { thrownValues } from './thrown-values.js'
 import { expectBalanced, opened, pushAll, scratch, small, until } from './verbs.js'
 

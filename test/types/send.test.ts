@@ -7,8 +7,8 @@ import type { Status } from '../../src/acknowledge/many.js'
 import type { Acknowledge } from '../../src/core/acknowledge.js'
 import { memory } from '../../src/connectors/memory/sink.js'
 import { pipeline } from '../../src/pipeline/pipeline.js'
-import { open } from '../../src/runtime/open.js'
-import type { Stream } from '../../src/runtime/stream.js'
+import { open } from '../../src/runtime/stream/open.js'
+import type { Stream } from '../../src/runtime/stream/stream.js'
 
 interface Trade {
   id: number

@@ -5,9 +5,9 @@
  */
 import type { Batch } from '../../acknowledge/batched.js'
 import { answer } from '../answer.js'
-import { Board } from '../board.js'
+import { Board } from '../subject/board.js'
 import { Stopwatch } from '../latencies.js'
-import { noteOf, openLoad, type Load } from '../load.js'
+import { noteOf, openLoad, type Load } from '../subject/load.js'
 import { bareLoop, dueNs, openLoop, scheduleOf } from '../open-loop.js'
 
 export interface OpenLoopTask extends Load {

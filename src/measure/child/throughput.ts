@@ -5,8 +5,8 @@
  */
 import { answer } from '../answer.js'
 import { breakdownOf, type Breakdown } from '../breakdown.js'
-import { noteOf, openLoad, type Load } from '../load.js'
-import { pushUntil, sendUntil } from '../ways.js'
+import { noteOf, openLoad, type Load } from '../subject/load.js'
+import { pushUntil, sendUntil } from '../subject/ways.js'
 
 export interface ThroughputTask extends Load {
   readonly seconds: number

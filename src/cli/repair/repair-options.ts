@@ -1,0 +1,50 @@
+import { UsageError } from '../failures.js'
+import { readOptions, requireArgument, type CommandSpec } from '../options.js'
+
+/** What `semel repair` was told. */
+export interface RepairCommandOptions {
+  readonly dir: string
+  readonly json: boolean
+  readonly yes: boolean
+  readonly dryRun: boolean
+}
+
+export const repairCommand: CommandSpec = {
+  call: 'semel repair',
+  arguments: [{ name: 'DIR', says: 'the directory of a closed stream' }],
+  says:
+    "Cuts damage out of a stream's directory, so that it opens again. It first says what it would do and\n" +
+    'what that costs, then asks. Lost messages become dead letters that say so.',
+  options: [
+    { name: 'yes', says: 'does it without asking; needed where there is no terminal to ask on' },
+    { name: 'dry-run', says: 'says what it would do, and changes nothing' },
+    {
+      name: 'json',
+      says: 'one JSON object on standard output, and nothing else there; needs --yes or --dry-run',
+    },
+    { name: 'help', short: 'h', says: 'this text' },
+  ],
+  notes:
+    'Every file that changes is kept as it was in DIR/before-repair-N. A repair that was interrupted is\n' +
+    'finished by running it again; until then the stream does not open. It exits with 1 where damage\n' +
+    'stays: it was refused, or declined, or not asked for (--dry-run).',
+}
+
+/** @throws UsageError naming the option and the remedy */
+export function readRepairOptions(words: readonly string[]): RepairCommandOptions | 'help' {
+  const given = readOptions(repairCommand, words)
+  if (given.flags.has('help')) return 'help'
+  const options = {
+    dir: requireArgument(repairCommand, given, 0),
+    json: given.flags.has('json'),
+    yes: given.flags.has('yes'),
+    dryRun: given.flags.has('dry-run'),
+  }
+  if (options.yes && options.dryRun) {
+    throw new UsageError('semel repair: --yes and --dry-run exclude each other; give one of them')
+  }
+  if (options.json && !options.yes && !options.dryRun) {
+    throw new UsageError('semel repair: --json can not ask; give --yes or --dry-run with it')
+  }
+  return options
+}

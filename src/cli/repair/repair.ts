@@ -1,0 +1,82 @@
+import { createInterface } from 'node:readline/promises'
+import { repairDirectory, type RepairReport } from '../../index.js'
+import { damageLines } from './damage.js'
+import { exitCodes, UsageError } from '../failures.js'
+import type { RepairCommandOptions } from './repair-options.js'
+import { print } from '../stdout.js'
+import { paintFor, plain, type Paint } from '../terminal.js'
+
+/**
+ * `semel repair`: says what it would do, asks, and does it.
+ * @returns the exit code
+ */
+export async function repair(options: RepairCommandOptions): Promise<number> {
+  const { dir, json, yes, dryRun } = options
+  if (json) {
+    const report = repairDirectory(dir, { dryRun })
+    await print(`${JSON.stringify({ dir, ...report })}\n`)
+    return exitCodeAfter(report, dryRun)
+  }
+  const plan = repairDirectory(dir, { dryRun: true })
+  await print(planText(dir, plan, paintFor(process.stdout)))
+  if (plan.refusals.length > 0) return exitCodes.failed
+  if (plan.steps.length === 0) return exitCodes.ok
+  if (dryRun) return exitCodes.failed
+  if (!yes) {
+    if (!process.stdin.isTTY) {
+      throw new UsageError('semel repair: there is no terminal to ask on; give --yes or --dry-run')
+    }
+    if (!(await agreed())) {
+      await print('nothing was changed\n')
+      return exitCodes.failed
+    }
+  }
+  const report = repairDirectory(dir)
+  await print(doneText(dir, report))
+  return exitCodeAfter(report, false)
+}
+
+function exitCodeAfter({ refusals, steps }: RepairReport, dryRun: boolean): number {
+  const stays = refusals.length > 0 || (dryRun && steps.length > 0)
+  return stays ? exitCodes.failed : exitCodes.ok
+}
+
+async function agreed(): Promise<boolean> {
+  const asker = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = await asker.question('Do this? Type yes to go on: ')
+  asker.close()
+  return answer.trim() === 'yes'
+}
+
+/** What is damaged, what it costs, and what would be done or why not. */
+export function planText(dir: string, plan: RepairReport, paint: Paint = plain): string {
+  const { found, steps, refusals } = plan
+  const name = found.name === '' ? dir : `${found.name}, ${dir}`
+  if (steps.length === 0 && refusals.length === 0) {
+    return `${paint('bold', name)}: no damage, nothing to repair\n`
+  }
+  const lines = [`${paint('bold', name)}`, ...damageLines(found, paint), '']
+  if (refusals.length > 0) {
+    lines.push('It can not be repaired, and nothing was changed:')
+    lines.push(...refusals.map((refusal) => `  ${refusal}`))
+  } else {
+    lines.push('To be done, once every file that changes has been copied:')
+    lines.push(...steps.map((step) => `  ${step}`))
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** What was done, where the originals are, and what to do next. */
+export function doneText(dir: string, { originals }: RepairReport): string {
+  const kept =
+    originals === ''
+      ? 'no file that was there was changed'
+      : `the files as they were are in ${dir}/${originals}`
+  return [
+    '',
+    `Repaired; ${kept}.`,
+    `Next: check it with semel verify ${dir}, then open the stream. Lost messages are among its dead`,
+    'letters, as rows that repair put there; send them again from where they came, if that still has them.',
+    '',
+  ].join('\n')
+}

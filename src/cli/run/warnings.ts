@@ -1,0 +1,38 @@
+import type { Stream } from '../../index.js'
+import { oneLine } from '../failures.js'
+import { elapsedText } from '../text.js'
+
+const deadLettersShown = 3
+
+/**
+ * Says what a stream has to say while it runs, a line each.
+ * @returns the first few dead letters, filled as they come
+ */
+export function warnOf(stream: Stream<unknown>, say: (line: string) => void): readonly string[] {
+  const deadLetters: string[] = []
+  stream.on('dead-letter', ({ shard, sequence, error }) => {
+    if (deadLetters.length < deadLettersShown) {
+      deadLetters.push(`shard ${shard}, sequence ${sequence}: ${oneLine(error)}`)
+    }
+  })
+  stream.on('sink-failed', ({ shard, error, attempt, retryInMs }) => {
+    // The 1st, 2nd, 4th, 8th …: a sink may be down for hours.
+    if ((attempt & (attempt - 1)) !== 0) return
+    say(
+      `semel: SEMEL_SINK_FAILED: shard ${shard}: ${oneLine(error)}; attempt ${attempt + 1} in ${elapsedText(retryInMs)}`,
+    )
+  })
+  stream.on('stalled', ({ shard, reason }) => {
+    const why =
+      reason === 'parked'
+        ? 'as many messages are parked as may be (parkedMax); it goes on when some have ended'
+        : 'as many ids are known as may be (maxIds); it goes on when the oldest leave the window'
+    say(`semel: SEMEL_STALLED: shard ${shard} takes no messages: ${why}`)
+  })
+  stream.on('worker-replaced', ({ worker, error }) => {
+    say(
+      `semel: SEMEL_WORKER_REPLACED: worker ${worker} died and has been replaced: ${oneLine(error)}`,
+    )
+  })
+  return deadLetters
+}

@@ -1,0 +1,123 @@
+import { describeThrown } from '../../core/thrown.js'
+import { actions, type Detail } from '../../native/details.js'
+import { outcomes } from '../../native/slots.js'
+import type { RetryPolicy } from '../../reliability/retry.js'
+
+/** One failed attempt, as a dead letter's history keeps it. */
+export interface FailedAttempt {
+  readonly attempt: number
+  /** Milliseconds since 1970, by the stream's clock. */
+  readonly at: number
+  /** What was thrown, in words. */
+  readonly error: string
+  /** What was thrown had it: `'ECONNREFUSED'`. */
+  readonly code?: string
+  /** Why the wait for the next attempt is not what the pipeline's backoff answered. */
+  readonly backoff?: string
+}
+
+/** As the native core bounds it (native/shard/outcome.h). */
+const historyBytesMax = 900
+const errorLengthMax = 400
+const errorLengthShort = 100
+const backoffLengthMax = 150
+
+/** The latest attempts that fit; of a thousand, the first ones tell little. */
+function encodeHistory(attempts: readonly FailedAttempt[]): string {
+  for (let from = 0; from < attempts.length; from++) {
+    const text = JSON.stringify(attempts.slice(from))
+    if (Buffer.byteLength(text) <= historyBytesMax) return text
+  }
+  // One attempt alone is too long: every character may take six bytes.
+  const { attempt, at, error } = attempts.at(-1) as FailedAttempt
+  return JSON.stringify([{ attempt, at, error: error.slice(0, errorLengthShort) }])
+}
+
+/** What was kept by `encodeHistory`; nothing where it can't be read. */
+export function decodeHistory(history: string): FailedAttempt[] {
+  if (history === '') return []
+  try {
+    const attempts: unknown = JSON.parse(history)
+    return Array.isArray(attempts) ? (attempts as FailedAttempt[]) : []
+  } catch {
+    return []
+  }
+}
+
+/** As histories and senders are told of what was thrown. */
+export function errorText(thrown: unknown): string {
+  const { name, message } = describeThrown(thrown)
+  return `${name}: ${message}`.slice(0, errorLengthMax)
+}
+
+/** How long a parked message was to wait after its last attempt. */
+export function waitedMs({
+  attempts,
+  dueMs,
+  history,
+}: Pick<Detail, 'attempts' | 'dueMs' | 'history'>): number {
+  const at = attempts === 0 ? undefined : decodeHistory(history).at(-1)?.at
+  return typeof at === 'number' ? dueMs - at : 0
+}
+
+export function isTriedAgain(attempt: number, policy: RetryPolicy): boolean {
+  return attempt < policy.attempts
+}
+
+/** What becomes of a message after an attempt failed: parked for the next one, or a dead letter. */
+export function afterFailure(
+  sequence: number,
+  attempt: number,
+  history: string,
+  thrown: unknown,
+  policy: RetryPolicy,
+  nowMs: number,
+): Detail {
+  const last = !isTriedAgain(attempt, policy)
+  const wait = last ? undefined : policy.wait(attempt)
+  const { code } = describeThrown(thrown)
+  const attempts = decodeHistory(history)
+  attempts.push({
+    attempt,
+    at: nowMs,
+    error: errorText(thrown),
+    ...(code === undefined ? {} : { code }),
+    ...(wait?.instead === undefined ? {} : { backoff: wait.instead.slice(0, backoffLengthMax) }),
+  })
+  return {
+    sequence,
+    action: last ? actions.deadLetter : actions.park,
+    attempts: attempt,
+    dueMs: wait === undefined ? 0 : nowMs + wait.delayMs,
+    outcome: outcomes.deadLettered,
+    history: encodeHistory(attempts),
+  }
+}
+
+/** A message that no attempt can help. */
+export function deadLetter(sequence: number, reason: string, nowMs: number): Detail {
+  return {
+    sequence,
+    action: actions.deadLetter,
+    attempts: 0,
+    dueMs: 0,
+    outcome: outcomes.deadLettered,
+    history: encodeHistory([{ attempt: 0, at: nowMs, error: reason.slice(0, errorLengthMax) }]),
+  }
+}
+
+/** A message that waits behind a parked one of its key, or for its turn to be tried again. */
+export function waitBehind(sequence: number): Detail {
+  return {
+    sequence,
+    action: actions.park,
+    attempts: 0,
+    dueMs: 0,
+    outcome: outcomes.processed,
+    history: '',
+  }
+}
+
+export function settled(sequence: number, outcome: Detail['outcome']): Detail {
+  return { sequence, action: actions.settle, attempts: 0, dueMs: 0, outcome, history: '' }
+}

@@ -1,0 +1,214 @@
+import { ClosedError, SemelError, toError } from '../../core/errors.js'
+import type { Position, SinkConnection } from '../../core/sink.js'
+import { adopted } from '../../core/thenable.js'
+import { caught } from '../../core/thrown.js'
+import { after } from '../../core/timers.js'
+import { addon, type NativeSeat } from '../../native/addon.js'
+import { encodeDetails } from '../../native/details.js'
+import { exponential } from '../../reliability/backoff.js'
+import type { Answers } from '../replies/answers.js'
+import { placeOf, rejectionOf, type Rejection } from './connection.js'
+import { ownersOf, type Finished, type Owners } from '../operators/finished.js'
+
+/** A sink that fails as a whole is tried again, for as long as it takes (I13). */
+const sinkBackoff = exponential('50ms', { max: '10s', jitter: 'full' })
+/** How long to wait for room in the ack log: its next segment is being made. */
+const ackRoomMs = 1
+
+/** What is committed together. */
+interface Ack {
+  readonly count: number
+  readonly details: Uint8Array | undefined
+  readonly answers: Uint8Array | undefined
+}
+
+export interface CommitterParts {
+  readonly handle: number
+  readonly shard: number
+  readonly seat: NativeSeat
+  readonly connection: SinkConnection<unknown>
+  readonly answers: Answers
+  /** Whether outputs are flushed before their ack. */
+  readonly flushes: boolean
+  /**
+   * Outputs of these messages were refused: what becomes of them, and of those that have to wait
+   * behind them, is told in `finished`, and their outputs go out of it.
+   */
+  readonly refused: (errors: ReadonlyMap<number, unknown>, finished: Finished) => void
+  /** The sink failed as a whole and will be tried again. */
+  readonly sinkFailed: (error: Error, attempt: number, delayMs: number) => void
+}
+
+/**
+ * The end of the way: outputs to the sink, then the ack block, with ids, position and sink place in
+ * one. One commit at a time; it is synchronous unless the sink is not.
+ */
+export class Committer {
+  readonly #parts: CommitterParts
+  #through: number
+  /** The sink's place at the last commit; −1: none. */
+  #place: number
+  #stopped = false
+  #endSleep: (() => void) | undefined
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts
+    this.#through = parts.seat.firstSequence - 1
+    this.#place = parts.seat.sinkPlace
+  }
+
+  /** The last committed sequence. */
+  get through(): number {
+    return this.#through
+  }
+
+  /** Brings the sink to what was committed, and commits where it then stands. */
+  async begin(): Promise<void> {
+    const { connection, seat } = this.#parts
+    if (connection.rewind === undefined) return
+    await connection.rewind(seat.sinkPlace < 0 ? undefined : seat.sinkPlace)
+    // What it would be asked for again and again is the opener's to know.
+    const place = placeOf(connection, this.#place)
+    if (typeof place === 'object') throw place
+    if (place === seat.sinkPlace) return
+    // So that a torn first batch can be told from what was there before.
+    if (this.#parts.flushes) await connection.flush?.()
+    await this.#acknowledge({ count: 0, details: undefined, answers: undefined })
+    // Before the first output: behind it, a power loss could take the place and leave the output.
+    const { handle, shard } = this.#parts
+    while (!addon().settled(handle, shard)) await this.#sleep(ackRoomMs)
+  }
+
+  /** Nothing is tried again from now on. */
+  stop(): void {
+    this.#stopped = true
+    this.#endSleep?.()
+  }
+
+  commit(finished: Finished): void | Promise<void> {
+    const { connection, flushes } = this.#parts
+    if (finished.outputs.length > 0) {
+      let pending: Promise<unknown> | undefined
+      try {
+        pending = adopted(connection.write(finished.outputs, this.#position(finished)))
+      } catch (error) {
+        return this.#writeAgain(finished, error)
+      }
+      if (pending !== undefined) return this.#finishWrite(finished, pending)
+    }
+    if (flushes && connection.flush !== undefined && finished.outputs.length > 0) {
+      return this.#flushAndAcknowledge(finished)
+    }
+    const ack = this.#ackOf(finished)
+    if (this.#tryAcknowledge(ack) !== true) return this.#acknowledge(ack)
+  }
+
+  async #finishWrite(finished: Finished, pending: Promise<unknown>): Promise<void> {
+    try {
+      await pending
+    } catch (error) {
+      return this.#writeAgain(finished, error)
+    }
+    return this.#flushAndAcknowledge(finished)
+  }
+
+  /** What a failed write has left to do, until all that can be written is. */
+  async #writeAgain(finished: Finished, failure: unknown): Promise<void> {
+    const { connection } = this.#parts
+    let failed = failure
+    for (let attempt = 1; ; attempt++) {
+      let rejection: Rejection | undefined
+      try {
+        rejection = rejectionOf(failed, finished.outputs.length)
+      } catch (error) {
+        failed = error
+      }
+      if (rejection === undefined) {
+        // What was committed is gone: no other attempt brings it back.
+        if (failed instanceof SemelError && failed.code === 'SEMEL_SINK_BEHIND') throw failed
+        await this.#afterSinkFailure(failed, attempt)
+      } else {
+        attempt = 0
+        this.#takeOut(finished, rejection)
+      }
+      if (finished.outputs.length === 0) break
+      try {
+        await connection.write(finished.outputs, this.#position(finished))
+        break
+      } catch (error) {
+        failed = error
+      }
+    }
+    return this.#flushAndAcknowledge(finished)
+  }
+
+  /** What is written, what was refused, and what has to wait behind that, goes out of the batch. */
+  #takeOut(finished: Finished, rejection: Rejection): void {
+    const errors = new Map<number, unknown>()
+    for (const [index, error] of rejection.rejected) {
+      for (const owner of ownersOf(finished.owners[index] as Owners)) {
+        if (!errors.has(owner)) errors.set(owner, error)
+      }
+    }
+    finished.dropFirst(rejection.written)
+    this.#parts.refused(errors, finished)
+  }
+
+  async #flushAndAcknowledge(finished: Finished): Promise<void> {
+    if (this.#parts.flushes) await this.#parts.connection.flush?.()
+    await this.#acknowledge(this.#ackOf(finished))
+  }
+
+  async #acknowledge(ack: Ack): Promise<void> {
+    for (let attempt = 1; ;) {
+      const answer = this.#tryAcknowledge(ack)
+      if (answer === true) return
+      if (answer === false) await this.#sleep(ackRoomMs)
+      else await this.#afterSinkFailure(answer, attempt++)
+    }
+  }
+
+  async #afterSinkFailure(failure: unknown, attempt: number): Promise<void> {
+    const delayMs = sinkBackoff.delayMs(attempt)
+    this.#parts.sinkFailed(toError(caught(failure).thrown), attempt, delayMs)
+    await this.#sleep(delayMs)
+  }
+
+  #ackOf(finished: Finished): Ack {
+    const { count, details } = finished
+    return {
+      count,
+      details: details.size === 0 ? undefined : encodeDetails([...details.values()]),
+      answers: this.#parts.answers.encode(finished),
+    }
+  }
+
+  /** False where there is no room yet; or why the sink's place can't be had. */
+  #tryAcknowledge({ count, details, answers }: Ack): boolean | SemelError {
+    const { handle, shard, seat, connection } = this.#parts
+    const place = placeOf(connection, this.#place)
+    if (typeof place === 'object') return place
+    if (!addon().commit(handle, shard, seat.attempt, count, place, details, answers)) return false
+    this.#place = place
+    this.#through += count
+    return true
+  }
+
+  #position(finished: Finished): Position {
+    return { epoch: this.#parts.seat.epoch, through: this.#through + finished.count }
+  }
+
+  /** @throws ClosedError once `stop` has been called: what is not committed is left to the next opening */
+  async #sleep(ms: number): Promise<void> {
+    if (!this.#stopped) {
+      await new Promise<void>((resolve) => {
+        const end = after(ms, resolve)
+        this.#endSleep = () => {
+          end()
+          resolve()
+        }
+      })
+    }
+    if (this.#stopped) throw new ClosedError()
+  }
+}

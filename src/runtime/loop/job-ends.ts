@@ -1,0 +1,97 @@
+import {
+  frameTypes,
+  kindInFlight,
+  kindTypeMask,
+  outcomes,
+  type OutcomeNumber,
+} from '../../native/slots.js'
+import type { FailureDesk } from '../failures/failure-desk.js'
+import { settled } from '../failures/failures.js'
+import type { Finished } from '../operators/finished.js'
+import type { Job } from '../operators/lane.js'
+import { Unkeyed } from '../message/readers.js'
+import type { SlotReader } from '../operators/slot-reader.js'
+
+/**
+ * What messages have come to that do not just run in place: those that end before their operators, and
+ * the jobs of a lane, with their outputs in the order of commits.
+ */
+export class JobEnds {
+  readonly #slots: SlotReader
+  readonly #failures: FailureDesk
+
+  constructor(slots: SlotReader, failures: FailureDesk) {
+    this.#slots = slots
+    this.#failures = failures
+  }
+
+  /** What ends a message in place, before its operators; or undefined, and it runs like any other. */
+  early(sequence: number, at: number, kind: number, finished: Finished): OutcomeNumber | undefined {
+    const type = kind & kindTypeMask
+    if (type === frameTypes.malformed) return this.#failures.malformed(sequence, at, finished)
+    if (!this.#failures.isEmpty) {
+      const key = this.#slots.keyAt(sequence, at)
+      if (key instanceof Unkeyed) {
+        return this.#failures.failed(sequence, 1, '', key.error, key, finished)
+      }
+      if (this.#failures.isBlocked(key)) return this.#failures.behind(sequence, key, finished)
+    }
+    // Its first copy came before it and has ended: processed, filtered or dead-lettered.
+    if ((kind & kindInFlight) !== 0) return outcomes.duplicate
+    return undefined
+  }
+
+  finish(job: Job, finished: Finished): void {
+    job.frames?.end()
+    if (job.isRetry) {
+      this.#finishRetry(job, finished)
+      return
+    }
+    this.#slots.setOutcome(this.#slots.slotOf(job.sequence), this.#outcomeOf(job, finished))
+    finished.count += 1
+  }
+
+  #finishRetry(job: Job, finished: Finished): void {
+    const { sequence } = job
+    if (job.end === 'behind') {
+      this.#failures.putBack(sequence)
+      return
+    }
+    this.#failures.retried(sequence, job.key)
+    const outcome = this.#outcomeOf(job, finished)
+    if (outcome !== outcomes.parked && outcome !== outcomes.deadLettered) {
+      finished.details.set(sequence, settled(sequence, outcome))
+    }
+  }
+
+  #outcomeOf(job: Job, finished: Finished): OutcomeNumber {
+    const { sequence, attempt, history } = job
+    const key = job.unkeyed ?? job.key
+    if (job.error !== undefined) {
+      return this.#failures.failed(sequence, attempt, history, job.error.thrown, key, finished)
+    }
+    switch (job.end) {
+      case 'malformed': {
+        if (!job.isRetry) {
+          return this.#failures.malformed(sequence, this.#slots.slotOf(sequence), finished)
+        }
+        const error = new Error('malformed row')
+        return this.#failures.failed(sequence, attempt, history, error, key, finished)
+      }
+      case 'behind':
+        return this.#failures.joined(sequence, finished)
+      case 'duplicate':
+        return outcomes.duplicate
+      case 'late':
+        return outcomes.late
+      case undefined:
+        for (const [index, value] of job.out.values.entries()) {
+          finished.outputs.push(value)
+          finished.own(job.owners[index] ?? sequence)
+        }
+        return job.isFiltered ? outcomes.filtered : outcomes.processed
+      default:
+        return job.end satisfies never
+    }
+  }
+}

@@ -1,0 +1,387 @@
+import { toError } from '../../core/errors.js'
+import type { SinkConnection } from '../../core/sink.js'
+import { caught } from '../../core/thrown.js'
+import { addon, type NativeSeat } from '../../native/addon.js'
+import {
+  kindInFlight,
+  kindTypeMask,
+  outcomes,
+  slotKind,
+  slotLength,
+  slotOutcome,
+  slotPlace,
+  stalls,
+  type OutcomeNumber,
+} from '../../native/slots.js'
+import type { Graph } from '../../pipeline/graph.js'
+import { Answers } from '../replies/answers.js'
+import { asideFor, type Aside } from './aside.js'
+import { Collector, isPromise } from '../operators/chain.js'
+import { Committer } from './committer.js'
+import { FailureDesk } from '../failures/failure-desk.js'
+import { Finished } from '../operators/finished.js'
+import { BufferFrame } from '../message/frame.js'
+import type { Pulse } from './heartbeat.js'
+import { JobEnds } from './job-ends.js'
+import { JobRunner } from './job-runner.js'
+import { Lane, type JobParts } from '../operators/lane.js'
+import { Program } from '../operators/program.js'
+import type { ShardEvent } from '../failures/shard-event.js'
+import { keyed, noContext, SlotReader } from '../operators/slot-reader.js'
+
+/** Messages that one poll brings at most. */
+const pollMax = 512
+
+export interface ShardLoopParts {
+  readonly handle: number
+  readonly shard: number
+  readonly firstShard: number
+  readonly shardCount: number
+  readonly graph: Graph
+  readonly seat: NativeSeat
+  readonly storedBefore: number
+  /** Beats at every message: one call of a handler is all that may take long. */
+  readonly pulse: Pulse
+  readonly connection: SinkConnection<unknown>
+  /** Whether outputs are flushed before their ack. */
+  readonly flushes: boolean
+  readonly tell: (event: ShardEvent) => void
+  /** Whether somebody waits for outcomes; unset where handlers run on another thread than senders. */
+  readonly outcomesAwaited: (() => boolean) | undefined
+  /** Something asynchronous has ended: another step may have work. */
+  readonly kick: () => void
+}
+
+/**
+ * One shard's way: poll → verdicts → decode → operators → finished → commit, in the order of
+ * sequences. Everything runs in `step`, which never waits: what is asynchronous kicks the loop when
+ * it ends.
+ *
+ * Messages whose operators answer at once are run in place, one after another. The first promise
+ * moves the shard to its lane, where messages run side by side and are finished in order.
+ */
+export class ShardLoop {
+  readonly #parts: ShardLoopParts
+  readonly #slots: SlotReader
+  readonly #program: Program
+  readonly #lane: Lane
+  readonly #failures: FailureDesk
+  readonly #ends: JobEnds
+  readonly #committer: Committer
+  readonly #answers: Answers
+  readonly aside: Aside | undefined
+  /** The last sequence that was polled, and the last that was processed or given to the lane. */
+  #polled: number
+  #processed: number
+  #finished = new Finished()
+  #committing = false
+  #failure: Error | undefined
+  #stalled = false
+  /** The message to try before any other; 0: none. */
+  #accused: number
+
+  constructor(parts: ShardLoopParts) {
+    const { handle, shard, graph, seat, connection, flushes, tell } = parts
+    this.#parts = parts
+    this.#slots = new SlotReader(parts)
+    this.#polled = seat.firstSequence - 1
+    this.#processed = this.#polled
+    this.#accused = seat.accused
+    this.#answers = new Answers(seat, this.#slots)
+    this.#committer = new Committer({
+      handle,
+      shard,
+      seat,
+      connection,
+      answers: this.#answers,
+      flushes,
+      refused: (errors, finished) => this.#failures.refused(errors, finished),
+      sinkFailed: (error, attempt, retryInMs) =>
+        tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs }),
+    })
+    this.#failures = new FailureDesk({
+      handle,
+      shard,
+      graph,
+      seat,
+      tell,
+      slots: this.#slots,
+      answers: this.#answers,
+      through: () => this.#committer.through,
+    })
+    this.#program = new Program(graph.operators, (job) => this.#lane.release(job))
+    this.#ends = new JobEnds(this.#slots, this.#failures)
+    const jobs = new JobRunner(this.#slots, this.#failures, this.#program, parts.pulse)
+    this.#lane = new Lane({
+      concurrency: graph.concurrency,
+      run: (job) => jobs.run(job),
+      isTriedAgain: ({ attempt }) => this.#failures.isTriedAgain(attempt),
+      joinLine: ({ sequence, key }) => this.#failures.joinLine(sequence, key),
+      kick: parts.kick,
+    })
+    this.aside = asideFor(graph, {
+      lane: this.#lane,
+      failures: this.#failures,
+      slots: this.#slots,
+      answers: this.#answers,
+      outcomesAwaited: parts.outcomesAwaited ?? (() => false),
+    })
+  }
+
+  /** Brings the sink to the committed place. */
+  begin(): Promise<void> {
+    return this.#committer.begin()
+  }
+
+  /** Whether something asynchronous is under way, which will kick. */
+  get isWaiting(): boolean {
+    return this.#committing || !this.#lane.isEmpty || !this.#finished.isEmpty
+  }
+
+  /** Whether it has messages that may have killed a worker, and could try one or a few now. */
+  get wantsAlone(): boolean {
+    return this.#isNarrowing || this.#failures.wantsAlone
+  }
+
+  /** Whether one of them comes before those of all other shards. */
+  get isAccused(): boolean {
+    return this.#accused > 0
+  }
+
+  get #isNarrowing(): boolean {
+    return this.#committer.through < this.#parts.seat.suspectThrough
+  }
+
+  /** How long until the next parked message is due: 0 where one is, Infinity where none is parked. */
+  get dueInMs(): number {
+    return this.#failures.dueInMs
+  }
+
+  /** Whether it takes no messages although there may be some. */
+  get isStalled(): boolean {
+    return this.#stalled
+  }
+
+  /**
+   * Does what can be done now; whether there was anything.
+   * @throws Error what ended the shard: a poisoned stream, a sink that is behind
+   */
+  step(): boolean {
+    if (this.#failure !== undefined) throw this.#failure
+    const retried =
+      this.#failures.dueInMs === 0 &&
+      this.#failures.retryDue(this.#finished, (parts) => this.#lane.addRetry(parts))
+    const polled = this.#poll()
+    if (polled > 0) this.#process()
+    this.#promote()
+    if (this.aside?.step(this.#finished) === true) this.#promote()
+    const committed = this.#commit()
+    return retried || polled > 0 || committed
+  }
+
+  /** Brings what is under way to its end, as far as it goes now, and begins nothing. */
+  settle(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    this.#commit()
+    this.flushBatches()
+    this.#promote()
+  }
+
+  /**
+   * Begins messages that may have killed a worker, no more than may be tried together; whether there
+   * were any. Nothing else is under way; what ends is left uncommitted until `settle`.
+   */
+  tryAlone(): boolean {
+    const begun = this.#beginAlone()
+    if (begun) this.#accused = 0
+    this.flushBatches()
+    this.#promote()
+    return begun
+  }
+
+  #beginAlone(): boolean {
+    const retry = (parts: JobParts): void => this.#lane.addRetry(parts)
+    if (this.#failures.triesLoner) return false
+    if (this.#accused <= this.#committer.through && !this.isWaiting) {
+      if (this.#failures.retryAlone(this.#accused, this.#finished, retry)) return true
+    }
+    if (!this.#isNarrowing) return false
+    if (this.#poll() > 0) {
+      this.#process()
+      return true
+    }
+    // No room is left for parked messages: only their attempts can make some.
+    return this.#stalled && this.#failures.retryDue(this.#finished, retry)
+  }
+
+  /** Lets half-filled batches go: no more messages are expected for now. */
+  flushBatches(): void {
+    if (this.#program.flush()) this.#parts.kick()
+  }
+
+  /** Nothing is committed from now on; what is in flight is left to the next opening. */
+  stop(): void {
+    this.#committer.stop()
+  }
+
+  #poll(): number {
+    const { handle, shard, seat, tell } = this.#parts
+    const found = addon().poll(handle, shard, seat.attempt, pollMax)
+    if (found === stalls.inFlight) {
+      // They may be waiting for more of their batch, which can't come.
+      if (!this.#committing) this.flushBatches()
+      return 0
+    }
+    if (found < 0) {
+      const reason = found === stalls.parked ? 'parked' : 'ids'
+      if (!this.#stalled) tell({ kind: 'stalled', shard, reason })
+      this.#stalled = true
+      return 0
+    }
+    this.#stalled = false
+    this.#polled += found
+    return found
+  }
+
+  #process(): void {
+    this.#processPolled()
+    this.#slots.decoder.endFrames()
+  }
+
+  #processPolled(): void {
+    if (this.#program.isStaged || !this.#lane.isEmpty || this.#lane.isUsed) {
+      this.#processInLane()
+      return
+    }
+    const { words, decoder, isLate } = this.#slots
+    const { pulse } = this.#parts
+    const finished = this.#finished
+    const { outputs } = finished
+    const collector = this.#program.collector
+    collector.values = outputs
+    while (this.#processed < this.#polled) {
+      const sequence = this.#processed + 1
+      const at = this.#slots.slotOf(sequence)
+      pulse.beat()
+      if (words[at + slotOutcome] === outcomes.duplicate) {
+        this.#processed = sequence
+        finished.count += 1
+        continue
+      }
+      const kind = words[at + slotKind] as number
+      const mark = outputs.length
+      let outcome: OutcomeNumber | undefined
+      if ((kind & (kindTypeMask | kindInFlight)) !== 0 || !this.#failures.isEmpty) {
+        outcome = this.#ends.early(sequence, at, kind, finished)
+        if (outcome !== undefined) {
+          words[at + slotOutcome] = outcome
+          this.#processed = sequence
+          finished.count += 1
+          continue
+        }
+      }
+      try {
+        const place = words[at + slotPlace] as number
+        const message = decoder.at(place, words[at + slotLength] as number)
+        if (isLate !== undefined && isLate(message, decoder.timeMs(place, kind))) {
+          outcome = outcomes.late
+        } else {
+          const context = this.#program.usesContext
+            ? this.#slots.context(sequence, 1, decoder.timeMs(place, kind), message)
+            : noContext
+          const pending = this.#program.run(message, context, collector)
+          if (isPromise(pending)) {
+            this.#moveToLane(sequence, at, mark, message, pending)
+            return
+          }
+          outcome = outputs.length === mark ? outcomes.filtered : outcomes.processed
+        }
+      } catch (error) {
+        outputs.length = mark
+        const key = this.#slots.keyAt(sequence, at)
+        outcome = this.#failures.failed(sequence, 1, '', caught(error).thrown, key, finished)
+      }
+      finished.own(sequence)
+      words[at + slotOutcome] = outcome
+      this.#processed = sequence
+      finished.count += 1
+    }
+  }
+
+  // ---- the lane: messages side by side ----
+
+  #processInLane(): void {
+    while (this.#processed < this.#polled) {
+      const sequence = this.#processed + 1
+      const at = this.#slots.slotOf(sequence)
+      this.#processed = sequence
+      if (this.#slots.words[at + slotOutcome] === outcomes.duplicate) {
+        this.#lane.addDuplicate(sequence)
+        continue
+      }
+      this.#lane.add(this.#slots.firstAttempt(sequence, at))
+    }
+  }
+
+  /** The first promise: the message goes on in the lane, with what it has put out so far. */
+  #moveToLane(
+    sequence: number,
+    at: number,
+    mark: number,
+    message: unknown,
+    pending: Promise<unknown>,
+  ): void {
+    const own = this.#program.takeCollector(mark)
+    this.#processed = sequence
+    const frames = message instanceof BufferFrame ? message.outlive() : undefined
+    const key = keyed(this.#slots.keyAt(sequence, at))
+    const kind = this.#slots.kind(at)
+    this.#lane.addRunning(
+      { sequence, attempt: 1, history: '', ...key, kind, timeMs: 0, payload: undefined },
+      own,
+      frames,
+      pending,
+    )
+    this.#processInLane()
+  }
+
+  /** Moves what has ended, in order, from the lane to the finished. */
+  #promote(): void {
+    while (!this.#lane.isEmpty) {
+      const done = this.#lane.takeDone()
+      if (done.length === 0) return
+      // Before these leave their lines: what has overtaken them since the sink refused them goes out.
+      if (done.some((job) => job.isRetry)) this.#failures.withdraw(this.#finished)
+      for (const job of done) this.#ends.finish(job, this.#finished)
+      this.#lane.settled(done)
+    }
+  }
+
+  // ---- commit ----
+
+  #commit(): boolean {
+    if (this.#committing || this.#finished.isEmpty) return false
+    const finished = this.#finished
+    this.#finished = new Finished()
+    this.#program.collector = new Collector()
+    // A message that the sink refused while these were processed may have parked their key.
+    if (!this.#failures.isEmpty) this.#failures.withdraw(finished)
+    this.#answers.gather(this.#committer.through + 1, finished)
+    const pending = this.#committer.commit(finished)
+    const committed = (): void => {
+      this.#failures.committed(finished.details)
+      this.aside?.committed(finished.details)
+    }
+    if (!isPromise(pending)) {
+      committed()
+      return true
+    }
+    this.#committing = true
+    const failed = (error: unknown): Error => (this.#failure = toError(error))
+    void pending.then(committed, failed).then(() => {
+      this.#committing = false
+      this.#parts.kick()
+    })
+    return true
+  }
+}

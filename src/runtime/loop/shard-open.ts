@@ -1,0 +1,93 @@
+import type { Durability } from '../../core/delivery.js'
+import { checkConnection, closeConnection } from './connection.js'
+import { addon } from '../../native/addon.js'
+import type { Graph } from '../../pipeline/graph.js'
+import type { Pulse } from './heartbeat.js'
+import { refuseOwnFile } from '../directory/own-files.js'
+import { shardMemo } from './sink-memo.js'
+import type { ShardEvent } from '../failures/shard-event.js'
+import { ShardLoop } from './shard-loop.js'
+
+export interface ShardOpening {
+  readonly handle: number
+  readonly shard: number
+  /** Where messages choose their delivery, shards are numbered on from class to class. */
+  readonly firstShard: number
+  readonly shardsOfAll: number
+  /** Of the stream, or of its class. */
+  readonly shardCount: number
+  /** By shard: the last sequence that it had when the stream was opened, whichever worker has it now. */
+  readonly storedBefore: readonly number[]
+  readonly graph: Graph
+  readonly durability: unknown
+  readonly directories: Directories
+  readonly pulse: Pulse
+  readonly tell: (event: ShardEvent) => void
+  readonly kick: () => void
+  readonly outcomesAwaited?: () => boolean
+}
+
+/** Absolute, and the same for each worker that follows another, wherever the process has gone to since. */
+export interface Directories {
+  /** The process's when the stream was opened. */
+  readonly current: string
+  /** The stream's; empty where it keeps nothing. */
+  readonly stream: string
+}
+
+/** Takes a shard over, connects its sink and brings that to what was committed. */
+export async function openShard(
+  opening: ShardOpening,
+): Promise<{ loop: ShardLoop; close: () => Promise<void> }> {
+  const { handle, shard, firstShard, shardsOfAll, shardCount, graph, directories } = opening
+  const { pulse, tell, kick } = opening
+  const durability = opening.durability as Durability
+  const seat = addon().attach(handle, shard)
+  const memo = shardMemo(handle, shard, directories.stream)
+  const answer: unknown = await graph.sink.connect({
+    pipeline: graph.name,
+    shard: firstShard + shard,
+    shards: shardsOfAll,
+    epoch: seat.epoch,
+    durability,
+    base: directories.current,
+    memo,
+    claims: {
+      claim: (path) => {
+        refuseOwnFile(path, directories.stream)
+        addon().lockFile(handle, shard, path)
+      },
+      release: (path) => addon().unlockFile(handle, shard, path),
+    },
+  })
+  const connection = checkConnection(answer, graph.sink)
+  const close = async (): Promise<void> => {
+    try {
+      await closeConnection(connection, graph.sink)
+    } finally {
+      memo?.close()
+    }
+  }
+  try {
+    const loop = new ShardLoop({
+      handle,
+      shard,
+      firstShard,
+      shardCount,
+      graph,
+      seat,
+      storedBefore: opening.storedBefore[shard] as number,
+      pulse,
+      connection,
+      flushes: durability === 'disk' || typeof durability === 'object',
+      tell,
+      kick,
+      outcomesAwaited: opening.outcomesAwaited,
+    })
+    await loop.begin()
+    return { loop, close }
+  } catch (error) {
+    await close().catch(() => {})
+    throw error
+  }
+}

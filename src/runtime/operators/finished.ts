@@ -1,0 +1,71 @@
+import type { Detail } from '../../native/details.js'
+import type { Answer } from '../replies/answer-writer.js'
+
+/** Whose output it is: a sequence, or those of the batch that it was made of. */
+export type Owners = number | readonly number[]
+
+/**
+ * Messages whose processing has ended, in the order in which they are committed: a run of those in
+ * flight, and any that were parked before. Their outputs lie one after another.
+ */
+export class Finished {
+  /** In flight, from the first uncommitted sequence on. */
+  count = 0
+  outputs: unknown[] = []
+  /** Unset while each message in turn, from `#base` on, has put out exactly one. */
+  #owners: Owners[] | undefined
+  #base = 0
+  #owned = 0
+  readonly details = new Map<number, Detail>()
+  /** What senders who wait are told besides the outcome, by sequence. */
+  readonly answers = new Map<number, Answer>()
+
+  get isEmpty(): boolean {
+    return this.count === 0 && this.details.size === 0
+  }
+
+  /** Of one output. */
+  ownersAt(output: number): Owners {
+    return this.#owners === undefined ? this.#base + output : (this.#owners[output] as Owners)
+  }
+
+  /** For each output. */
+  get owners(): readonly Owners[] {
+    return (this.#owners ??= Array.from({ length: this.#owned }, (_, at) => this.#base + at))
+  }
+
+  /** The outputs that were added since the last call are this message's, or this batch's. */
+  own(by: Owners): void {
+    const end = this.outputs.length
+    if (this.#owners === undefined) {
+      if (end === this.#owned) return
+      if (this.#owned === 0 && typeof by === 'number') this.#base = by
+      if (end === this.#owned + 1 && by === this.#base + this.#owned) {
+        this.#owned = end
+        return
+      }
+    }
+    const owners = this.owners as Owners[]
+    while (owners.length < end) owners.push(by)
+    this.#owned = end
+  }
+
+  /** Takes the first outputs out: they are written. */
+  dropFirst(count: number): void {
+    this.#owners = this.owners.slice(count)
+    this.outputs = this.outputs.slice(count)
+  }
+
+  /** Takes out every output that one of these messages has a part in. */
+  drop(sequences: ReadonlySet<number>): void {
+    if (sequences.size === 0) return
+    const { owners } = this
+    const stays = owners.map((by) => !ownersOf(by).some((one) => sequences.has(one)))
+    this.outputs = this.outputs.filter((_, index) => stays[index])
+    this.#owners = owners.filter((_, index) => stays[index])
+  }
+}
+
+export function ownersOf(owners: Owners): readonly number[] {
+  return typeof owners === 'number' ? [owners] : owners
+}

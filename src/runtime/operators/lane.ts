@@ -1,0 +1,366 @@
+import type { Key, MessageContext } from '../../core/message.js'
+import { caught } from '../../core/thrown.js'
+import { Collector, isPromise } from './chain.js'
+import type { Owners } from './finished.js'
+import type { FrameMemory } from '../message/frame.js'
+import type { Unkeyed } from '../message/readers.js'
+
+export interface JobParts {
+  readonly sequence: number
+  readonly attempt: number
+  readonly history: string
+  readonly key: Key | undefined
+  /** Why it has no key, although it should. */
+  readonly unkeyed: Unkeyed | undefined
+  /** The slot's kind. */
+  readonly kind: number
+  readonly timeMs: number
+  readonly payload: Buffer | undefined
+}
+
+const duplicateParts = {
+  attempt: 1,
+  history: '',
+  key: undefined,
+  unkeyed: undefined,
+  kind: 0,
+  timeMs: 0,
+  payload: undefined,
+}
+
+/** How a job ended other than by running: what the shard loop makes an outcome of. */
+export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late'
+
+/** A message on its way through operators that may take their time. */
+export class Job implements JobParts {
+  readonly sequence: number
+  readonly attempt: number
+  readonly history: string
+  readonly key: Key | undefined
+  readonly unkeyed: Unkeyed | undefined
+  readonly kind: number
+  readonly timeMs: number
+  readonly payload: Buffer | undefined
+  /** A parked message's attempt: it has no slot any more. */
+  isRetry: boolean
+  out = new Collector()
+  /** Of the outputs that a batch gave, for each: whose it is. */
+  readonly owners: Owners[] = []
+  /** Set where it shares an output with others. */
+  fate: Fate | undefined
+  end: JobEnd | undefined
+  error: { readonly thrown: unknown } | undefined
+  /** Its frame's, which ends with it. */
+  frames: FrameMemory | undefined
+  /** Where operators may ask for it. */
+  context: MessageContext | undefined
+  isDone = false
+  /** Nothing came out of it. */
+  isFiltered = false
+  /** Values that a batch still holds; the job is done when they have gone on. */
+  held = 0
+  hasRun = false
+  hasPassedKey = false
+
+  constructor(parts: JobParts, isRetry: boolean) {
+    this.sequence = parts.sequence
+    this.attempt = parts.attempt
+    this.history = parts.history
+    this.key = parts.key
+    this.unkeyed = parts.unkeyed
+    this.kind = parts.kind
+    this.timeMs = parts.timeMs
+    this.payload = parts.payload
+    this.isRetry = isRetry
+  }
+}
+
+/**
+ * Jobs that share outputs, directly or over others. An output is written for all of its messages or
+ * for none, so they are committed together, and fail together.
+ */
+class Fate {
+  readonly jobs = new Set<Job>()
+  /** The last sequence among them. */
+  last = 0
+
+  add(job: Job): void {
+    job.fate = this
+    this.jobs.add(job)
+    this.last = Math.max(this.last, job.sequence)
+  }
+}
+
+/** From now on these jobs end together. */
+export function bind(jobs: readonly Job[]): void {
+  const fates = new Set(jobs.flatMap(({ fate }) => (fate === undefined ? [] : [fate])))
+  const [fate = new Fate(), ...others] = [...fates].toSorted((a, b) => b.jobs.size - a.jobs.size)
+  for (const job of jobs) fate.add(job)
+  for (const other of others) for (const job of other.jobs) fate.add(job)
+}
+
+export interface LaneParts {
+  readonly concurrency: number
+  readonly run: (job: Job) => void | Promise<void>
+  /** Whether a job that failed is to be tried again: later ones of its key then wait behind it. */
+  readonly isTriedAgain: (job: Job) => boolean
+  /** Such a later one takes its place in the line of its key. */
+  readonly joinLine: (job: Job) => void
+  readonly kick: () => void
+}
+
+/**
+ * Jobs side by side, at most `concurrency` of them running, one at a time for each key. They are taken
+ * out in order: those in flight by sequence, retries as they end.
+ */
+export class Lane {
+  readonly #concurrency: number
+  readonly #run: (job: Job) => void | Promise<void>
+  readonly #isTriedAgain: (job: Job) => boolean
+  readonly #joinLine: (job: Job) => void
+  readonly #kick: () => void
+  #queue: Job[] = []
+  #retries: Job[] = []
+  /** Those that run on as parked ones, until that is committed. */
+  #aside: Job[] = []
+  /** Jobs that were added and have not been started, in order. */
+  #ready: Job[] = []
+  /** Jobs of keys that have one running. */
+  readonly #behind = new Map<Key, Job[]>()
+  /** Keys whose job has failed, is to be tried again, and has not been taken out yet. */
+  readonly #failed = new Set<Key>()
+  #running = 0
+  #starting = false
+  isUsed = false
+
+  constructor(parts: LaneParts) {
+    this.#concurrency = parts.concurrency
+    this.#run = parts.run
+    this.#isTriedAgain = parts.isTriedAgain
+    this.#joinLine = parts.joinLine
+    this.#kick = parts.kick
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0 && this.#retries.length === 0 && this.#aside.length === 0
+  }
+
+  add(parts: JobParts): void {
+    const job = new Job(parts, false)
+    this.isUsed = true
+    this.#queue.push(job)
+    this.#enter(job)
+  }
+
+  addRetry(parts: JobParts): void {
+    const job = new Job(parts, true)
+    this.#retries.push(job)
+    this.#enter(job)
+  }
+
+  /** A job that runs already, from outside the lane. */
+  addRunning(
+    parts: JobParts,
+    out: Collector,
+    frames: FrameMemory | undefined,
+    pending: Promise<unknown>,
+  ): void {
+    const job = new Job(parts, false)
+    job.out = out
+    job.frames = frames
+    this.isUsed = true
+    this.#queue.push(job)
+    if (job.key !== undefined) this.#behind.set(job.key, [])
+    this.#running += 1
+    const ran = pending.then(() => {
+      if (job.unkeyed !== undefined) throw job.unkeyed.error
+      job.isFiltered = out.values.length === 0
+    })
+    this.#watch(job, ran)
+  }
+
+  /** A message that the index has seen: it only keeps its place. */
+  addDuplicate(sequence: number): void {
+    const job = new Job({ ...duplicateParts, sequence }, false)
+    job.end = 'duplicate'
+    job.isDone = true
+    this.#queue.push(job)
+  }
+
+  /** Those that have ended, in the order in which they are committed. */
+  takeDone(): Job[] {
+    const done: Job[] = this.#retries.filter((job) => job.isDone)
+    if (done.length > 0) {
+      this.#retries = this.#retries.filter((job) => !job.isDone)
+      done.sort((a, b) => a.sequence - b.sequence)
+    }
+    const count = this.#doneTogether()
+    if (count > 0) {
+      for (let at = 0; at < count; at++) done.push(this.#queue[at] as Job)
+      this.#queue = this.#queue.slice(count)
+    }
+    return done
+  }
+
+  /** How many of the first jobs have ended, with all of those that they are bound to. */
+  #doneTogether(): number {
+    let count = 0
+    let last = 0
+    for (const [at, job] of this.#queue.entries()) {
+      if (!job.isDone) break
+      last = Math.max(last, job.fate?.last ?? 0)
+      if (job.sequence >= last) count = at + 1
+    }
+    for (let at = 0; at < count; at++) {
+      const { error, fate } = this.#queue[at] as Job
+      if (error !== undefined && fate !== undefined)
+        for (const job of fate.jobs) job.error ??= error
+    }
+    return count
+  }
+
+  /** The job at the front where it runs, shares no output, and has others behind it. */
+  get holder(): Job | undefined {
+    const [head] = this.#queue
+    if (head === undefined || this.#queue.length === 1) return undefined
+    const isRunning = !head.isDone && !head.hasRun && head.held === 0 && head.fate === undefined
+    return isRunning ? head : undefined
+  }
+
+  /** Whether any job behind the one at the front has ended, and is such a one. */
+  holdsUp(isSuch: (sequence: number) => boolean): boolean {
+    return this.#queue.some(({ isDone, sequence }) => isDone && isSuch(sequence))
+  }
+
+  /** Whether any job that waits for the holder's key is such a one. */
+  holdsUpItsKey(isSuch: (sequence: number) => boolean): boolean {
+    const key = this.holder?.key
+    if (key === undefined) return false
+    return this.#behind.get(key)?.some(({ sequence }) => isSuch(sequence)) === true
+  }
+
+  /** The holder goes on as a retry; later ones of its key wait behind it as behind one that failed. */
+  setAside(): void {
+    const [head] = this.#queue.splice(0, 1) as [Job]
+    head.isRetry = true
+    this.#aside.push(head)
+    this.#blockKey(head)
+  }
+
+  /** What these have come to is committed; those of them that were set aside. */
+  admit(sequences: Pick<ReadonlySet<number>, 'has'>): readonly Job[] {
+    if (this.#aside.length === 0) return []
+    const admitted = this.#aside.filter(({ sequence }) => sequences.has(sequence))
+    this.#aside = this.#aside.filter(({ sequence }) => !sequences.has(sequence))
+    this.#retries.push(...admitted)
+    return admitted
+  }
+
+  /** Jobs that were taken out have their outcomes: from now on the parked ones block their keys. */
+  settled(jobs: readonly Job[]): void {
+    for (const job of jobs) this.#passKey(job)
+    this.#start()
+  }
+
+  /** A job's last held value has gone on, or it failed there. */
+  release(job: Job): void {
+    if (!job.hasRun || job.held > 0) return
+    this.#end(job)
+    this.#start()
+    this.#kick()
+  }
+
+  #enter(job: Job): void {
+    if (job.key !== undefined) {
+      const waiting = this.#behind.get(job.key)
+      if (waiting !== undefined) {
+        if (this.#failed.has(job.key)) this.#endBehind(job)
+        else waiting.push(job)
+        return
+      }
+      this.#behind.set(job.key, [])
+    }
+    this.#ready.push(job)
+    this.#start()
+  }
+
+  #start(): void {
+    if (this.#starting) return
+    this.#starting = true
+    while (this.#ready.length > 0 && this.#running < this.#concurrency) {
+      const job = this.#ready.shift() as Job
+      this.#running += 1
+      let pending: void | Promise<void> = undefined
+      try {
+        pending = this.#run(job)
+      } catch (thrown) {
+        job.error = caught(thrown)
+      }
+      if (isPromise(pending)) this.#watch(job, pending)
+      else this.#ran(job)
+    }
+    this.#starting = false
+  }
+
+  #watch(job: Job, pending: Promise<unknown>): void {
+    pending.then(
+      () => {
+        this.#ran(job)
+        this.#start()
+        this.#kick()
+      },
+      (thrown: unknown) => {
+        job.error = caught(thrown)
+        this.#ran(job)
+        this.#start()
+        this.#kick()
+      },
+    )
+  }
+
+  /** The operators are through with it: the next of its key may run. */
+  #ran(job: Job): void {
+    this.#running -= 1
+    job.hasRun = true
+    if (job.held === 0) this.#end(job)
+    else this.#passKey(job)
+  }
+
+  #end(job: Job): void {
+    job.isDone = true
+    if (job.error === undefined || !this.#isTriedAgain(job)) {
+      this.#passKey(job)
+      return
+    }
+    // At once, and not when the failure is taken out: that may have to wait for one of these, where a
+    // batch holds messages from before and from behind them.
+    this.#blockKey(job)
+  }
+
+  #blockKey(job: Job): void {
+    if (job.key === undefined || job.hasPassedKey) return
+    this.#failed.add(job.key)
+    for (const next of this.#behind.get(job.key)?.splice(0) ?? []) {
+      this.#endBehind(next)
+    }
+  }
+
+  /** It has not run, and has no key to pass on. */
+  #endBehind(job: Job): void {
+    job.end = 'behind'
+    job.isDone = true
+    job.hasPassedKey = true
+    if (!job.isRetry) this.#joinLine(job)
+  }
+
+  #passKey(job: Job): void {
+    if (job.key === undefined || job.hasPassedKey) return
+    job.hasPassedKey = true
+    this.#failed.delete(job.key)
+    const waiting = this.#behind.get(job.key)
+    if (waiting === undefined) return
+    const next = waiting.shift()
+    if (next === undefined) this.#behind.delete(job.key)
+    else this.#ready.push(next)
+  }
+}

@@ -1,0 +1,90 @@
+import type { Operator } from '../../core/operator.js'
+import { Batcher, contextOf, lastOf, type Held } from './batcher.js'
+import { Collector, compile, isPromise, type Chain } from './chain.js'
+import { bind, type Job } from './lane.js'
+
+type Stage = Exclude<Operator, { kind: 'batch' }>
+
+/**
+ * A pipeline's operators, ready to run. Without `batch` they are one chain, which runs in place; each
+ * `batch` cuts the chain, and messages then run as jobs, since they end together with others.
+ */
+export class Program {
+  readonly isStaged: boolean
+  readonly usesContext: boolean
+  readonly run: Chain
+  /** What a chain that runs in place puts out. */
+  collector = new Collector()
+  readonly #batchers: Batcher[] = []
+
+  constructor(operators: readonly Operator[], release: (job: Job) => void) {
+    const chains: Stage[][] = [[]]
+    const cuts: { size: number; withinMs: number }[] = []
+    for (const operator of operators) {
+      if (operator.kind === 'batch') {
+        cuts.push(operator)
+        chains.push([])
+      } else {
+        chains.at(-1)?.push(operator)
+      }
+    }
+    const compiled = chains.map((chain) => compile(chain))
+    this.isStaged = cuts.length > 0
+    this.usesContext = compiled.some(({ usesContext }) => usesContext)
+    this.run = (compiled[0] as (typeof compiled)[0]).run
+    // From the last to the first, so that each knows where its values go on.
+    let deliver = putOut
+    for (let at = cuts.length - 1; at >= 0; at--) {
+      const chain = (compiled[at + 1] as (typeof compiled)[0]).run
+      const batcher = new Batcher(cuts[at] as (typeof cuts)[0], chain, deliver, release)
+      this.#batchers.unshift(batcher)
+      deliver = (held) => batcher.add(held)
+    }
+  }
+
+  /** A job's way: its chain, and from there into the first batch. */
+  runJob(message: unknown, job: Job): void | Promise<void> {
+    const context = contextOf(job)
+    const first = this.#batchers[0]
+    if (first === undefined) {
+      const pending = this.run(message, context, job.out)
+      if (isPromise(pending)) return pending.then(() => noteFiltered(job))
+      noteFiltered(job)
+      return
+    }
+    const out = new Collector()
+    const pending = this.run(message, context, out)
+    const enter = (): void => {
+      job.isFiltered = out.values.length === 0
+      for (const value of out.values) first.add({ value, owners: [job] })
+    }
+    if (isPromise(pending)) return pending.then(enter)
+    enter()
+  }
+
+  /** Lets half-filled batches go; whether there were any. */
+  flush(): boolean {
+    return this.#batchers.map((batcher) => batcher.flush()).includes(true)
+  }
+
+  /** The outputs from `mark` on become a message's own; those before stay where they were. */
+  takeCollector(mark: number): Collector {
+    const own = this.collector
+    const before = own.values
+    own.values = before.splice(mark)
+    this.collector = new Collector()
+    return own
+  }
+}
+
+function noteFiltered(job: Job): void {
+  job.isFiltered = job.out.values.length === 0
+}
+
+/** Outputs of several messages are committed with the last of them. */
+function putOut({ value, owners }: Held): void {
+  const last = lastOf(owners)
+  last.out.values.push(value)
+  last.owners.push(owners.map(({ sequence }) => sequence))
+  if (owners.length > 1) bind(owners)
+}

@@ -1,0 +1,382 @@
+import type { Batch } from '../../acknowledge/batched.js'
+import { acknowledges, type Acknowledge, type Acknowledgment } from '../../core/acknowledge.js'
+import { deliveries, type Delivery, type Durability } from '../../core/delivery.js'
+import { durationMs, type Duration } from '../../core/durations.js'
+import { InvalidArgumentError } from '../../core/errors.js'
+import { checkOptions, shown, wholeNumber } from '../../core/options.js'
+import { sizeBytes, type Size } from '../../core/sizes.js'
+import { decisionsOf } from '../../delivery/decisions.js'
+import { classDirectory } from '../directory/class-directories.js'
+
+/**
+ * What a worker does while there is nothing to do.
+ * - `spin`: looks all the time: lowest latency, a core for each worker
+ * - `balanced`: looks for 50 µs, then sleeps until it is woken
+ * - `park`: sleeps at once
+ */
+export type Waiting = 'spin' | 'balanced' | 'park'
+
+export interface BatchedOptions<In = unknown> {
+  batched: number
+  within?: Duration
+  /** Called when all messages of a batch are committed. */
+  onBatch?(batch: Batch<In>): void
+}
+
+/** @typeParam In what the pipeline takes */
+export interface OpenOptions<In = unknown> {
+  /** The stream's directory; needed for every durability but `memory`. Made if missing. */
+  dir?: string
+  /**
+   * Partitions of the key space, 1…256; fixed once a directory has been made.
+   * @default 1
+   */
+  shards?: number
+  /**
+   * Worker threads, at most one for each shard; 0 runs the shards on the caller's thread.
+   * @default 1
+   */
+  workers?: number
+  /** Gives the opening up, with the signal's reason; of no effect once it is over. */
+  signal?: AbortSignal
+  /**
+   * How long the opening may take: a sink that never connects, or a module that never loads, would
+   * hold it up for ever. In milliseconds: 0…2,147,483,647.
+   * @default none
+   */
+  timeout?: number
+  /** @default 'memory' for at-most-once, 'disk' otherwise */
+  durability?: Durability
+  /** The pipeline's delivery, overridden, to compare them. */
+  delivery?: Delivery
+  /**
+   * When a sender hears back: `processed`, `stored` or `batched`; one call may ask for more than the
+   * stream. A batch is acknowledged when it has `batched` messages (1…65,536), or `within` after its
+   * first ('1ms'…'1h'); `onBatch` is told of each, also of the messages that were pushed.
+   * @default 'stored'; 'batched' alone is { batched: 1000, within: '10ms' }
+   */
+  acknowledge?: Acknowledge | BatchedOptions<In>
+  /**
+   * Messages whose senders may wait for a receipt or an outcome at a time, 1…1,048,576; `send` waits
+   * where there are more.
+   * @default 65_536
+   */
+  awaitedMax?: number
+  /** @default 'balanced' */
+  waiting?: Waiting
+  /**
+   * Each shard's ring: a power of two from 64 KiB to 1 GiB; a message takes an eighth of it at most.
+   * @default '16MiB'
+   */
+  ring?: Size
+  /**
+   * Each shard's ack-log segments, a multiple of 4 KiB from the ring's size (or 1 MiB) to 1 GiB.
+   * @default '16MiB', or the ring's size where that is more
+   */
+  segment?: Size
+  /**
+   * Messages that may be parked in a shard, 1…1,000,000. What is in flight counts, since all of it may
+   * fail: where few places are left, few messages are taken at a time, and none where there is none.
+   * @default 10_000
+   */
+  parkedMax?: number
+  /**
+   * Messages of a shard between poll and commit: a power of two, 16…65536.
+   * @default 4096
+   */
+  inFlightMax?: number
+  /**
+   * Microseconds between two groups at durability `disk` under load: less lets go of the sender
+   * sooner, more leaves the cores to the messages. 0…1,000,000.
+   * @default 500
+   */
+  groupPauseUs?: number
+  /**
+   * A worker that shows no sign of life for so long is terminated and replaced, within twice that
+   * time: a handler's endless loop, or a call that blocks. It bounds one synchronous call of a handler;
+   * what handlers await does not count. '100ms'…'24h', or 0: no worker is ever terminated.
+   * @default '30s': longer than a synchronous call or a pause for garbage should ever take
+   */
+  heartbeat?: Duration
+  /**
+   * What a worker's JavaScript heap may take, '32MiB'…'1024GiB': a handler that takes more ends its
+   * worker, which is replaced. Memory outside of the heap, such as that of a Buffer, is not counted.
+   * @default V8's own bound, which depends on the machine's memory
+   */
+  workerMemory?: Size
+  /**
+   * Where messages choose their delivery: what differs for a class, such as
+   * `{ 'at-most-once': { shards: 1, workers: 0 } }`. All else holds for each class by itself, but for
+   * `durability`, which at-most-once has none of.
+   */
+  classes?: { readonly [D in Delivery]?: ClassOpenOptions }
+}
+
+/** What may differ from class to class. */
+export type ClassOpenOptions = Omit<OpenOptions, 'dir' | 'delivery' | 'acknowledge' | 'classes'>
+
+/** The options, checked and complete. */
+export interface Settings {
+  readonly dir: string
+  readonly shards: number
+  /** Where messages choose their delivery, shards are numbered on from class to class. */
+  readonly firstShard: number
+  readonly shardsOfAll: number
+  readonly workers: number
+  readonly delivery: Delivery
+  readonly durability: Durability
+  readonly acknowledge: Acknowledgment
+  readonly awaitedMax: number
+  readonly waiting: Waiting
+  readonly ringBytes: number
+  readonly segmentBytes: number
+  readonly parkedMax: number
+  readonly inFlightMax: number
+  readonly groupPauseUs: number
+  /** 0: none. */
+  readonly heartbeatMs: number
+  /** Undefined: as V8 bounds it. */
+  readonly workerMemoryBytes: number | undefined
+}
+
+const waitings: readonly unknown[] = ['spin', 'balanced', 'park']
+const mebibyte = 1024 * 1024
+
+/**
+ * The least and the greatest value of each option that is a number, a size in bytes or a duration in
+ * milliseconds; `segment` is never smaller than the ring, and a `heartbeat` of 0 is none.
+ */
+export const openBounds = {
+  shards: [1, 256],
+  workers: [0, 256],
+  awaitedMax: [1, 1_048_576],
+  ring: [64 * 1024, 1024 * mebibyte],
+  segment: [mebibyte, 1024 * mebibyte],
+  parkedMax: [1, 1_000_000],
+  inFlightMax: [16, 65_536],
+  groupPauseUs: [0, 1_000_000],
+  heartbeat: [100, 86_400_000],
+  workerMemory: [32 * mebibyte, 1024 * 1024 * mebibyte],
+  'durability.interval': [1, 3_600_000],
+  'acknowledge.batched': [1, 65_536],
+  'acknowledge.within': [1, 3_600_000],
+} as const
+
+const classOptionNames = [
+  'shards',
+  'workers',
+  'durability',
+  'awaitedMax',
+  'waiting',
+  'ring',
+  'segment',
+  'parkedMax',
+  'inFlightMax',
+  'groupPauseUs',
+  'heartbeat',
+  'workerMemory',
+] as const satisfies readonly (keyof ClassOpenOptions)[]
+
+/**
+ * Checks the options of a pipeline whose messages choose their delivery.
+ * @param classes the strictest first
+ * @returns the settings of each
+ * @throws InvalidArgumentError naming the option, the value and the remedy
+ */
+export function settleClasses(
+  options: OpenOptions | undefined,
+  classes: readonly Delivery[],
+): Settings[] {
+  const { classes: own, ...shared } = options ?? {}
+  const given = checkOptions<{ [D in Delivery]?: unknown }>(own, 'classes', classes)
+  const all = classes.map((delivery) => {
+    const differs = checkOptions<ClassOpenOptions>(
+      given[delivery],
+      `classes.${delivery}`,
+      classOptionNames,
+    )
+    const { durability, dir, ...usual } = shared
+    return settle(
+      {
+        ...usual,
+        // Only the others have a choice.
+        ...(delivery === 'at-most-once' || durability === undefined ? {} : { durability }),
+        ...differs,
+        ...(dir === undefined ? {} : { dir: classDirectory(dir, delivery) }),
+      } as OpenOptions,
+      delivery,
+    )
+  })
+  const shardsOfAll = all.reduce((sum, { shards }) => sum + shards, 0)
+  let firstShard = 0
+  return all.map((settings) => {
+    const numbered = Object.freeze({ ...settings, firstShard, shardsOfAll })
+    firstShard += settings.shards
+    return numbered
+  })
+}
+
+/**
+ * Checks the options against the pipeline's delivery.
+ * @throws InvalidArgumentError naming the option, the value and the remedy
+ */
+export function settle(options: OpenOptions | undefined, pipelineDelivery: Delivery): Settings {
+  const given = checkOptions<OpenOptions>(options, 'open', [
+    'dir',
+    'delivery',
+    'acknowledge',
+    'classes',
+    ...classOptionNames,
+  ]) as OpenOptions
+  if (given.classes !== undefined) {
+    throw new InvalidArgumentError(
+      'classes: the pipeline has one delivery; leave it out, or let deliver choose by a function of the message',
+    )
+  }
+  const delivery = given.delivery ?? pipelineDelivery
+  if (!deliveries.includes(delivery)) {
+    throw new InvalidArgumentError(
+      `delivery: ${shown(delivery)} is unknown; choose 'at-most-once', 'at-least-once' or 'exactly-once'`,
+    )
+  }
+  const durability = checkDurability(given.durability, delivery)
+  const dir = given.dir ?? ''
+  if (typeof dir !== 'string' || (dir === '' && durability !== 'memory')) {
+    throw new InvalidArgumentError(
+      `dir: ${shown(given.dir)} is no directory; ${delivery} keeps its messages on disk, so give dir: './data'`,
+    )
+  }
+  const shards = whole(given.shards ?? 1, 'shards')
+  const workers = whole(given.workers ?? 1, 'workers')
+  const waiting = given.waiting ?? 'balanced'
+  if (!waitings.includes(waiting)) {
+    throw new InvalidArgumentError(
+      `waiting: ${shown(waiting)} is unknown; choose 'spin', 'balanced' or 'park'`,
+    )
+  }
+  const ringBytes = powerOfTwo(sizeBytes(given.ring ?? 16 * mebibyte, 'ring'), 'ring')
+  const segmentBytes = sizeBytes(given.segment ?? Math.max(16 * mebibyte, ringBytes), 'segment')
+  const segmentMin = Math.max(openBounds.segment[0], ringBytes)
+  if (
+    segmentBytes % 4096 !== 0 ||
+    segmentBytes < segmentMin ||
+    !isWithin(segmentBytes, 'segment')
+  ) {
+    throw new InvalidArgumentError(
+      `segment: ${shown(given.segment)} is out of bounds; give a multiple of 4 KiB from ${segmentMin} bytes (the ring's size, or 1 MiB) to '1GiB'`,
+    )
+  }
+  return Object.freeze({
+    dir,
+    shards,
+    firstShard: 0,
+    shardsOfAll: shards,
+    workers: Math.min(workers, shards),
+    delivery,
+    durability,
+    acknowledge: checkAcknowledge(given.acknowledge ?? 'stored'),
+    awaitedMax: whole(given.awaitedMax ?? 65_536, 'awaitedMax'),
+    waiting,
+    ringBytes,
+    segmentBytes,
+    parkedMax: whole(given.parkedMax ?? 10_000, 'parkedMax'),
+    inFlightMax: powerOfTwo(given.inFlightMax ?? 4096, 'inFlightMax'),
+    groupPauseUs: whole(given.groupPauseUs ?? 500, 'groupPauseUs'),
+    heartbeatMs: checkHeartbeat(given.heartbeat ?? '30s'),
+    workerMemoryBytes: checkMemory(given.workerMemory),
+  })
+}
+
+function checkDurability(value: Durability | undefined, delivery: Delivery): Durability {
+  const { durabilityDefault, refusesDurability } = decisionsOf(delivery)
+  const durability = value ?? durabilityDefault
+  const named = durability === 'memory' || durability === 'process' || durability === 'disk'
+  const timed =
+    typeof durability === 'object' &&
+    durability !== null &&
+    typeof durability.interval === 'number' &&
+    isWithin(durability.interval, 'durability.interval')
+  if (!named && !timed) {
+    throw new InvalidArgumentError(
+      `durability: ${shown(durability)} is unknown; choose 'memory', 'process', 'disk' or { interval: milliseconds }`,
+    )
+  }
+  const refusal = refusesDurability(durability)
+  if (refusal !== undefined) {
+    throw new InvalidArgumentError(`durability: ${shown(durability)} ${refusal}`)
+  }
+  return durability
+}
+
+const batchSizeDefault = 1000
+const withinDefault = '10ms'
+
+function checkAcknowledge(value: unknown): Acknowledgment {
+  const isBatched = typeof value === 'object' && value !== null && 'batched' in value
+  const mode = isBatched ? 'batched' : value
+  if (!acknowledges.includes(mode as Acknowledge)) {
+    throw new InvalidArgumentError(
+      `acknowledge: ${shown(value)} is unknown; choose 'processed', 'stored', 'batched' or { batched: 1000, within: '10ms' }`,
+    )
+  }
+  const {
+    batched = batchSizeDefault,
+    within = withinDefault,
+    onBatch,
+  } = isBatched
+    ? checkOptions<BatchedOptions>(value, 'acknowledge', ['batched', 'within', 'onBatch'])
+    : { onBatch: undefined }
+  const withinMs = durationMs(within as Duration, 'acknowledge.within')
+  if (!isWithin(withinMs, 'acknowledge.within')) {
+    throw new InvalidArgumentError(
+      `acknowledge.within: ${shown(within)} is out of bounds; give a duration from '1ms' to '1h'`,
+    )
+  }
+  const size = whole(batched, 'acknowledge.batched')
+  if (onBatch !== undefined && typeof onBatch !== 'function') {
+    throw new InvalidArgumentError(
+      `acknowledge.onBatch: ${shown(onBatch)} is not a function; give one of the batch`,
+    )
+  }
+  return Object.freeze({
+    mode: mode as Acknowledge,
+    size,
+    withinMs,
+    ...(onBatch === undefined ? {} : { onBatch: onBatch as (batch: never) => void }),
+  })
+}
+
+function checkHeartbeat(value: Duration): number {
+  const ms = durationMs(value, 'heartbeat')
+  if (ms === 0 || isWithin(ms, 'heartbeat')) return ms
+  throw new InvalidArgumentError(
+    `heartbeat: ${shown(value)} is out of bounds; give '100ms' to '24h', or 0 for none`,
+  )
+}
+
+function checkMemory(value: Size | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const bytes = sizeBytes(value, 'workerMemory')
+  if (isWithin(bytes, 'workerMemory')) return bytes
+  throw new InvalidArgumentError(
+    `workerMemory: ${shown(value)} is out of bounds; give '32MiB' to '1024GiB'`,
+  )
+}
+
+function isWithin(value: number, option: keyof typeof openBounds): boolean {
+  const [min, max] = openBounds[option]
+  return value >= min && value <= max
+}
+
+function whole(value: unknown, option: keyof typeof openBounds): number {
+  const [min, max] = openBounds[option]
+  return wholeNumber(value, option, min, max)
+}
+
+function powerOfTwo(value: number, option: keyof typeof openBounds): number {
+  if (Number.isInteger(Math.log2(value)) && isWithin(value, option)) return value
+  const [min, max] = openBounds[option]
+  throw new InvalidArgumentError(
+    `${option}: ${shown(value)} is out of bounds; give a power of two from ${min} to ${max}`,
+  )
+}

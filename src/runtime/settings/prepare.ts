@@ -1,0 +1,41 @@
+import { InvalidArgumentError } from '../../core/errors.js'
+import { decisionsOf } from '../../delivery/decisions.js'
+import type { Classes } from '../../pipeline/classes.js'
+import { requireGraph, withDelivery, type Graph } from '../../pipeline/graph.js'
+import { settle, settleClasses, type OpenOptions, type Settings } from './options.js'
+
+/** A pipeline under one delivery, with its settings. */
+export interface Prepared {
+  readonly graph: Graph
+  readonly settings: Settings
+}
+
+/**
+ * A definition and its options, checked against each other.
+ * @param where the definition comes from; named in the error
+ * @returns one for each class, where messages choose their delivery; otherwise one
+ * @throws InvalidArgumentError naming the option, the hop and the remedy
+ */
+export function prepare(
+  definition: unknown,
+  where: string,
+  options: OpenOptions | undefined,
+): { classes: Classes | undefined; prepared: readonly [Prepared, ...Prepared[]] } {
+  const graph = requireGraph(definition, where)
+  // A delivery that is given by the opener holds for all messages.
+  const classes = options?.delivery === undefined ? graph.classes : undefined
+  if (classes === undefined) {
+    return { classes, prepared: [prepareOne(graph, settle(options, graph.deliver.delivery))] }
+  }
+  const deliveries = classes.delivers.map(({ delivery }) => delivery)
+  const prepared = settleClasses(options, deliveries).map((settings) => prepareOne(graph, settings))
+  return { classes, prepared: prepared as [Prepared, ...Prepared[]] }
+}
+
+function prepareOne(graph: Graph, settings: Settings): Prepared {
+  // Checked again: a definition may come from another copy of the library.
+  const own = withDelivery(graph, settings.delivery)
+  const refusal = decisionsOf(settings.delivery).refusesSink(own.sink)
+  if (refusal !== undefined) throw new InvalidArgumentError(`open: ${refusal}`)
+  return { graph: own, settings }
+}

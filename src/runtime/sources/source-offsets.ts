@@ -1,0 +1,218 @@
+import type { KnownPartition } from '../../core/source.js'
+import { addon, type NativeRecovery } from '../../native/addon.js'
+import type { Settings } from '../settings/options.js'
+import { Partitions, type Partition } from '../door/partitions.js'
+import type { Origin } from '../door/staging.js'
+
+interface Parts {
+  readonly handle: number
+  readonly settings: Settings
+  readonly segmentBytes: number
+  readonly recovered: readonly NativeRecovery[]
+}
+
+/** A partition that is known, and its number. */
+export interface Numbered extends KnownPartition {
+  readonly number: number
+}
+
+/** A partition that is to be known from now on. */
+export interface Registered {
+  readonly name: string
+  readonly identity: object | undefined
+  /** The one that it is already; undefined: it gets one. */
+  readonly number: number | undefined
+}
+
+/**
+ * How far each partition of the sources has been stored: one for an open stream, which all its readings
+ * share, so that each goes on where those before it have ended. Partitions have numbers, which the
+ * directory keeps for ever with their names and identities; a journal keeps the offset with each
+ * message.
+ *
+ * At most once there is no journal: an offset is then written down before its batch is sent, so that
+ * a crash loses a batch and never repeats one. The file `offsets` is an array of them by number; up to
+ * 0.1.0 it was an object by name, of the source that was read last.
+ */
+export class SourceOffsets {
+  readonly #handle: number
+  readonly #isJournaled: boolean
+  readonly #keeps: boolean
+  readonly #partitions: Partitions
+  /** By shard: partition → the offset up to which it has everything. At most once all shards share one. */
+  readonly #stored: readonly Map<number, number>[]
+  /** At most once, by partition: what is written down. */
+  #begun: number[]
+  /** Of partitions that can't be read again: the last offset that was given away. */
+  readonly #reserved = new Map<number, number>()
+  /** By partition: up to where every shard has been told. */
+  readonly #marked = new Map<number, number>()
+  /** By partition: up to where every shard is to be told. */
+  readonly #passed = new Map<number, number>()
+
+  constructor(parts: Parts) {
+    const { handle, settings, recovered } = parts
+    this.#handle = handle
+    this.#isJournaled = settings.delivery !== 'at-most-once'
+    this.#keeps = settings.dir !== ''
+    const kept = this.#keeps && !this.#isJournaled ? readOffsets(handle) : []
+    this.#partitions = new Partitions({
+      ...parts,
+      usedBelow: Array.isArray(kept) ? kept.length : 0,
+    })
+    this.#begun = Array.isArray(kept) ? kept : this.#byNumber(kept)
+    if (this.#isJournaled) {
+      this.#stored = Array.from(
+        { length: settings.shards },
+        (_, shard) =>
+          new Map(
+            Object.entries(recovered[shard]?.sources ?? {}).map(([number, offset]) => [
+              Number(number),
+              offset,
+            ]),
+          ),
+      )
+    } else {
+      const shared = new Map(this.#begun.entries())
+      this.#stored = Array.from({ length: settings.shards }, () => shared)
+    }
+  }
+
+  /** Every partition of a resumable source that has ever been read. */
+  known(): Numbered[] {
+    const found: Numbered[] = []
+    for (const [number, partition] of this.#partitions.all.entries()) {
+      const known = sourceOf(partition)
+      if (known === undefined) continue
+      found.push({ ...known, number, offset: this.start(number) })
+    }
+    return found
+  }
+
+  /** Gives numbers to new ones, and keeps what the others are known by now; durable when it returns. */
+  register(partitions: readonly Registered[]): number[] {
+    const changed = new Map<number, Partition>()
+    const added: Partition[] = []
+    const next = this.#partitions.all.length
+    const numbers = partitions.map(({ name, identity, number }) => {
+      const partition = identity === undefined ? { partition: name } : { partition: name, identity }
+      if (number === undefined) return next + added.push(partition) - 1
+      const known = this.#partitions.all[number]
+      if (identity !== undefined && JSON.stringify(known) !== JSON.stringify(partition)) {
+        changed.set(number, partition)
+      }
+      return number
+    })
+    this.#partitions.add(added, changed)
+    return numbers
+  }
+
+  /** The number of a partition that can't be read again. */
+  registerLive(name: string): number {
+    const kept = livePrefix + name
+    const number = this.#partitions.all.indexOf(kept)
+    if (number !== -1) return number
+    this.#partitions.add([kept])
+    return this.#partitions.all.length - 1
+  }
+
+  identified(number: number, identity: object): void {
+    const known = sourceOf(this.#partitions.all[number] as Partition)
+    this.#partitions.change(number, { partition: known?.name ?? '', identity })
+  }
+
+  /** The offset up to which every shard has the partition. */
+  start(number: number): number {
+    return this.#stored.reduce(
+      (least, stored) => Math.min(least, stored.get(number) ?? 0),
+      Number.MAX_SAFE_INTEGER,
+    )
+  }
+
+  /**
+   * Offsets for rows that can't be read again: they go on from those of all readings before, since a
+   * row that has no other id is known by its place.
+   * @returns the one before the first of them
+   */
+  reserve(number: number, rows: number): number {
+    const from =
+      this.#reserved.get(number) ??
+      this.#stored.reduce((most, stored) => Math.max(most, stored.get(number) ?? 0), 0)
+    this.#reserved.set(number, from + rows)
+    return from
+  }
+
+  /** Whether a shard has stored this row before, or at most once perhaps has. */
+  has(shard: number, { partition, offset }: Origin): boolean {
+    const stored = this.#stored[shard]?.get(partition)
+    return stored !== undefined && offset <= stored
+  }
+
+  /** At most once: the rows up to this offset are about to be sent. */
+  begin(number: number, offset: number): void {
+    // Where others need older rows, it is further than this batch.
+    if (!this.#keeps || this.#isJournaled || offset <= (this.#begun[number] ?? 0)) return
+    const begun = Array.from(
+      { length: Math.max(this.#begun.length, number + 1) },
+      (_, i) => this.#begun[i] ?? 0,
+    )
+    begun[number] = offset
+    addon().putFile(this.#handle, 'offsets', Buffer.from(JSON.stringify(begun)))
+    this.#begun = begun
+  }
+
+  /** Every row up to this offset is on its way to its shard, or stored. */
+  passed(number: number, offset: number): void {
+    this.#passed.set(number, offset)
+    for (const stored of this.#stored) {
+      if (offset > (stored.get(number) ?? 0)) stored.set(number, offset)
+    }
+  }
+
+  /** Of these partitions, what has been passed since `marked` was told. */
+  unmarked(numbers: Iterable<number>): Origin[] {
+    if (!this.#keeps || !this.#isJournaled) return []
+    const found: Origin[] = []
+    for (const partition of numbers) {
+      const offset = this.#passed.get(partition)
+      if (offset === undefined || offset === this.#marked.get(partition)) continue
+      found.push({ partition, offset })
+    }
+    return found
+  }
+
+  marked({ partition, offset }: Origin): void {
+    this.#marked.set(partition, offset)
+  }
+
+  #byNumber(byName: ReadonlyMap<string, number>): number[] {
+    return this.#partitions.all.map((partition) => {
+      const known = sourceOf(partition)
+      return known === undefined ? 0 : (byName.get(known.name) ?? 0)
+    })
+  }
+}
+
+const livePrefix = 'not resumable: '
+
+/** A partition of a resumable source; undefined for what else has a number. */
+function sourceOf(
+  partition: Partition,
+): { readonly name: string; readonly identity: unknown } | undefined {
+  if (typeof partition !== 'string') {
+    if (!('partition' in partition)) return undefined
+    return { name: partition.partition, identity: partition.identity }
+  }
+  // What stands for no partition that could be read again: of 0.1.0, and of a repair.
+  if (partition.startsWith(livePrefix)) return undefined
+  if (/^(?:unnamed|lost by repair) \d+$/.test(partition)) return undefined
+  return { name: partition, identity: undefined }
+}
+
+/** By number; by name where 0.1.0 has written it. */
+function readOffsets(handle: number): number[] | ReadonlyMap<string, number> {
+  const bytes = addon().getFile(handle, 'offsets')
+  if (bytes.length === 0) return []
+  const kept = JSON.parse(bytes.toString()) as number[] | Record<string, number>
+  return Array.isArray(kept) ? kept : new Map(Object.entries(kept))
+}

@@ -1,0 +1,79 @@
+import { nowMs } from '../../core/timers.js'
+import { durationText } from '../../core/durations.js'
+import type { ShardCounters } from './counters.js'
+import type { RunnerEvent } from '../workers/runner.js'
+
+interface Trouble {
+  readonly what: string
+  readonly sinceMs: number
+  /** How far its shard was then: a shard that has gone on is over it. */
+  readonly through: number
+}
+
+/** What holds shards up, as their events tell it: for who waits and asks why. */
+export class Troubles {
+  readonly #shards = new Map<number, Trouble>()
+
+  /** @param through how far the event's shard has come */
+  note(event: RunnerEvent, through: (shard: number) => number): void {
+    if (event.kind !== 'sink-failed' && event.kind !== 'stalled') return
+    const { shard } = event
+    const what =
+      event.kind === 'sink-failed'
+        ? `its sink fails (attempt ${event.attempt}: ${event.error})`
+        : event.reason === 'parked'
+          ? 'its room for parked messages is used up'
+          : 'its room for ids is used up'
+    const at = through(shard)
+    const before = this.#shards.get(shard)
+    const sinceMs = before?.through === at ? before.sinceMs : nowMs()
+    this.#shards.set(shard, { what, sinceMs, through: at })
+  }
+
+  of(shard: number, through: number): string | undefined {
+    const trouble = this.#shards.get(shard)
+    if (trouble?.through !== through) return undefined
+    const forMs = Math.round((nowMs() - trouble.sinceMs) / 1000) * 1000
+    return forMs === 0 ? trouble.what : `${trouble.what} for ${durationText(forMs)}`
+  }
+}
+
+export interface Standing {
+  readonly shards: readonly ShardCounters[]
+  /** The number that senders know the first one by. */
+  readonly firstShard: number
+  readonly waitingForRoom: number
+  readonly troubles: Troubles
+}
+
+/** What a stream has not brought to its end, and what is known of the reason. */
+export function standingText({ shards, firstShard, waitingForRoom, troubles }: Standing): string {
+  const texts: string[] = []
+  const held: string[] = []
+  let undurable = 0
+  for (const { shard, inFlight, parked, stored, durable, through } of shards) {
+    undurable += Math.max(0, stored - durable)
+    if (inFlight === 0 && parked === 0) continue
+    const counts = [
+      ...(inFlight === 0 ? [] : [`${inFlight} still in flight`]),
+      ...(parked === 0 ? [] : [`${parked} parked`]),
+    ]
+    const trouble = troubles.of(shard - firstShard, through)
+    held.push(
+      `${counts.join(' and ')} in shard ${shard}${trouble === undefined ? '' : `, and ${trouble}`}`,
+    )
+  }
+  if (held.length > shownMax)
+    held.splice(shownMax, Infinity, `${held.length - shownMax} more shards`)
+  texts.push(...held)
+  if (waitingForRoom > 0) texts.push(`${waitingForRoom} waiting for room`)
+  if (texts.length === 0) {
+    return undurable > 0
+      ? `${undurable} not synced yet`
+      : 'all is done, and the last commits are not synced yet'
+  }
+  return texts.join('; ')
+}
+
+/** Shards that a text names one by one. */
+const shownMax = 4

@@ -1,0 +1,164 @@
+import { MessageChannel } from 'node:worker_threads'
+import { SemelError, toError } from '../../core/errors.js'
+import { after, within } from '../../core/timers.js'
+import { addon } from '../../native/addon.js'
+import { Inquest } from './inquest.js'
+import type { RunnerEvent, RunnerListener } from './runner.js'
+import { endMsMax, WorkerThread } from './worker-thread.js'
+import type { WorkerEnd, WorkerTask } from './worker.js'
+import type { WorkerParts } from './workers.js'
+
+export interface KeeperParts extends WorkerParts {
+  readonly worker: number
+  readonly control: Int32Array
+  readonly counter: Int32Array
+}
+
+/** Keeps one worker going: a thread that dies is followed by another, until the stream stops or fails. */
+export class WorkerKeeper {
+  readonly #parts: KeeperParts
+  readonly #listener: RunnerListener
+  readonly #thread: WorkerThread
+  readonly #inquest: Inquest
+  #stopping = false
+  #endDelay: (() => void) | undefined
+  /** Resolves when no thread will follow. */
+  ended: Promise<void> = Promise.resolve()
+
+  constructor(parts: KeeperParts, listener: RunnerListener) {
+    this.#parts = parts
+    this.#listener = listener
+    this.#thread = new WorkerThread(parts)
+    this.#inquest = new Inquest(parts, listener)
+  }
+
+  /** Resolves when its shards are open. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.ended = this.#keep(resolve, reject)
+    })
+  }
+
+  /** No other thread is to follow. */
+  stop(): void {
+    this.#stopping = true
+    this.#endDelay?.()
+  }
+
+  /**
+   * Ends its thread, wherever that is. Nothing is done in its name afterwards.
+   * @returns what could not be ended
+   */
+  async destroy(): Promise<string | undefined> {
+    this.stop()
+    const isGone = await this.#thread.destroy()
+    if (isGone && (await within(this.ended, endMsMax))) return undefined
+    const { handle, worker } = this.#parts
+    addon().fence(handle, worker)
+    return `the thread of worker ${worker}, which is inside a native call that blocks`
+  }
+
+  async #keep(ready: () => void, refused: (error: unknown) => void): Promise<void> {
+    let isReady = false
+    while (!this.#stopping) {
+      try {
+        const { failure } = await this.#run(() => {
+          isReady = true
+          ready()
+        })
+        if (failure === undefined) return
+        throw new SemelError(failure.code, failure.message)
+      } catch (error) {
+        if (this.#stopping) break
+        if (!isReady) {
+          refused(error)
+          return
+        }
+        if (error instanceof SemelError) {
+          this.#fail(error)
+          return
+        }
+        if (!(await this.#replace(error))) return
+      }
+    }
+    refused(new SemelError('SEMEL_CLOSED', 'the stream was closed before its workers had started'))
+  }
+
+  /** Whether another thread is to follow. */
+  async #replace(error: unknown): Promise<boolean> {
+    try {
+      const { deaths, delayMs } = await this.#inquest.hold(error)
+      if (this.#stopping) return false
+      const { worker } = this.#parts
+      const { message } = toError(error)
+      this.#listener.event({ kind: 'worker-replaced', worker, error: message, deaths })
+      await this.#delay(delayMs)
+      return true
+    } catch (failure) {
+      if (!this.#stopping) this.#fail(failure)
+      return false
+    }
+  }
+
+  #fail(error: unknown): void {
+    addon().fence(this.#parts.handle, this.#parts.worker)
+    this.#listener.failed(
+      error instanceof SemelError
+        ? error
+        : new SemelError('SEMEL_WORKER', toError(error).message, { cause: error }),
+    )
+  }
+
+  async #run(ready: () => void): Promise<WorkerEnd> {
+    const { handle, worker, workers, shardCount, module, delivery, durability, waiting } =
+      this.#parts
+    const { firstShard, shardsOfAll, storedBefore, directories } = this.#parts
+    const { port1, port2 } = new MessageChannel()
+    port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
+      if (event.kind !== 'ready') {
+        this.#listener.event(event)
+        return
+      }
+      this.#thread.started()
+      ready()
+    })
+    port1.unref()
+    const shards: number[] = []
+    for (let shard = worker; shard < shardCount; shard += workers) shards.push(shard)
+    const { control, counter } = this.#parts
+    const task: WorkerTask = {
+      handle,
+      worker,
+      shards,
+      firstShard,
+      shardsOfAll,
+      shardCount,
+      storedBefore,
+      module,
+      delivery,
+      durability,
+      directories,
+      waiting,
+      control,
+      counter,
+      events: port2,
+    }
+    try {
+      return await this.#thread.run(task)
+    } finally {
+      port1.close()
+    }
+  }
+
+  async #delay(ms: number): Promise<void> {
+    if (ms === 0 || this.#stopping) return
+    await new Promise<void>((resolve) => {
+      const end = after(ms, resolve)
+      this.#endDelay = () => {
+        end()
+        resolve()
+      }
+    })
+    this.#endDelay = undefined
+  }
+}
