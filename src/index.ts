@@ -82,11 +82,11 @@ export type {
   Rest,
 } from './delivery/guarantee.js'
 
-export { file, fileSinkPath } from './connectors/file/sink.js'
-export type { FileOptions } from './connectors/file/sink.js'
-export type { RotateOptions } from './connectors/file/rotation.js'
-export { fileSource } from './connectors/file/source.js'
-export type { FileSourceOptions } from './connectors/file/source.js'
+export { file, fileSinkPath } from './connectors/file/sink/sink.js'
+export type { FileOptions } from './connectors/file/sink/sink.js'
+export type { RotateOptions } from './connectors/file/sink/rotation.js'
+export { fileSource } from './connectors/file/source/source.js'
+export type { FileSourceOptions } from './connectors/file/source/source.js'
 export { forEach } from './connectors/for-each/sink.js'
 export type { ForEachFunction, ForEachOptions } from './connectors/for-each/sink.js'
 export { iterable } from './connectors/iterable/source.js'

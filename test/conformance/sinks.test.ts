@@ -2,7 +2,7 @@ import fs, { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } fro
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { file, fileSinkPath } from '../../src/connectors/file/sink.js'
+import { file, fileSinkPath } from '../../src/connectors/file/sink/sink.js'
 import { forEach } from '../../src/connectors/for-each/sink.js'
 import { memory } from '../../src/connectors/memory/sink.js'
 import type { SinkContext } from '../../src/core/sink.js'

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source.js'
+import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source/source.js'
 import { iterable } from '../../src/connectors/iterable/source.js'
 import { memorySource } from '../../src/connectors/memory/source.js'
 import { describeSource, type ExpectedRow, type SourceFixture } from './sources.js'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source.js'
+import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source/source.js'
 import { Keeper, type Read } from './keeper.js'
 
 const numRuns = Number(process.env['SEMEL_RUNS'] ?? 40)

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { fileSource } from '../../src/connectors/file/source.js'
+import { fileSource } from '../../src/connectors/file/source/source.js'
 import { Keeper } from './keeper.js'
 
 const numRuns = Number(process.env['SEMEL_RUNS'] ?? 40)

@@ -6,8 +6,8 @@ import { Readable } from 'node:stream'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { fileSource } from '../../src/connectors/file/source.js'
-import { textStream } from '../../src/connectors/file/text-stream.js'
+import { fileSource } from '../../src/connectors/file/source/source.js'
+import { textStream } from '../../src/connectors/file/source/text-stream.js'
 import { Keeper } from './keeper.js'
 
 const numRuns = Number(process.env['SEMEL_RUNS'] ?? 60)

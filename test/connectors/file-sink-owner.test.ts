@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { file, type FileOptions } from '../../src/connectors/file/sink.js'
+import { file, type FileOptions } from '../../src/connectors/file/sink/sink.js'
 import type { SinkConnection } from '../../src/core/sink.js'
 import { MemoryMemo } from './sink-memo.js'
 

@@ -13,7 +13,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { file, fileSinkPath } from '../../src/connectors/file/sink.js'
+import { file, fileSinkPath } from '../../src/connectors/file/sink/sink.js'
 import { RejectedOutputs, type SinkConnection } from '../../src/core/sink.js'
 import { MemoryMemo } from './sink-memo.js'
 

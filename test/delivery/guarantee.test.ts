@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { file } from '../../src/connectors/file/sink.js'
+import { file } from '../../src/connectors/file/sink/sink.js'
 import { forEach } from '../../src/connectors/for-each/sink.js'
 import { memory } from '../../src/connectors/memory/sink.js'
 import type { Delivery, Durability } from '../../src/core/delivery.js'

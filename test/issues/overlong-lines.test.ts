@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source.js'
+import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source/source.js'
 import type { SourceRow } from '../../src/core/source.js'
 
 /** How much is read of a file at first. */

@@ -1,4 +1,4 @@
-import { textStream } from '../../connectors/file/text-stream.js'
+import { textStream } from '../../connectors/file/source/text-stream.js'
 import { fileSource, type Source } from '../../index.js'
 import { UsageError } from '../failures.js'
 import type { RunOptions } from './run-options.js'

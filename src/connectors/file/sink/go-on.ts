@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, unlinkSync } from 'node:fs'
-import { SemelError } from '../../core/errors.js'
-import type { FileClaims, WriteSpan } from '../../core/sink.js'
+import { SemelError } from '../../../core/errors.js'
+import type { FileClaims, WriteSpan } from '../../../core/sink.js'
 import { checkOfEndAt, copyAside, readAt } from './disk.js'
 import { begun, type KeptFile } from './kept-files.js'
 import { hasHead, noHead, openByInode, type OwnFile } from './own-file.js'

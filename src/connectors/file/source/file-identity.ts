@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { open, realpath, stat, type FileHandle } from 'node:fs/promises'
-import { SemelError } from '../../core/errors.js'
-import { sourceError } from './errors.js'
+import { SemelError } from '../../../core/errors.js'
+import { sourceError } from '../errors.js'
 import { hasMarks, type FileMark } from './file-marks.js'
 import { refuseBinary } from './magic.js'
 

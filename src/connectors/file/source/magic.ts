@@ -1,4 +1,4 @@
-import { SemelError } from '../../core/errors.js'
+import { SemelError } from '../../../core/errors.js'
 
 interface Magic {
   readonly bytes: readonly number[]

@@ -1,4 +1,4 @@
-import { SemelError } from '../../core/errors.js'
+import { SemelError } from '../../../core/errors.js'
 import { readAt, writeAt } from './disk.js'
 
 export const newline = 0x0a

@@ -1,7 +1,7 @@
 import { join, parse, resolve } from 'node:path'
-import { InvalidArgumentError } from '../../core/errors.js'
-import { checkOptions, shown } from '../../core/options.js'
-import type { Sink, SinkContext } from '../../core/sink.js'
+import { InvalidArgumentError } from '../../../core/errors.js'
+import { checkOptions, shown } from '../../../core/options.js'
+import type { Sink, SinkContext } from '../../../core/sink.js'
 import { FileConnection } from './connection.js'
 import { checkRotation, type RotateOptions } from './rotation.js'
 

@@ -1,5 +1,5 @@
-import { SemelError, toError } from '../../core/errors.js'
-import { RejectedOutputs } from '../../core/sink.js'
+import { SemelError, toError } from '../../../core/errors.js'
+import { RejectedOutputs } from '../../../core/sink.js'
 
 /** What is kept between batches; a larger batch gets memory of its own. */
 const keptBytesMax = 4 * 1024 * 1024

@@ -1,4 +1,4 @@
-import { SemelError } from '../../core/errors.js'
+import { SemelError } from '../../../core/errors.js'
 
 /** What a column's text becomes. */
 export type ColumnType = 'string' | 'number'

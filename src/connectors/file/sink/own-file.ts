@@ -11,7 +11,7 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { SemelError } from '../../core/errors.js'
+import { SemelError } from '../../../core/errors.js'
 import { readAt } from './disk.js'
 
 /** How many of its first bytes a file is known by. */

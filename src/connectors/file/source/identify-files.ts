@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { SemelError } from '../../core/errors.js'
-import type { IdentifiedPartition, KnownPartition, SourceNotice } from '../../core/source.js'
+import { SemelError } from '../../../core/errors.js'
+import type { IdentifiedPartition, KnownPartition, SourceNotice } from '../../../core/source.js'
 import {
   beginsWith,
   isFileIdentity,

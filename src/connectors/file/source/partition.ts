@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises'
-import { SemelError } from '../../core/errors.js'
-import type { SourceBatch, SourceNotice, SourceRow } from '../../core/source.js'
-import { csvColumns, isNames, type Columns } from './csv-columns.js'
-import { loadCsvParse } from './csv-fields.js'
-import { CsvRecords } from './csv-records.js'
-import { sourceError } from './errors.js'
+import { SemelError } from '../../../core/errors.js'
+import type { SourceBatch, SourceNotice, SourceRow } from '../../../core/source.js'
+import { csvColumns, isNames, type Columns } from '../rows/csv-columns.js'
+import { loadCsvParse } from '../rows/csv-fields.js'
+import { CsvRecords } from '../rows/csv-records.js'
+import { sourceError } from '../errors.js'
 import {
   headBytesMin,
   headUpTo,
@@ -14,8 +14,8 @@ import {
   type FileIdentity,
 } from './file-identity.js'
 import { markAt } from './file-marks.js'
-import { fileStart, hasByteOrderMark, LineReader, lineAt, type Bytes } from './line-reader.js'
-import { CsvRows, JsonRows, TextRows, type LastLine, type RowReader } from './rows.js'
+import { fileStart, hasByteOrderMark, LineReader, lineAt, type Bytes } from '../rows/line-reader.js'
+import { CsvRows, JsonRows, TextRows, type LastLine, type RowReader } from '../rows/rows.js'
 
 /** How the rows of a file are written. */
 export type FileFormat = 'ndjson' | 'csv' | 'lines'

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join, parse } from 'node:path'
-import { durationMs, type Duration } from '../../core/durations.js'
-import { checkOptions, wholeNumber } from '../../core/options.js'
-import { sizeBytes, type Size } from '../../core/sizes.js'
+import { durationMs, type Duration } from '../../../core/durations.js'
+import { checkOptions, wholeNumber } from '../../../core/options.js'
+import { sizeBytes, type Size } from '../../../core/sizes.js'
 
 export interface RotateOptions {
   /**

@@ -1,4 +1,4 @@
-import type { SourceRow } from '../../core/source.js'
+import type { SourceRow } from '../../../core/source.js'
 import type { CsvColumns } from './csv-columns.js'
 import type { CsvRecords } from './csv-records.js'
 import type { LineReader } from './line-reader.js'

@@ -1,4 +1,4 @@
-import { SemelError } from '../../core/errors.js'
+import { SemelError } from '../../../core/errors.js'
 
 /** What is used of the package `csv-parse`: its module `csv-parse/sync`. */
 export interface CsvParse {
