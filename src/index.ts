@@ -62,25 +62,20 @@ export type {
 export { pipeline } from './pipeline/pipeline.js'
 export type { NamedPipeline, Pipeline } from './pipeline/pipeline.js'
 export type { StandardSchema } from './pipeline/schema.js'
+export type { FailedAttempt } from './reliability/attempts.js'
 export { exponential, fixed } from './reliability/backoff.js'
 export type { Backoff } from './reliability/backoff.js'
 export type { RetryOptions, RetryPolicy } from './reliability/retry.js'
 
 export { advise } from './delivery/advise.js'
-export type { Advice, Choice, Conflict } from './delivery/advise.js'
+export type { Advice } from './delivery/advise.js'
+export type { Choice, Conflict } from './delivery/advice/choice.js'
 export { figuresOf } from './delivery/figures.js'
 export type { Figure, Figures } from './delivery/figures.js'
 export type { Needs, Settled as SettledNeeds } from './delivery/needs.js'
 export { guaranteeText } from './delivery/guarantee-text.js'
-export type {
-  Effect,
-  Encounter,
-  Fault,
-  Guarantee,
-  Hop,
-  HopName,
-  Rest,
-} from './delivery/guarantee.js'
+export type { Guarantee } from './delivery/guarantee.js'
+export type { Effect, Encounter, Fault, Hop, HopName, Rest } from './delivery/hop.js'
 
 export { file, fileSinkPath } from './connectors/file/sink/sink.js'
 export type { FileOptions } from './connectors/file/sink/sink.js'
@@ -104,7 +99,6 @@ export type { DeadLetters } from './runtime/failures/dead-letters.js'
 export type { DeadLetter } from './runtime/failures/letter-reader.js'
 export { readDeadLetters } from './runtime/failures/stored-letters.js'
 export type { StoredLettersOptions } from './runtime/failures/stored-letters.js'
-export type { FailedAttempt } from './runtime/failures/failures.js'
 export { guarantee } from './runtime/stream/guarantee.js'
 export { inspectDirectory } from './runtime/directory/inspect.js'
 export type { DirectoryAccepts, DirectoryReport, ShardReport } from './runtime/directory/inspect.js'

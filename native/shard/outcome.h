@@ -24,7 +24,7 @@ struct Slot {
   int32_t outcome;  // Outcome; `duplicate` already where the index has seen the id
 };
 
-// The longest history of a parked message or dead letter, in bytes (src/runtime/failures/failures.ts).
+// The longest history of a parked message or dead letter, in bytes (src/reliability/attempts.ts).
 constexpr uint64_t kHistoryBytesMax = 900;
 
 // Another message with this id is in flight or parked: wait for it.

@@ -3,25 +3,13 @@ import { durabilityText, type Delivery, type Durability } from '../core/delivery
 import { durationText } from '../core/durations.js'
 import { deepFrozen } from '../core/frozen.js'
 import { chooseAcknowledgment } from './advice/acknowledgment.js'
+import type { Choice, Conflict, FittingFigure } from './advice/choice.js'
 import { conflictsOf } from './advice/conflicts.js'
 import { chooseDelivery } from './advice/delivery.js'
 import { chooseDurability } from './advice/durability.js'
 import { batchedRate, batchWithinMs, diskAnswerMs, diskTailMs, wakeMs } from './advice/times.js'
 import type { Figure, Figures } from './figures.js'
 import { settleNeeds, type Needs, type Settled } from './needs.js'
-
-/** What was chosen, and why; and what else there is, and why not. */
-export interface Choice<T> {
-  readonly choice: T
-  readonly because: string
-  readonly rejected: readonly { readonly choice: string; readonly because: string }[]
-}
-
-/** Needs that exclude each other, and what comes nearest. */
-export interface Conflict {
-  readonly says: string
-  readonly nearest: string
-}
 
 export interface Advice {
   readonly needs: Settled
@@ -35,7 +23,7 @@ export interface Advice {
   /** Empty where all needs are met, as far as this can tell. */
   readonly conflicts: readonly Conflict[]
   /** Measured with this delivery and durability; null where there is no such figure. */
-  readonly figure: (Figure & Pick<Figures, 'cpu' | 'cores' | 'date'>) | null
+  readonly figure: FittingFigure
 }
 
 /** Of the rate that one worker was measured at, what to plan with. */
@@ -73,7 +61,7 @@ function figureFor(
   durability: Durability,
   acknowledge: Acknowledge,
   figures: Figures | undefined,
-): Advice['figure'] {
+): FittingFigure {
   if (figures === undefined) return null
   const { cpu, cores, date, results } = figures
   // Objects are what most send; the same acknowledgment where it was measured.
@@ -86,7 +74,7 @@ function figureFor(
 }
 
 /** Workers, and as many shards, that the rate takes by the figure of one. */
-function workersFor({ ratePerSecond }: Settled, figure: Advice['figure']): number {
+function workersFor({ ratePerSecond }: Settled, figure: FittingFigure): number {
   if (figure === null || ratePerSecond === null) return 1
   return Math.max(1, Math.ceil(ratePerSecond / (share * figure.medianPerSecond)))
 }

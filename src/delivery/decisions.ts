@@ -1,8 +1,5 @@
 import type { Delivery, Durability } from '../core/delivery.js'
 import type { Sink } from '../core/sink.js'
-import { atLeastOnce } from './at-least-once.js'
-import { atMostOnce } from './at-most-once.js'
-import { exactlyOnce } from './exactly-once.js'
 
 /** What a delivery decides; everything else is the same under each of them. */
 export interface Decisions {
@@ -20,14 +17,4 @@ export interface Decisions {
   readonly refusesDurability: (durability: Durability) => string | undefined
   /** Why a sink whose kind can carry it can't be opened with it; undefined where it can. */
   readonly refusesSink: (sink: Sink<never>) => string | undefined
-}
-
-const all: { readonly [D in Delivery]: Decisions } = {
-  'at-most-once': atMostOnce,
-  'at-least-once': atLeastOnce,
-  'exactly-once': exactlyOnce,
-}
-
-export function decisionsOf(delivery: Delivery): Decisions {
-  return all[delivery]
 }

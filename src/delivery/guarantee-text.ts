@@ -1,12 +1,6 @@
 import { wrapped } from '../print/text.js'
-import {
-  faultNames,
-  faultsText,
-  type Effect,
-  type Encounter,
-  type Guarantee,
-  type Hop,
-} from './guarantee.js'
+import type { Guarantee } from './guarantee.js'
+import { faultNames, faultsText, type Effect, type Encounter, type Hop } from './hop.js'
 
 const columns = 100
 const indent = 11

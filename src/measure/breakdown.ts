@@ -1,29 +1,8 @@
 import { tableLines, type Paint, type Row } from '../print/table.js'
 import { countText } from '../print/text.js'
 import type { StageTimes } from '../runtime/stream/stage-times.js'
-import type { Result } from './result.js'
+import type { Breakdown, Result } from './result.js'
 import { spread } from './statistics.js'
-
-/** Where the time of one sender and one worker goes: nanoseconds a message, by stage. */
-export interface Breakdown {
-  /** From one message to the next, for both threads. */
-  readonly wall: number
-  readonly sender: {
-    readonly append: number
-    /** Encoding; waiting for room, and for what is under way at the end. */
-    readonly rest: number
-  }
-  readonly worker: {
-    readonly poll: number
-    readonly index: number
-    /** Decoding, operators, sink. */
-    readonly handle: number
-    readonly commit: number
-    readonly log: number
-    /** Waiting for messages, and the turns of its loop. */
-    readonly rest: number
-  }
-}
 
 /** Of one run, from what the stages stood at before and behind it. */
 export function breakdownOf(

@@ -1,5 +1,4 @@
 export { answer } from './answer.js'
-export type { Breakdown } from './breakdown.js'
 export { grades, latencyJobs, missingDeliveries, throughputJobs, withoutOverload } from './cases.js'
 export type { Grade, Plan } from './cases.js'
 export type { Chart } from './charts/chart.js'
@@ -14,7 +13,16 @@ export { machine, reportOf, reportTitle, versions } from './machine.js'
 export { bareLoop, dueNs, openLoop, scheduleOf } from './open-loop.js'
 export type { LoopSender, Schedule } from './open-loop.js'
 export { changeText, isNoisy, microsecondsText, reportText } from './report-text.js'
-export type { Comparison, Latencies, Machine, Report, Result, Spread, Verdict } from './result.js'
+export type {
+  Breakdown,
+  Comparison,
+  Latencies,
+  Machine,
+  Report,
+  Result,
+  Spread,
+  Verdict,
+} from './result.js'
 export { readSample, sampleMessagesMax, sampleOf, writeSample } from './sample.js'
 export type { SampleFile } from './sample.js'
 export {

@@ -1,7 +1,7 @@
 import { toError } from '../core/errors.js'
-import { mergedBreakdown, type Breakdown } from './breakdown.js'
+import { mergedBreakdown } from './breakdown.js'
 import { runChild } from './child.js'
-import type { Latencies, Result, Spread } from './result.js'
+import type { Breakdown, Latencies, Result, Spread } from './result.js'
 import { conclude, mergedLatencies, pairedShare, spread } from './statistics.js'
 
 /** A case, and what measures it. */

@@ -1,6 +1,5 @@
 import type { Acknowledge } from '../core/acknowledge.js'
 import type { Delivery } from '../core/delivery.js'
-import type { Breakdown } from './breakdown.js'
 
 /** What a measuring program prints as JSON. */
 export interface Report {
@@ -33,6 +32,27 @@ export interface Latencies {
   readonly p99: number
   readonly p999: number
   readonly max: number
+}
+
+/** Where the time of one sender and one worker goes: nanoseconds a message, by stage. */
+export interface Breakdown {
+  /** From one message to the next, for both threads. */
+  readonly wall: number
+  readonly sender: {
+    readonly append: number
+    /** Encoding; waiting for room, and for what is under way at the end. */
+    readonly rest: number
+  }
+  readonly worker: {
+    readonly poll: number
+    readonly index: number
+    /** Decoding, operators, sink. */
+    readonly handle: number
+    readonly commit: number
+    readonly log: number
+    /** Waiting for messages, and the turns of its loop. */
+    readonly rest: number
+  }
 }
 
 /** One case: what it was, and what was found. What does not apply is absent. */

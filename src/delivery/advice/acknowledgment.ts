@@ -1,7 +1,7 @@
 import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
 import { durationText } from '../../core/durations.js'
-import type { Choice } from '../advise.js'
+import type { Choice } from './choice.js'
 import type { Settled } from '../needs.js'
 import { batchedRate, batchWithinMs, outcomeMs } from './times.js'
 

@@ -1,6 +1,6 @@
 import type { Durability } from '../../core/delivery.js'
 import { durationText } from '../../core/durations.js'
-import type { Advice, Conflict } from '../advise.js'
+import type { Conflict, FittingFigure } from './choice.js'
 import type { Settled } from '../needs.js'
 import { diskAnswerMs, handoverMs, syncMs } from './times.js'
 
@@ -8,7 +8,7 @@ import { diskAnswerMs, handoverMs, syncMs } from './times.js'
 export function conflictsOf(
   { latencyMs, ratePerSecond }: Settled,
   durability: Durability,
-  figure: Advice['figure'],
+  figure: FittingFigure,
   workers: number,
 ): Conflict[] {
   const conflicts: Conflict[] = []

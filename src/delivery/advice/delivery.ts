@@ -1,5 +1,5 @@
 import type { Delivery } from '../../core/delivery.js'
-import type { Choice } from '../advise.js'
+import type { Choice } from './choice.js'
 import type { Settled } from '../needs.js'
 
 /** Whether messages have to be kept until they are processed. */

@@ -1,6 +1,6 @@
 import type { Delivery, Durability } from '../../core/delivery.js'
 import { durationText } from '../../core/durations.js'
-import type { Choice } from '../advise.js'
+import type { Choice } from './choice.js'
 import type { Settled } from '../needs.js'
 
 const intervalMs = 100

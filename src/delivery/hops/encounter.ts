@@ -1,5 +1,5 @@
 import type { Delivery } from '../../core/delivery.js'
-import type { Effect, Encounter, Fault, Opening } from '../guarantee.js'
+import type { Effect, Encounter, Fault, Opening } from '../hop.js'
 
 /** A fault that shows at a hop; whether the delivery's promise holds through it follows. */
 export function encounter(

@@ -1,6 +1,6 @@
 import { durationText } from '../../core/durations.js'
-import { decisionsOf } from '../decisions.js'
-import type { Encounter, Hop, Subject } from '../guarantee.js'
+import { decisionsOf } from '../decide.js'
+import type { Encounter, Hop, Subject } from '../hop.js'
 import { crashesOfProcess, encounter } from './encounter.js'
 
 /** The handlers run, and the message gets its outcome. */

@@ -1,5 +1,5 @@
 import type { Delivery } from '../../core/delivery.js'
-import type { Encounter, Hop, Rest, Subject } from '../guarantee.js'
+import type { Encounter, Hop, Rest, Subject } from '../hop.js'
 import { crashesOfProcess, encounter } from './encounter.js'
 import { sinkHop } from './sink.js'
 

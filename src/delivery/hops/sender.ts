@@ -1,6 +1,6 @@
 import { durationText } from '../../core/durations.js'
-import { decisionsOf } from '../decisions.js'
-import type { Encounter, Hop, Subject } from '../guarantee.js'
+import { decisionsOf } from '../decide.js'
+import type { Encounter, Hop, Subject } from '../hop.js'
 import { encounter } from './encounter.js'
 
 /** From the sender to the ring: what an answer says, and what becomes of a message sent twice. */

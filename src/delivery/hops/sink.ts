@@ -1,6 +1,6 @@
 import type { Delivery } from '../../core/delivery.js'
 import type { SinkKind } from '../../core/sink.js'
-import type { Effect, Encounter, Hop, Subject } from '../guarantee.js'
+import type { Effect, Encounter, Hop, Subject } from '../hop.js'
 import { encounter } from './encounter.js'
 
 /** Outputs reach the sink: once, or again after a crash, as its kind can tell. */

@@ -1,6 +1,6 @@
 import { durationText } from '../../core/durations.js'
-import { decisionsOf } from '../decisions.js'
-import type { Encounter, Hop, Subject } from '../guarantee.js'
+import { decisionsOf } from '../decide.js'
+import type { Encounter, Hop, Subject } from '../hop.js'
 import { encounter } from './encounter.js'
 
 /** The message waits in its shard for a worker: what that survives is its durability. */

@@ -4,7 +4,8 @@
  * @internal Run in a process of its own by jobs.ts.
  */
 import { answer } from '../answer.js'
-import { breakdownOf, type Breakdown } from '../breakdown.js'
+import { breakdownOf } from '../breakdown.js'
+import type { Breakdown } from '../result.js'
 import { noteOf, openLoad, type Load } from '../subject/load.js'
 import { pushUntil, sendUntil } from '../subject/ways.js'
 

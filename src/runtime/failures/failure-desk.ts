@@ -3,17 +3,17 @@ import { describeThrown } from '../../core/thrown.js'
 import { addon, type NativeSeat } from '../../native/addon.js'
 import { actions, type Detail } from '../../native/details.js'
 import { frameTypes, outcomes, type OutcomeNumber } from '../../native/slots.js'
+import { errorText } from '../../reliability/attempts.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { Answers } from '../replies/answers.js'
 import {
   afterFailure,
   deadLetter,
-  errorText,
   isTriedAgain,
   settled,
   waitBehind,
   waitedMs,
-} from './failures.js'
+} from './verdicts.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
 import type { JobParts } from '../operators/lane.js'
 import { Parking, type ParkedMessage } from './parking.js'

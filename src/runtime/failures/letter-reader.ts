@@ -5,7 +5,7 @@ import type { MalformedRow } from '../../core/message.js'
 import type { NativeDeadLetter } from '../../native/addon.js'
 import { frameTypes } from '../../native/slots.js'
 import { rowOf } from '../message/decoder.js'
-import { decodeHistory, type FailedAttempt } from './failures.js'
+import { decodeHistory, type FailedAttempt } from '../../reliability/attempts.js'
 import type { DirectoryAccepts } from '../directory/inspect.js'
 
 /** A message that failed for good, kept until it is retried or dropped. */

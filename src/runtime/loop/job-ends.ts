@@ -6,7 +6,7 @@ import {
   type OutcomeNumber,
 } from '../../native/slots.js'
 import type { FailureDesk } from '../failures/failure-desk.js'
-import { settled } from '../failures/failures.js'
+import { settled } from '../failures/verdicts.js'
 import type { Finished } from '../operators/finished.js'
 import type { Job } from '../operators/lane.js'
 import { Unkeyed } from '../message/readers.js'

@@ -1,8 +1,13 @@
 import type { Detail } from '../../native/details.js'
-import type { Answer } from '../replies/answer-writer.js'
 
 /** Whose output it is: a sequence, or those of the batch that it was made of. */
 export type Owners = number | readonly number[]
+
+/** What a sender is told of its message besides the outcome. */
+export type Answer =
+  | { readonly results: readonly unknown[] }
+  /** Why it was dropped. */
+  | { readonly error: string }
 
 /**
  * Messages whose processing has ended, in the order in which they are committed: a run of those in

@@ -2,13 +2,8 @@ import { Encoder } from '../../codec/encoder.js'
 import { Memory } from '../../codec/memory.js'
 import { TooLong, UnfitValue } from '../../codec/unfit.js'
 import { toError } from '../../core/errors.js'
+import type { Answer } from '../operators/finished.js'
 import { answerHeaderBytes, answerKinds, type AnswerKind } from '../../native/replies.js'
-
-/** What a sender is told of its message besides the outcome. */
-export type Answer =
-  | { readonly results: readonly unknown[] }
-  /** Why it was dropped. */
-  | { readonly error: string }
 
 const bytesMin = 16 * 1024
 

@@ -2,7 +2,7 @@ import type { NativeSeat } from '../../native/addon.js'
 import { outcomes } from '../../native/slots.js'
 import { AnswerWriter } from './answer-writer.js'
 import { Expectations } from './expectations.js'
-import { errorText } from '../failures/failures.js'
+import { errorText } from '../../reliability/attempts.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 

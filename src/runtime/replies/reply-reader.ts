@@ -6,7 +6,7 @@ import type { Outcome } from '../../core/message.js'
 import { addon, type NativeReplies } from '../../native/addon.js'
 import { answerKinds, marks, ReplyRing, type Reply } from '../../native/replies.js'
 import { outcomeNames, outcomes } from '../../native/slots.js'
-import type { FailedAttempt } from '../failures/failures.js'
+import type { FailedAttempt } from '../../reliability/attempts.js'
 import type { Settings } from '../settings/options.js'
 
 /** Numbers for each shard that `progress` tells and asks (native/binding/replies.cc). */

@@ -5,7 +5,7 @@ import { durationMs, type Duration } from '../../core/durations.js'
 import { InvalidArgumentError } from '../../core/errors.js'
 import { checkOptions, shown, wholeNumber } from '../../core/options.js'
 import { sizeBytes, type Size } from '../../core/sizes.js'
-import { decisionsOf } from '../../delivery/decisions.js'
+import { decisionsOf } from '../../delivery/decide.js'
 import { classDirectory } from '../directory/class-directories.js'
 
 /**

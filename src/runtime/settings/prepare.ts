@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../../core/errors.js'
-import { decisionsOf } from '../../delivery/decisions.js'
+import { decisionsOf } from '../../delivery/decide.js'
 import type { Classes } from '../../pipeline/classes.js'
 import { requireGraph, withDelivery, type Graph } from '../../pipeline/graph.js'
 import { settle, settleClasses, type OpenOptions, type Settings } from './options.js'

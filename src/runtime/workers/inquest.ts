@@ -3,7 +3,7 @@ import { sleep } from '../../core/timers.js'
 import { addon, type NativeDeath } from '../../native/addon.js'
 import { actions, encodeDetails } from '../../native/details.js'
 import type { RetryPolicy } from '../../reliability/retry.js'
-import { afterFailure } from '../failures/failures.js'
+import { afterFailure } from '../failures/verdicts.js'
 import type { RunnerListener } from './runner.js'
 
 /** So many deaths that tell nothing, or messages that kill one after another, end the stream. */

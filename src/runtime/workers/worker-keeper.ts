@@ -6,7 +6,7 @@ import { Inquest } from './inquest.js'
 import type { RunnerEvent, RunnerListener } from './runner.js'
 import { endMsMax, WorkerThread } from './worker-thread.js'
 import type { WorkerEnd, WorkerTask } from './worker.js'
-import type { WorkerParts } from './workers.js'
+import type { WorkerParts } from './worker-parts.js'
 
 export interface KeeperParts extends WorkerParts {
   readonly worker: number

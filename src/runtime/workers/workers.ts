@@ -1,30 +1,11 @@
 import type { SemelError } from '../../core/errors.js'
 import { nowMs, within } from '../../core/timers.js'
 import { addon } from '../../native/addon.js'
-import type { RetryPolicy } from '../../reliability/retry.js'
 import { pulseMemory, pulseOf } from '../loop/heartbeat.js'
-import type { Waiting } from '../settings/options.js'
 import type { Runner, RunnerListener } from './runner.js'
-import type { Directories } from '../loop/shard-open.js'
 import { WorkerKeeper } from './worker-keeper.js'
+import type { WorkerParts } from './worker-parts.js'
 import { controls } from './worker.js'
-
-export interface WorkerParts {
-  readonly handle: number
-  readonly workers: number
-  readonly shardCount: number
-  readonly storedBefore: readonly number[]
-  readonly firstShard: number
-  readonly shardsOfAll: number
-  readonly module: string
-  readonly delivery: string
-  readonly durability: unknown
-  readonly directories: Directories
-  readonly waiting: Waiting
-  readonly retry: RetryPolicy
-  readonly heartbeatMs: number
-  readonly memoryBytes: number | undefined
-}
 
 /**
  * The shards on worker threads: piscina owns the threads, and each runs one task as long as the stream

@@ -1,6 +1,6 @@
 import { quotedFields, type CsvParse } from './csv-fields.js'
 import type { LineReader } from './line-reader.js'
-import { isBlank, type LastLine } from './rows.js'
+import { isBlank, type LastLine } from './row.js'
 
 /** A record as it stands in the file. */
 export interface CsvRecord {

@@ -2,25 +2,7 @@ import type { SourceRow } from '../../../core/source.js'
 import type { CsvColumns } from './csv-columns.js'
 import type { CsvRecords } from './csv-records.js'
 import type { LineReader } from './line-reader.js'
-
-const shownLengthMax = 64 * 1024
-
-/**
- * What becomes of a last line without an end. `if-whole`: it is taken where it is whole already as far
- * as can be told.
- */
-export type LastLine = 'keep' | 'take' | 'if-whole'
-
-/**
- * Makes rows out of a file's lines: one strategy a format. Where it does not take the last line without
- * an end, a writer may be in the middle of it: a row is then left that more bytes could still change.
- */
-export interface RowReader {
-  /** The next row; undefined where what has been read so far holds no whole one. */
-  next(): SourceRow<unknown> | undefined
-  /** Where what was left at the file's end begins; undefined: nothing was. */
-  readonly leftAt: number | undefined
-}
+import { isBlank, malformed, type LastLine, type RowReader } from './row.js'
 
 /** Each line as its text. */
 export class TextRows implements RowReader {
@@ -118,19 +100,4 @@ export class CsvRows implements RowReader {
     if (typeof message === 'string') return malformed(text, line, message, offset)
     return { message, offset }
   }
-}
-
-/** A row that can't be read, with as much of its text as is kept. */
-export function malformed(
-  text: string,
-  line: number,
-  reason: string,
-  offset: number,
-): SourceRow<never> {
-  return { malformed: { text: text.slice(0, shownLengthMax), line, reason }, offset }
-}
-
-/** Nothing but spaces, tabs and stray returns: no row, in any format. */
-export function isBlank(text: string): boolean {
-  return text.length === 0 || (text.charCodeAt(0) <= 0x20 && /^[ \t\r]*$/.test(text))
 }

@@ -15,7 +15,8 @@ import {
 } from './file-identity.js'
 import { markAt } from './file-marks.js'
 import { fileStart, hasByteOrderMark, LineReader, lineAt, type Bytes } from '../rows/line-reader.js'
-import { CsvRows, JsonRows, TextRows, type LastLine, type RowReader } from '../rows/rows.js'
+import type { LastLine, RowReader } from '../rows/row.js'
+import { CsvRows, JsonRows, TextRows } from '../rows/rows.js'
 
 /** How the rows of a file are written. */
 export type FileFormat = 'ndjson' | 'csv' | 'lines'

@@ -1,0 +1,21 @@
+import type { RetryPolicy } from '../../reliability/retry.js'
+import type { Directories } from '../loop/shard-open.js'
+import type { Waiting } from '../settings/options.js'
+
+/** What the workers of a stream have in common. */
+export interface WorkerParts {
+  readonly handle: number
+  readonly workers: number
+  readonly shardCount: number
+  readonly storedBefore: readonly number[]
+  readonly firstShard: number
+  readonly shardsOfAll: number
+  readonly module: string
+  readonly delivery: string
+  readonly durability: unknown
+  readonly directories: Directories
+  readonly waiting: Waiting
+  readonly retry: RetryPolicy
+  readonly heartbeatMs: number
+  readonly memoryBytes: number | undefined
+}
