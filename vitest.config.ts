@@ -16,6 +16,10 @@ export const shared = defineConfig({
     alias: [
       { find: /^semel$/, replacement: fileURLToPath(new URL('./dist/index.js', import.meta.url)) },
       {
+        find: /^semel\/(advise|directory)$/,
+        replacement: fileURLToPath(new URL('./dist/', import.meta.url)) + '$1.js',
+      },
+      {
         find: /^semel\/measure$/,
         replacement: fileURLToPath(new URL('./dist/measure/index.js', import.meta.url)),
       },

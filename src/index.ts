@@ -67,12 +67,6 @@ export { exponential, fixed } from './reliability/backoff.js'
 export type { Backoff } from './reliability/backoff.js'
 export type { RetryOptions, RetryPolicy } from './reliability/retry.js'
 
-export { advise } from './delivery/advise.js'
-export type { Advice } from './delivery/advise.js'
-export type { Choice, Conflict } from './delivery/advice/choice.js'
-export { figuresOf } from './delivery/figures.js'
-export type { Figure, Figures } from './delivery/figures.js'
-export type { Needs, Settled as SettledNeeds } from './delivery/needs.js'
 export { guaranteeText } from './delivery/guarantee-text.js'
 export type { Guarantee } from './delivery/guarantee.js'
 export type { Effect, Encounter, Fault, Hop, HopName, Rest } from './delivery/hop.js'
@@ -97,11 +91,7 @@ export type { OverflowCounters } from './runtime/door/overflow.js'
 export type { DoorCounters } from './runtime/door/producers.js'
 export type { DeadLetters } from './runtime/failures/dead-letters.js'
 export type { DeadLetter } from './runtime/failures/letter-reader.js'
-export { readDeadLetters } from './runtime/failures/stored-letters.js'
-export type { StoredLettersOptions } from './runtime/failures/stored-letters.js'
 export { guarantee } from './runtime/stream/guarantee.js'
-export { inspectDirectory } from './runtime/directory/inspect.js'
-export type { DirectoryAccepts, DirectoryReport, ShardReport } from './runtime/directory/inspect.js'
 export { open } from './runtime/stream/open.js'
 export type {
   BatchedOptions,
@@ -109,16 +99,6 @@ export type {
   OpenOptions,
   Waiting,
 } from './runtime/settings/options.js'
-export { repairDirectory, verifyDirectory } from './runtime/directory/repair.js'
-export type {
-  Finding,
-  FindingKind,
-  RepairOptions,
-  RepairReport,
-  SequenceRange,
-  ShardDamage,
-  VerificationReport,
-} from './runtime/directory/repair.js'
 export type { SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
 export { Stream } from './runtime/stream/stream.js'

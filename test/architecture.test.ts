@@ -1,74 +1,113 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What each part of src may import, besides itself; docs/design.md §11. */
+/** What each part of src may import, besides itself. */
 const below: Record<string, readonly string[]> = {
   core: [],
   codec: ['core'],
+  print: [],
   native: ['core'],
-  pipeline: ['core', 'reliability'],
   reliability: ['core'],
+  pipeline: ['core', 'reliability'],
   acknowledge: ['core', 'native'],
-  observe: ['core', 'native'],
-  state: ['core', 'native'],
-  windows: ['core', 'state'],
-  delivery: [
-    'core',
-    'native',
-    'pipeline',
-    'reliability',
-    'acknowledge',
-    'observe',
-    'state',
-    'windows',
-  ],
-  runtime: [
-    'core',
-    'codec',
-    'native',
-    'pipeline',
-    'reliability',
-    'acknowledge',
-    'observe',
-    'state',
-    'windows',
-    'delivery',
-  ],
+  delivery: ['core', 'pipeline', 'print'],
+  runtime: ['core', 'codec', 'native', 'pipeline', 'reliability', 'acknowledge', 'delivery'],
   connectors: ['core'],
   'index.ts': [
     'core',
-    'native',
     'pipeline',
     'reliability',
     'acknowledge',
-    'observe',
-    'state',
-    'windows',
     'delivery',
     'runtime',
     'connectors',
   ],
-  measure: ['core', 'pipeline', 'acknowledge', 'runtime', 'connectors'],
+  'advise.ts': ['delivery'],
+  'directory.ts': ['native', 'reliability', 'runtime'],
+  measure: ['core', 'print', 'pipeline', 'acknowledge', 'runtime', 'connectors'],
   cli: [
     'core',
+    'print',
     'native',
     'pipeline',
-    'reliability',
-    'observe',
     'runtime',
     'connectors',
     'index.ts',
+    'advise.ts',
+    'directory.ts',
     'measure',
   ],
 }
 
+/** The rooms of src/runtime: what each may import of the others, and the files that are its face. */
+const rooms: Record<
+  string,
+  { readonly below: readonly string[]; readonly face: readonly string[] }
+> = {
+  directory: {
+    below: [],
+    face: ['class-directories', 'inspect', 'own-files', 'repair'],
+  },
+  message: {
+    below: [],
+    face: ['ask', 'decoder', 'frame', 'id-reader', 'keys', 'readers', 'structures'],
+  },
+  settings: {
+    below: ['directory'],
+    face: ['native-options', 'options', 'prepare', 'send-options'],
+  },
+  operators: {
+    below: ['message'],
+    face: ['chain', 'finished', 'lane', 'program', 'slot-reader'],
+  },
+  replies: { below: ['operators', 'settings'], face: ['answers', 'reply-reader'] },
+  failures: {
+    below: ['directory', 'message', 'operators', 'replies'],
+    face: [
+      'dead-letters',
+      'failure-desk',
+      'letter-clerk',
+      'letter-reader',
+      'letter-requests',
+      'shard-event',
+      'stored-letters',
+      'verdicts',
+    ],
+  },
+  loop: {
+    below: ['directory', 'failures', 'message', 'operators', 'replies'],
+    face: ['heartbeat', 'rounds', 'shard-loop', 'shard-open'],
+  },
+  workers: {
+    below: ['failures', 'loop', 'settings'],
+    face: ['import-remedy', 'inline', 'load', 'runner', 'workers'],
+  },
+  door: {
+    below: ['message', 'replies', 'settings'],
+    face: [
+      'check-message',
+      'ingest',
+      'overflow',
+      'partitions',
+      'producers',
+      'send-many',
+      'sender',
+      'staging',
+    ],
+  },
+  sources: { below: ['door', 'settings'], face: ['consume', 'source-claims', 'source-offsets'] },
+  stream: {
+    below: ['directory', 'door', 'failures', 'loop', 'message', 'settings', 'sources', 'workers'],
+    face: ['counters', 'guarantee', 'open', 'stage-times', 'stream'],
+  },
+}
+
 /** What may be used of others: packages and modules of Node alone are free to all. */
 const packages: Record<string, readonly string[]> = {
-  core: [],
   codec: ['msgpackr'],
   runtime: ['piscina'],
   connectors: ['csv-parse'],
@@ -90,6 +129,9 @@ const nativeBelow: Record<string, readonly string[]> = {
 
 const linesMax = 400
 
+/** Of a folder of src; more is a heap. */
+const filesMax = 24
+
 interface File {
   /** From the root. */
   readonly path: string
@@ -105,6 +147,8 @@ function files(folder: string, endings: RegExp): File[] {
 
 const connector = (of: string): string => of.split('/')[2] as string
 
+const room = connector
+
 const lines = ({ text }: File): number => text.split('\n').length - 1
 
 const partOf = (path: string, folder: string): string =>
@@ -117,13 +161,31 @@ function imports({ text }: File): string[] {
   return [...code.matchAll(named)].map(([, still, dynamic]) => still ?? (dynamic as string))
 }
 
+/** The files of src that a module imports. */
+function targets(file: File): string[] {
+  return imports(file)
+    .filter((name) => name.startsWith('.'))
+    .map((name) => relative(root, resolve(root, dirname(file.path), name)).replace(/\.js$/, '.ts'))
+}
+
+/** The part that a file lies in, with its room where that has rooms. */
+function place(path: string): string {
+  const part = partOf(path, 'src')
+  return part === 'runtime' ? `runtime/${room(path)}` : part
+}
+
+const isIn = (where: string, area: string): boolean =>
+  where === area || where.startsWith(`${area}/`)
+
 const sources = files('src', /\.ts$/)
 const natives = files('native', /\.(?:h|cc)$/)
 
 describe('src', () => {
   test('has no part that this test does not know', () => {
     expect(
-      sources.map(({ path }) => partOf(path, 'src')).filter((part) => !(part in below)),
+      sources
+        .map(({ path }) => place(path))
+        .filter((where) => !(where in below || where.replace('runtime/', '') in rooms)),
     ).toEqual([])
   })
 
@@ -144,12 +206,66 @@ describe('src', () => {
         const targetPart = partOf(target, 'src')
         if (targetPart !== part) {
           expect(below[part], `${path} imports ${target}`).toContain(targetPart)
+        } else if (part === 'runtime' && room(target) !== room(path)) {
+          expect(rooms[room(path)]?.below, `${path} imports ${target}`).toContain(room(target))
         } else if (part === 'connectors') {
           expect(connector(target), `${path} imports ${target}`).toBe(connector(path))
         }
       }
     },
   )
+
+  test('has rooms that are entered by their faces', () => {
+    const entered = new Map(Object.keys(rooms).map((name) => [name, new Set<string>()]))
+    for (const file of sources) {
+      for (const target of targets(file)) {
+        if (place(target) === place(file.path) || partOf(target, 'src') !== 'runtime') continue
+        entered.get(room(target))?.add(basename(target, '.ts'))
+      }
+    }
+    const faces = Object.entries(rooms).map(([name, { face }]) => [name, face])
+    expect([...entered].map(([name, names]) => [name, [...names].toSorted()])).toEqual(faces)
+  })
+
+  test('has no circle', () => {
+    const ways = new Map(sources.map((file) => [file.path, targets(file)]))
+    // What imports nothing that is left goes, until nothing is left.
+    for (;;) {
+      const leaves = [...ways].filter(([, to]) => !to.some((target) => ways.has(target)))
+      if (leaves.length === 0) break
+      for (const [path] of leaves) ways.delete(path)
+    }
+    expect([...ways.keys()]).toEqual([])
+  })
+
+  test(`has no folder of more than ${filesMax} files`, () => {
+    const counts = new Map<string, number>()
+    for (const { path } of sources) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1)
+    const over = [...counts].filter(([, count]) => count > filesMax)
+    expect(over.map(([folder, count]) => `${folder}: ${count}`)).toEqual([])
+  })
+
+  test('knows no part, room or way that is not there', () => {
+    const used = new Set(
+      sources.flatMap((file) =>
+        targets(file).map((target) => `${place(file.path)} ${place(target)}`),
+      ),
+    )
+    const known = [
+      ...Object.entries(below).flatMap(([part, ones]) => ones.map((one) => [part, one])),
+      ...Object.entries(rooms).flatMap(([from, { below: ones }]) =>
+        ones.map((one) => [`runtime/${from}`, `runtime/${one}`]),
+      ),
+    ]
+    const unused = known.filter(
+      ([from, to]) =>
+        ![...used].some((way) => {
+          const [a, b] = way.split(' ') as [string, string]
+          return isIn(a, from as string) && isIn(b, to as string)
+        }),
+    )
+    expect(unused).toEqual([])
+  })
 
   // A test that fakes them (vi.useFakeTimers) must not stop the stream.
   test.each(

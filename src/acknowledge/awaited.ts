@@ -2,9 +2,6 @@ import type { Durability } from '../core/delivery.js'
 import type { Outcome } from '../core/message.js'
 import type { Stored, Told } from './ends.js'
 
-/** What a sender may ask the core to be told (native/shard/replies.h). */
-export const wants = { outcome: 0x40, result: 0x80 } as const
-
 /** Counts who waits: a program does not end under them. */
 export interface Desk {
   waits(): void

@@ -1,7 +1,8 @@
 import type { Acknowledgment } from '../core/acknowledge.js'
 import type { Outcome } from '../core/message.js'
 import { after, atEndOfTick, type End } from '../core/timers.js'
-import { Awaited, wants, type Desk, type Teller } from './awaited.js'
+import { marks } from '../native/replies.js'
+import { Awaited, type Desk, type Teller } from './awaited.js'
 import { endOf, type BatchedEnd, type Told } from './ends.js'
 
 /** What is known of one message of a batch. */
@@ -115,7 +116,7 @@ class OpenBatch<In> {
 }
 
 class BatchedAwaited<In> extends Awaited {
-  readonly wants = wants.outcome
+  readonly wants = marks.wantsOutcome
   readonly #message: In
   readonly #batch: OpenBatch<In>
   readonly #teller: Teller<BatchedEnd> | undefined

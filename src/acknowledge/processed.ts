@@ -1,11 +1,12 @@
 import { SemelError } from '../core/errors.js'
 import type { Outcome } from '../core/message.js'
-import { Awaited, wants, type Desk, type Teller } from './awaited.js'
+import { marks } from '../native/replies.js'
+import { Awaited, type Desk, type Teller } from './awaited.js'
 import { endOf, type Completion, type Told } from './ends.js'
 
 /** Synchronous: the sender is told when its message's end is committed, with the result. */
 export class ProcessedAwaited<Out> extends Awaited {
-  readonly wants = wants.result
+  readonly wants = marks.wantsResult
   readonly #teller: Teller<Completion<Out>>
 
   constructor(desk: Desk, teller: Teller<Completion<Out>>) {

@@ -1,11 +1,12 @@
 import type { Durability } from '../core/delivery.js'
 import type { Outcome } from '../core/message.js'
-import { Awaited, wants, type Desk, type Teller } from './awaited.js'
+import { marks } from '../native/replies.js'
+import { Awaited, type Desk, type Teller } from './awaited.js'
 import { endOf, type End, type Receipt, type Stored, type Told } from './ends.js'
 
 /** Immediate: the sender is told when its message is stored, and may ask for the outcome then. */
 export class StoredAwaited extends Awaited {
-  readonly wants = wants.outcome
+  readonly wants = marks.wantsOutcome
   readonly #teller: Teller<Receipt>
   #receipt: StoredReceipt | undefined
 

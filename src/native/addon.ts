@@ -1,6 +1,7 @@
+import type { RepairReport, VerificationReport } from './damage.js'
 import { loadAddon } from './load-addon.js'
 
-/** How the native core opens a stream; checked before (runtime/options.ts). */
+/** How the native core opens a stream; checked before (runtime/settings). */
 export interface NativeOptions {
   name: string
   /** Empty: nothing is kept. */
@@ -157,41 +158,6 @@ export interface NativeInspection {
   })[]
 }
 
-export interface NativeRange {
-  first: number
-  last: number
-}
-
-export interface NativeVerification {
-  name: string
-  holder: number
-  damaged: boolean
-  findings: {
-    kind: 'damage' | 'missing' | 'foreign' | 'torn-tail' | 'leftover'
-    shard?: number
-    path: string
-    offset: number
-    what: string
-  }[]
-  shards: {
-    shard: number
-    damaged: boolean
-    lost: NativeRange[]
-    again: NativeRange[]
-    unknown: NativeRange[]
-    forgotten: NativeRange[]
-    deadLettersLost: NativeRange[]
-    unknownBehind?: number
-  }[]
-}
-
-export interface NativeRepair {
-  found: NativeVerification
-  steps: string[]
-  refusals: string[]
-  originals: string
-}
-
 /** The native core's functions. Each throws a SemelError; the hot ones take integers only. */
 export interface Addon {
   readonly version: string
@@ -222,8 +188,8 @@ export interface Addon {
   /** Whether one of the stream's shards has locked what the path leads to. */
   writesFile(handle: number, path: string): boolean
   inspect(directory: string): NativeInspection
-  verify(directory: string): NativeVerification
-  repair(directory: string, dryRun: boolean): NativeRepair
+  verify(directory: string): VerificationReport
+  repair(directory: string, dryRun: boolean): RepairReport
   /** As `deadLetters`, of a directory, open or not; a page may hold fewer than `max`. */
   readDeadLetters(directory: string, shard: number, after: number, max: number): NativeDeadLetter[]
   /** As `getFile`, of a directory, open or not. */

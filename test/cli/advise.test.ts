@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { advise, type Advice } from 'semel'
+import { advise, type Advice } from 'semel/advise'
 import { describe, expect, it } from 'vitest'
 import { readAdviseOptions } from '../../src/cli/advise/advise-options.js'
 import { Workspace } from './verbs.js'

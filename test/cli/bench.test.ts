@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { figuresOf } from 'semel'
+import { figuresOf } from 'semel/advise'
 import { describe, expect, it } from 'vitest'
 import { readBenchOptions } from '../../src/cli/bench/bench-options.js'
 import type { Report } from '../../src/measure/result.js'

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { inspectDirectory } from '../../src/index.js'
+import { inspectDirectory } from '../../src/directory.js'
 import { Workspace } from './verbs.js'
 
 /** A directory that damage is done to. */

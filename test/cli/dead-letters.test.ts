@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { fileSource, forEach, open, pipeline, readDeadLetters } from 'semel'
+import { fileSource, forEach, open, pipeline } from 'semel'
+import { readDeadLetters } from 'semel/directory'
 import { describe, expect, it, vi } from 'vitest'
 import { Workspace } from './verbs.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { DirectoryReport } from '../../src/index.js'
+import type { DirectoryReport } from '../../src/directory.js'
 import { inspectionJson, inspectionText } from '../../src/cli/inspect/inspection.js'
 import { doubling, Workspace, zero } from './verbs.js'
 

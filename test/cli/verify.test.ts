@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { VerificationReport } from '../../src/index.js'
+import type { VerificationReport } from '../../src/directory.js'
 import { rangesText } from '../../src/cli/repair/damage.js'
 import { verificationText } from '../../src/cli/repair/verify.js'
 import { Damaged } from './damage-verbs.js'

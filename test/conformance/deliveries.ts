@@ -1,11 +1,6 @@
 import { join } from 'node:path'
-import {
-  inspectDirectory,
-  memorySource,
-  type Delivery,
-  type Durability,
-  type OpenOptions,
-} from 'semel'
+import { memorySource, type Delivery, type Durability, type OpenOptions } from 'semel'
+import { inspectDirectory } from 'semel/directory'
 import { describe, expect, test } from 'vitest'
 import { keys, order, orders, type Order } from '../fixtures/orders.js'
 import {

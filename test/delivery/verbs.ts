@@ -1,6 +1,7 @@
 import type { Delivery } from '../../src/core/delivery.js'
 import type { Sink, SinkKind } from '../../src/core/sink.js'
-import type { Fault, Guarantee, Hop, HopName } from '../../src/delivery/guarantee.js'
+import type { Guarantee } from '../../src/delivery/guarantee.js'
+import type { Fault, Hop, HopName } from '../../src/delivery/hop.js'
 import { pipeline } from '../../src/pipeline/pipeline.js'
 import type { Definition } from '../../src/pipeline/graph.js'
 import { guarantee } from '../../src/runtime/stream/guarantee.js'

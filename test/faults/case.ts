@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { inspectDirectory, type DirectoryReport } from 'semel'
+import { inspectDirectory, type DirectoryReport } from 'semel/directory'
 import { CommittedReader } from './committed.js'
 import {
   checkBalanced,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
-import type { DirectoryReport } from 'semel'
+import type { DirectoryReport } from 'semel/directory'
 import { sinkFiles, wholeLines } from './effects.js'
 import type { Finding } from './finding.js'
 import type { Setting } from './setting.js'

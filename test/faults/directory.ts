@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DirectoryReport, ShardReport } from 'semel'
+import type { DirectoryReport, ShardReport } from 'semel/directory'
 import type { Finding } from './finding.js'
 import type { Tally } from './job.js'
 import type { Copy } from './ledger.js'

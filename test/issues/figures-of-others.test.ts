@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { figuresOf } from 'semel'
+import { figuresOf } from 'semel/advise'
 
 const measured = (contender: string | undefined, median: number) => ({
   case: 'object exactly-once process',

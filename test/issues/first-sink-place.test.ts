@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { file, inspectDirectory, pipeline, type Sink } from 'semel'
+import { file, pipeline, type Sink } from 'semel'
+import { inspectDirectory } from 'semel/directory'
 import { expect, test } from 'vitest'
 import { opened, scratch, small } from '../runtime/verbs.js'
 

@@ -1,12 +1,5 @@
-import {
-  file,
-  fixed,
-  inspectDirectory,
-  memory,
-  memorySource,
-  pipeline,
-  type Definition,
-} from 'semel'
+import { file, fixed, memory, memorySource, pipeline, type Definition } from 'semel'
+import { inspectDirectory } from 'semel/directory'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import * as fc from 'fast-check'

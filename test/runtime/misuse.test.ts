@@ -5,7 +5,6 @@ import {
   at as offsetAt,
   forEach,
   frames,
-  inspectDirectory,
   memory,
   memorySource,
   open,
@@ -16,6 +15,7 @@ import {
   type Sink,
   type Stream,
 } from 'semel'
+import { inspectDirectory } from 'semel/directory'
 import { describe, expect, test } from 'vitest'
 import { order, orders, type Order } from '../fixtures/orders.js'
 import { fixture, opened, outputs, pushAll, scratch, small, start, startScript } from './verbs.js'
@@ -399,7 +399,8 @@ const canMount = ((): boolean => {
 
 const program = (body: string): string => {
   const text = `
-    import { file, inspectDirectory, open, pipeline } from 'semel'
+    import { file, open, pipeline } from 'semel'
+import { inspectDirectory } from 'semel/directory'
     import { execFileSync } from 'node:child_process'
     import { readFileSync, rmSync } from 'node:fs'
     const dir = process.env.DIR

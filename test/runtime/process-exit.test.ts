@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { ClosedError, inspectDirectory, open, pipeline, memory, type OpenOptions } from 'semel'
+import { ClosedError, open, pipeline, memory, type OpenOptions } from 'semel'
+import { inspectDirectory } from 'semel/directory'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { orders, type Order } from '../fixtures/orders.js'
 import {

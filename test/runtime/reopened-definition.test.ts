@@ -5,14 +5,13 @@ import {
   fixed,
   forEach,
   frames,
-  inspectDirectory,
   open,
   pipeline,
-  repairDirectory,
   SemelError,
   type Definition,
   type NamedPipeline,
 } from 'semel'
+import { inspectDirectory, repairDirectory } from 'semel/directory'
 import { describe, expect, test } from 'vitest'
 import { LetterReader } from '../../src/runtime/failures/letter-reader.js'
 import { frameTypes } from '../../src/native/slots.js'

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import {
   fixed,
-  inspectDirectory,
   memory,
   open,
   pipeline,
@@ -10,6 +9,7 @@ import {
   type OpenOptions,
   type Sink,
 } from 'semel'
+import { inspectDirectory } from 'semel/directory'
 import { describe, expect, test } from 'vitest'
 import {
   expectBalanced,

@@ -1,6 +1,6 @@
 import { durabilityText } from '../../core/delivery.js'
 import { wrapped } from '../../print/text.js'
-import type { Advice } from '../../index.js'
+import type { Advice } from '../../advise.js'
 import { plain, type Paint } from '../terminal.js'
 import { countText } from '../text.js'
 

@@ -1,6 +1,6 @@
 import { durationMs } from '../../core/durations.js'
 import { shown } from '../../core/options.js'
-import type { Needs } from '../../index.js'
+import type { Needs } from '../../advise.js'
 import { UsageError } from '../failures.js'
 import { amountOf, oneOf, readOptions, valueOf, type CommandSpec, type Given } from '../options.js'
 

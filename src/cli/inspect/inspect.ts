@@ -1,4 +1,4 @@
-import { inspectDirectory } from '../../index.js'
+import { inspectDirectory } from '../../directory.js'
 import { exitCodes } from '../failures.js'
 import type { InspectOptions } from './inspect-options.js'
 import { inspectionJson, inspectionText } from './inspection.js'

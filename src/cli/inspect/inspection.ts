@@ -1,5 +1,5 @@
 import type { Counters } from '../../core/message.js'
-import type { DirectoryReport, ShardReport } from '../../index.js'
+import type { DirectoryReport, ShardReport } from '../../directory.js'
 import { counterRows, endedOf } from '../counters.js'
 import { tableLines, type Row } from '../../print/table.js'
 import { plain, type Paint } from '../terminal.js'

@@ -1,13 +1,8 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { toError } from '../../core/errors.js'
-import {
-  inspectDirectory,
-  readDeadLetters,
-  SemelError,
-  type DeadLetter,
-  type DirectoryReport,
-} from '../../index.js'
+import { SemelError, type DeadLetter } from '../../index.js'
+import { inspectDirectory, readDeadLetters, type DirectoryReport } from '../../directory.js'
 import { classDirectoriesIn } from '../../runtime/directory/class-directories.js'
 import { fileRequest, readRequest, requestPaths } from '../../runtime/failures/letter-requests.js'
 import { inEach } from '../directories.js'

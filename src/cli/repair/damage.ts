@@ -1,4 +1,4 @@
-import type { Finding, SequenceRange, ShardDamage, VerificationReport } from '../../index.js'
+import type { Finding, SequenceRange, ShardDamage, VerificationReport } from '../../directory.js'
 import { plain, type Paint } from '../terminal.js'
 import { plural } from '../text.js'
 

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { repairDirectory, type RepairReport } from '../../index.js'
+import { repairDirectory, type RepairReport } from '../../directory.js'
 import { damageLines } from './damage.js'
 import { exitCodes, UsageError } from '../failures.js'
 import type { RepairCommandOptions } from './repair-options.js'

@@ -1,4 +1,4 @@
-import { verifyDirectory, type VerificationReport } from '../../index.js'
+import { verifyDirectory, type VerificationReport } from '../../directory.js'
 import { damageLines } from './damage.js'
 import { exitCodes } from '../failures.js'
 import { print } from '../stdout.js'

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import {
   guarantee,
   guaranteeText,
-  inspectDirectory,
   open,
   SemelError,
   type Counters,
@@ -10,6 +9,7 @@ import {
   type SourceNotice,
   type Stream,
 } from '../../index.js'
+import { inspectDirectory } from '../../directory.js'
 import { classDirectoriesIn, classDirectory } from '../../runtime/directory/class-directories.js'
 import { sum } from '../../runtime/stream/counters.js'
 import { countersOfRun, endedOf } from '../counters.js'

@@ -1,11 +1,10 @@
 import type { Stored, Told } from '../../acknowledge/ends.js'
-import { limit } from '../../acknowledge/patience.js'
 import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
-import { ClosedError, SemelError } from '../../core/errors.js'
+import { ClosedError, type SemelError } from '../../core/errors.js'
 import type { Counters, Outcome } from '../../core/message.js'
 import type { Source } from '../../core/source.js'
-import { atEndOfTick, nowMs, Turns } from '../../core/timers.js'
+import { atEndOfTick, nowMs } from '../../core/timers.js'
 import { guaranteeOf, type Guarantee } from '../../delivery/guarantee.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
@@ -23,13 +22,14 @@ import { Notices } from './notices.js'
 import type { Settings } from '../settings/options.js'
 import { Producers, type DoorCounters } from '../door/producers.js'
 import type { Runner, RunnerEvent } from '../workers/runner.js'
+import { Room } from './room.js'
 import { Sender } from '../door/sender.js'
 import { SourceClaims } from '../sources/source-claims.js'
 import { SourceOffsets } from '../sources/source-offsets.js'
 import { stageTimes, type StageTimes } from './stage-times.js'
 import { standingText, Troubles } from './standing.js'
 import { Stream } from './stream.js'
-import { checkWait, throwIfAborted, Wait, type WaitOptions } from '../../core/wait.js'
+import { checkWait, Wait, type WaitOptions } from '../../core/wait.js'
 
 /** How long `close` waits for what is in flight, before it leaves that to the next opening. */
 const closeTimeoutMs = 10_000
@@ -65,8 +65,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   readonly #clerk: LetterClerk
   readonly #producers: Producers | undefined
   #runner: Runner | undefined
-  readonly #ready = new Set<() => void>()
-  readonly #turns = new Turns()
+  readonly #room: Room
   readonly #troubles = new Troubles()
   #failure: SemelError | undefined
   #closing: Promise<void> | undefined
@@ -104,10 +103,17 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       shards: settings.shards,
       published: () => this.#runner?.notify(),
     })
+    this.#room = new Room({
+      handle,
+      hasRoom: () => this.sender.hasRoom(),
+      checkOpen: () => this.#checkOpen(),
+      standing: () => this.#standing(),
+      waitingChanged: () => this.#notices.waitingChanged(),
+    })
     this.#notices = new Notices({
       handle,
       settings,
-      isAwaited: () => this.#ready.size > 0 || this.sender.isAwaited,
+      isAwaited: () => this.#room.isAwaited || this.sender.isAwaited,
       hasOpen: () => this.sender.hasOpen,
       run: () => this.#runner?.notify(),
       settle: () => this.sender.settle(),
@@ -157,48 +163,8 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     return this.sender.pushFrames(bytes)
   }
 
-  async ready(options: WaitOptions = {}): Promise<void> {
-    const { signal, timeout } = checkWait(options, 'ready')
-    this.#checkOpen()
-    throwIfAborted(signal)
-    // Who sends in a loop, and always finds room, would keep timers and signals from their turns.
-    if (this.#turns.isDue()) await this.#turns.give()
-    const deadlineMs = nowMs() + (timeout ?? Infinity)
-    while (!this.sender.hasRoom()) {
-      this.#checkOpen()
-      addon().wantNotice(this.#parts.handle)
-      // Room that came before the asking gives no notice.
-      if (this.sender.hasRoom()) return
-      const leftMs = deadlineMs - nowMs()
-      if (leftMs <= 0) {
-        throw new SemelError(
-          'SEMEL_TIMEOUT',
-          `ready: no room within ${timeout} ms: ${this.#standing()}`,
-          {
-            retriable: true,
-          },
-        )
-      }
-      await this.#notified({
-        ...(signal === undefined ? {} : { signal }),
-        ...(timeout === undefined ? {} : { timeout: leftMs }),
-      })
-      throwIfAborted(signal)
-    }
-  }
-
-  /** Until the core has made progress, or the patience is over. */
-  #notified(patience: WaitOptions): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        end()
-        this.#ready.delete(wake)
-        resolve()
-      }
-      const end = limit(patience, wake)
-      this.#ready.add(wake)
-      this.#notices.waitingChanged()
-    })
+  ready(options: WaitOptions = {}): Promise<void> {
+    return this.#room.ready(options)
   }
 
   async flush(options: WaitOptions = {}): Promise<void> {
@@ -302,7 +268,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   noticed(): void {
     if (this.#last !== undefined) return
     this.sender.advance()
-    this.#releaseReady()
+    this.#room.look()
     this.#runner?.notify()
     this.sender.settle()
     this.#askForNotice()
@@ -323,7 +289,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     if (this.#failure !== undefined) return
     this.#failure = error
     this.sender.fail(error)
-    this.#releaseReady()
+    this.#room.look()
     this.#notices.end()
     this.emit('failed', error)
   }
@@ -332,10 +298,6 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     const { results: _, ...rest } = told
     this.#lateOutcomes += 1
     this.emit('late-outcome', { shard, sequence, durability, outcome, ...rest })
-  }
-
-  #releaseReady(): void {
-    for (const wake of this.#ready) wake()
   }
 
   #askForNotice(): void {
@@ -392,7 +354,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       canClose = await isSynced(parts, deadlineMs)
     } finally {
       this.sender.fail(this.#failure ?? new ClosedError())
-      this.#releaseReady()
+      this.#room.look()
       this.#clerk.tidy()
       this.#last = this.shardCounters()
       this.#lastStages = this.stages()

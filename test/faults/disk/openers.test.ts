@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { inspectDirectory } from 'semel'
+import { inspectDirectory } from 'semel/directory'
 import { expect, onTestFinished, test } from 'vitest'
 import { Said, Setting, startScript, until } from './verbs.js'
 

@@ -1,0 +1,6 @@
+export { advise } from './delivery/advise.js'
+export type { Advice } from './delivery/advise.js'
+export type { Choice, Conflict } from './delivery/advice/choice.js'
+export { figuresOf } from './delivery/figures.js'
+export type { Figure, Figures } from './delivery/figures.js'
+export type { Needs, Settled as SettledNeeds } from './delivery/needs.js'
