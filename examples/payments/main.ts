@@ -1,6 +1,6 @@
 // node build/js/examples/payments/main.js [--seconds N] [--dir DIR]
 //
-// The worked example of docs/choosing.md: payments are accepted at once, processed later, and settled in
+// The worked example of docs/guide/choosing.md: payments are accepted at once, processed later, and settled in
 // batches.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'

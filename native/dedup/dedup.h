@@ -24,7 +24,7 @@
 // A commit in the order of the reservations, which is what commits nearly always are, moves next_ and
 // touches the table not at all; and a slice of the window is forgotten by moving `oldest`. So a fresh id
 // is one cache line that is fetched, whatever the number of slices. (A filter and a set for each slice,
-// with a table of reservations before them, took five: docs/architecture.md.) What does not go by order
+// with a table of reservations before them, took five: docs/internals/architecture.md.) What does not go by order
 // is kept aside: `held_`, `early_`, `holes_`.
 //
 // Calls are batched, in windows of 32 ids, so that cache misses overlap; at 10^8 ids they are all the

@@ -17,7 +17,7 @@ const dateTime = Date.prototype.getTime
 const mapEntries = Map.prototype.entries
 
 /**
- * Values → MessagePack as msgpackr reads it, with records (docs/values.md says what is carried).
+ * Values → MessagePack as msgpackr reads it, with records (docs/reference/values.md says what is carried).
  *
  * Every object is walked once, and each of its members is asked once: what a getter or a proxy answers
  * is what is written. What can't be carried exactly is refused.

@@ -135,8 +135,8 @@ rejected        at-most-once: It loses what is in flight at a crash, and drops w
   })
 })
 
-describe('docs/choosing.md', () => {
-  const text = readFileSync(new URL('../../docs/choosing.md', import.meta.url), 'utf8')
+describe('docs/guide/choosing.md', () => {
+  const text = readFileSync(new URL('../../docs/guide/choosing.md', import.meta.url), 'utf8')
   const examples = (text.split('## Worked examples')[1] as string).split('\n### ').slice(1)
 
   it.each(examples.map((example) => [example.split(/[:\n]/)[0] as string, example]))(

@@ -52,7 +52,7 @@ describe('advice', () => {
       { loss: 'some', duplicates: 'none', powerLoss: 'survive', latency: '4ms' },
       'exactly-once stored disk',
     ],
-    // The cases of docs/choosing.md.
+    // The cases of docs/guide/choosing.md.
     [{ ...nothing, latency: '10ms', powerLoss: 'survive' }, 'exactly-once stored disk'],
     [{ ...nothing, rate: 500, latency: '200ms' }, 'exactly-once processed disk'],
     [

@@ -3,7 +3,7 @@ import type { Value } from './case.js'
 
 /**
  * What becomes of a value at the door: it arrives as it is, it is refused, or (undecided) either.
- * docs/values.md says the same.
+ * docs/reference/values.md says the same.
  */
 export type Fate = 'carried' | 'refused' | 'either'
 

@@ -17,7 +17,7 @@ export const adviseCommand: CommandSpec = {
   arguments: [],
   says:
     'Tells which delivery, acknowledgment and durability meet what you need, with the reason for each\n' +
-    'and why the others do not; docs/choosing.md has the same as a text.',
+    'and why the others do not; docs/guide/choosing.md has the same as a text.',
   options: [
     { name: 'loss', value: 'none|some', says: 'whether a message may be lost' },
     { name: 'duplicates', value: 'none|some', says: 'whether one may have its effect twice' },

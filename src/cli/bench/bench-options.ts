@@ -84,7 +84,7 @@ export const benchCommand: CommandSpec = {
     'written to as it says.\n' +
     '\n' +
     'Latency counts from the time at which a message was due, and stands beside that of a loop which\n' +
-    'only looks at the clock. docs/benchmarks.md has the method.\n' +
+    'only looks at the clock. docs/internals/benchmarks.md has the method.\n' +
     '\n' +
     'Exit codes: 0 measured, 1 failed, 2 wrong usage, 130 stopped by SIGINT, 143 by SIGTERM.',
 }
