@@ -1,38 +1,55 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const pagesIn = (folder: string): string[] =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.md'))
+    .toSorted()
+    .map((name) => join(folder, name))
+const pages = [
+  'README.md',
+  ...pagesIn('docs/start'),
+  ...pagesIn('docs/guide'),
+  ...pagesIn('docs/reference'),
+]
 
 /** Inside the package, so that its programs find semel by name, as those of its users do. */
 mkdirSync(join(root, 'build'), { recursive: true })
 const folder = mkdtempSync(join(root, 'build', 'readme-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const blocks = [...readme.matchAll(/^```(?:js|ts)\n(?<code>[\s\S]*?)^```$/gm)].map(
-  (found) => found.groups?.['code'] as string,
-)
+/** Programs begin with their names, parts of a pipeline with a step; all else must be a module. */
 const programs = new Map<string, string>()
-const fragments: string[] = []
-for (const code of blocks) {
-  const name = /^\/\/ (\S+\.js)\n/.exec(code)?.[1]
-  if (name === undefined) fragments.push(code)
-  else programs.set(name, code)
+const files = new Map<string, string>()
+const steps: string[] = []
+const modules: string[] = []
+for (const page of pages) {
+  const text = readFileSync(join(root, page), 'utf8')
+  for (const { groups } of text.matchAll(/^```(?:js|ts)\n(?<code>[\s\S]*?)^```$/gm)) {
+    const code = groups?.['code'] as string
+    const name = /^\/\/ (\S+\.js)\n/.exec(code)?.[1]
+    if (name !== undefined) programs.set(name, code)
+    else if (code.startsWith('.')) steps.push(code)
+    else if (code.startsWith('// ')) files.set(page, code)
+    else modules.push(code)
+  }
 }
 
 /** Runs programs one after another, in one process: what each of them prints. */
-async function run(names: readonly string[]): Promise<string[][]> {
+async function run(names: readonly string[]): Promise<Map<string, string[]>> {
   const imports = names.map((name) => `await import('./${name}')\nconsole.log(end)\n`)
   writeFileSync(join(folder, 'all.js'), `const end = '-'.repeat(9)\n${imports.join('')}`)
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['all.js'], {
     cwd: folder,
   })
   expect(stderr).toBe('')
-  return stdout.split('---------\n').map((printed) => printed.split('\n').slice(0, -1))
+  const printed = stdout.split('---------\n').map((text) => text.split('\n').slice(0, -1))
+  return new Map(names.map((name, at) => [name, printed[at] as string[]]))
 }
 
 /** The totals that were written, by order. */
@@ -50,39 +67,40 @@ function totals(): Map<number, number> {
   return new Map([...found].toSorted(([a], [b]) => a - b))
 }
 
-describe('the programs of the README', () => {
+describe('the programs of the README and of the pages for users', () => {
   for (const [name, code] of programs) writeFileSync(join(folder, name), code)
 
   test('are all run here', () => {
     expect([...programs.keys()]).toEqual([
       'orders.pipeline.js',
       'service.js',
+      'failures.js',
       'stored.js',
       'processed.js',
       'batched.js',
       'flows.js',
       'guarantee.js',
+      'sinks.js',
+      'sources.js',
     ])
   })
 
   test('store orders, and hear of them in each of the ways', async () => {
-    const [, service, stored, processed, batched, flows, guarantee] = await run([
-      ...programs.keys(),
-    ])
-    expect(service).toEqual([])
-    expect(stored).toEqual([expect.stringMatching(/^[01] \d disk$/), 'processed'])
-    expect(processed).toEqual(['15'])
-    expect(batched?.toSorted()).toEqual([
+    const printed = await run([...programs.keys()])
+    expect(printed.get('service.js')).toEqual([])
+    expect(printed.get('stored.js')).toEqual([expect.stringMatching(/^[01] \d disk$/), 'processed'])
+    expect(printed.get('processed.js')).toEqual(['15'])
+    expect(printed.get('batched.js')?.toSorted()).toEqual([
       '1 2',
       'acknowledged processed',
       expect.stringMatching(/^refused id: undefined is no id/),
     ])
-    expect(flows).toEqual([
+    expect(printed.get('flows.js')).toEqual([
       '7 acknowledged processed',
       '8 acknowledged processed',
       '9 acknowledged processed',
     ])
-    expect(guarantee?.[0]).toBe('reader []')
+    expect(printed.get('guarantee.js')?.[0]).toBe('reader []')
     expect(totals()).toEqual(
       new Map([
         [1, 20],
@@ -98,16 +116,30 @@ describe('the programs of the README', () => {
         [12, 1],
       ]),
     )
+    expect(printed.get('failures.js')).toEqual([
+      'dead-lettered 2 Error: nobody can do sweep',
+      "[ 'sweep' ] 0",
+    ])
+    expect(printed.get('sinks.js')).toEqual(['500 1'])
+    expect(printed.get('sources.js')).toEqual(['3 1 - 1 1 1', '0 0 - 1 1 1'])
   })
 })
 
-test('what the README shows in part can be written so', async () => {
-  const names = fragments.map((fragment, at) => {
-    const name = `fragment-${at}.js`
-    const code = `pipeline('part').accepts()${fragment}.to(memory())\n`
-    writeFileSync(join(folder, name), `import { memory, pipeline } from 'semel'\n${code}`)
-    return name
+test('what the pages show in part can be written so', async () => {
+  const wholes = steps.map((step) => {
+    const chosen = step.includes('.deliver(') ? step : `.deliver('at-least-once')${step}`
+    return `import { exponential, memory, pipeline } from 'semel'\npipeline('part').accepts()${chosen}.to(memory())\n`
+  })
+  const names = [...wholes, ...modules].map((code, at) => {
+    writeFileSync(join(folder, `part-${at}.js`), code)
+    return `part-${at}.js`
   })
   await run(names)
-  expect(fragments).toHaveLength(3)
+  expect([steps.length, modules.length]).toEqual([4, 1])
+})
+
+test('what a page shows of a file is in it', () => {
+  const quickstart = files.get('docs/start/quickstart.md')
+  expect([...files.keys()]).toEqual(['docs/start/quickstart.md'])
+  expect(quickstart).toBe(readFileSync(join(root, 'examples/quickstart.ts'), 'utf8'))
 })
