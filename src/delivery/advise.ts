@@ -33,6 +33,7 @@ const share = 0.7
  * Delivery, acknowledgment and durability for what somebody needs, each with its reason. Where needs
  * exclude each other, loss and duplicates come first.
  * @throws InvalidArgumentError naming the need, the value and the remedy
+ * @example const { delivery, durability } = advise({ loss: 'none', duplicates: 'none', rate: 500 })
  */
 export function advise(needs: Needs, figures?: Figures): Advice {
   const settled = settleNeeds(needs)

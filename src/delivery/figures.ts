@@ -30,6 +30,7 @@ export interface Figures {
  * benchmarks can be read.
  * @param where the file; named in the error
  * @throws SemelError `SEMEL_FIGURES` where there is not one case to read
+ * @example const figures = figuresOf(readFileSync('figures.json', 'utf8'), 'figures.json')
  */
 export function figuresOf(text: string, where: string): Figures {
   const { machine, date, results } = partsOf(parsed(text, where))

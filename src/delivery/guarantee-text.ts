@@ -5,7 +5,10 @@ import { faultNames, faultsText, type Effect, type Encounter, type Hop } from '.
 const columns = 100
 const indent = 11
 
-/** The report for people: the whole in a line, then hop by hop, at most 100 columns wide. */
+/**
+ * The report for people: the whole in a line, then hop by hop, at most 100 columns wide.
+ * @example console.log(guaranteeText(stream.guarantee()))
+ */
 export function guaranteeText(guarantee: Guarantee): string {
   if (guarantee.classes.length > 0) return guarantee.classes.map(guaranteeText).join('\n')
   const { summary, delivery, hops, through, notThrough } = guarantee

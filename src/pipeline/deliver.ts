@@ -15,16 +15,19 @@ export interface DedupOptions<M> {
   /**
    * What makes two messages the same message: of raw frames also `at(offset)`. Without `keyBy` it
    * decides the shard as well; with it, copies of a message must carry the same key.
+   * @example id: (order) => order.id
    */
   id: Extractor<M, Id>
   /**
    * How long an id is known at least, since its message was stored: milliseconds or a text such as
    * `'24h'`; from `'1ms'` to `'3650d'`.
+   * @example window: '24h'
    */
   window: Duration
   /**
    * The most ids that one shard knows at a time (some 24 bytes of memory each); 1…1,073,741,824.
    * @default 16_777_216
+   * @example maxIds: 100_000_000
    */
   maxIds?: number
   producer?: Refused<Refusals['produced']>
@@ -42,6 +45,7 @@ export interface ProducerOptions<M> {
    * (`FencedError`). So a producer sends in order, its numbers never go back, not in a new epoch
    * either, and after an unknown outcome it sends again from the oldest unknown message on. Without
    * `keyBy` its name decides the shard; with it, copies of a message must carry the same key.
+   * @example producer: (entry) => ({ id: entry.till, epoch: entry.epoch, sequence: entry.number })
    */
   producer: (message: M) => Produced
   id?: Refused<Refusals['produced']>
@@ -62,12 +66,14 @@ export interface ExactlyOnceOptions<M> extends DedupOptions<M> {
    * ids have aged out; `shorten-window` forgets the oldest ids early, and reports the window that is
    * left. Either says so in an event and a counter.
    * @default 'wait'
+   * @example whenFull: 'shorten-window'
    */
   whenFull?: 'wait' | 'shorten-window'
   /**
    * When a message was made, in milliseconds since 1970. One that is older than the window is `late`:
    * whether it is a copy can't be known any more.
    * @default none: no message is late
+   * @example time: (order) => order.placedAtMs
    */
   time?: (message: M) => number
 }
@@ -85,6 +91,7 @@ export interface OverflowOptions {
    * `drop-oldest` or `conflate`, which keeps the newest of each key. All that is dropped is counted, by
    * why. A source is read more slowly instead; what waits of it is dropped like any other.
    * @default 'wait'
+   * @example overflow: 'conflate'
    */
   overflow?: Overflow
 }

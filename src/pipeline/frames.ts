@@ -28,6 +28,7 @@ export const frameSizeMax = 1_048_576
  * Raw messages of a fixed size: nothing is encoded or decoded; operators get a `Frame`, which they
  * read in place.
  * @throws InvalidArgumentError where `size` is out of its bounds
+ * @example .accepts(frames({ size: 64 }))
  */
 export function frames(options: FramesOptions): FrameFormat {
   const { size } = checkOptions<FramesOptions>(options, 'frames', ['size'])
@@ -39,6 +40,7 @@ export function frames(options: FramesOptions): FrameFormat {
  * read without a call to JavaScript for each message.
  * @param offset in bytes, from the frame's first; the pipeline checks that offset + 8 ≤ its size
  * @throws InvalidArgumentError where it is no offset
+ * @example .keyBy(at(8))
  */
 export function at(offset: number): At {
   return Object.freeze({ kind: 'at', offset: wholeNumber(offset, 'at', 0, frameSizeMax - 8) })

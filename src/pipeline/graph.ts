@@ -66,7 +66,10 @@ export function graphOf(value: unknown): Graph | undefined {
   return (value as Partial<Definition<never>>)[graphKey]
 }
 
-/** Whether a value is a complete pipeline. */
+/**
+ * Whether a value is a complete pipeline.
+ * @example if (isDefinition(module.default)) await open(module.default, { workers: 0 })
+ */
 export function isDefinition(value: unknown): value is Definition<never> {
   return graphOf(value) !== undefined
 }

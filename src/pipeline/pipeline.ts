@@ -18,17 +18,22 @@ export type Stage = 'open' | 'keyed' | 'operated'
 
 /** A pipeline with a name only: `accepts` says what it takes. */
 export interface NamedPipeline {
-  /** Messages of a type that the compiler alone checks. */
+  /**
+   * Messages of a type that the compiler alone checks.
+   * @example .accepts<{ id: number; customer: string; cents: number }>()
+   */
   accepts<T>(): Pipeline<T>
   /**
    * Raw frames of a fixed size: `send` takes their bytes, operators a `Frame`.
    * @throws InvalidArgumentError
+   * @example .accepts(frames({ size: 64 }))
    */
   accepts(format: FrameFormat): Pipeline<Uint8Array, Frame, undefined, Frame>
   /**
    * Messages that a Standard Schema v1 (zod, valibot, ArkType …) checks at the door, and may change.
    * It must answer synchronously: one that answers with a promise is an error at the first message.
    * @throws InvalidArgumentError for what is no such schema
+   * @example .accepts(z.object({ id: z.number(), cents: z.number() }))
    */
   accepts<S extends StandardSchema>(
     schema: S,
@@ -67,18 +72,28 @@ export interface Pipeline<
    * Each delivery that it may answer is a class of messages, with its options here, and with shards and
    * counters of its own; the order of a key holds within a class. The sink must carry the strictest.
    * @throws InvalidArgumentError where an option is missing, unknown or out of its bounds
+   * @example
+   * .deliver('exactly-once', { id: (order) => order.id, window: '24h' })
+   * .deliver((move) => (move.kind === 'order' ? 'exactly-once' : 'at-most-once'), {
+   *   'exactly-once': { id: (move) => move.id, window: '24h' },
+   *   'at-most-once': { overflow: 'drop-oldest' },
+   * })
    */
   deliver<const C extends Delivery, const One = unknown>(
     delivery: (One & Undelivered<D>) | ((message: M) => C),
     options: DeliverOptions<One, C, M> & Undelivered<D>,
   ): Pipeline<In, Out, Chosen<One, C>, M, S>
-  /** Without options, or what the compiler says where they are missing. */
+  /**
+   * Without options, or what the compiler says where they are missing.
+   * @example .deliver('at-least-once')
+   */
   deliver<const C>(delivery: C & Undeliverable<C, D>): Pipeline<In, Out, Chosen<C>, M, S>
 
   /**
    * What must stay in order; it decides the shard. Of raw frames also `at(offset)`. Without it, the
    * id or the producer decides, and without either messages go round the shards.
    * @throws InvalidArgumentError behind an operator, or the second time
+   * @example .keyBy((order) => order.customer)
    */
   keyBy(
     key: S extends 'open'
@@ -86,16 +101,25 @@ export interface Pipeline<
       : Refused<Refusals[S extends 'keyed' ? 'keyed' : 'operated']>,
   ): Pipeline<In, Out, D, M, 'keyed'>
 
-  /** Keeps the values for which the guard holds. A message that nothing is left of is `filtered`. */
+  /**
+   * Keeps the values for which the guard holds. A message that nothing is left of is `filtered`.
+   * @example .filter((event): event is Sale => event.kind === 'sale')
+   */
   filter<R extends Out>(
     guard: (value: Out, context: MessageContext) => value is R,
   ): Pipeline<In, R, D, M, 'operated'>
-  /** Keeps the values for which the predicate holds. A message that nothing is left of is `filtered`. */
+  /**
+   * Keeps the values for which the predicate holds. A message that nothing is left of is `filtered`.
+   * @example .filter((order) => order.cents > 0)
+   */
   filter(
     predicate: (value: Out, context: MessageContext) => boolean | Promise<boolean>,
   ): Pipeline<In, Out, D, M, 'operated'>
 
-  /** One value for each. */
+  /**
+   * One value for each.
+   * @example .map(async (order, { id }) => ({ ...order, paid: await charge(order, id) }))
+   */
   map<R>(
     apply: (value: Out, context: MessageContext) => R,
   ): Pipeline<In, Awaited<R>, D, M, 'operated'>
@@ -104,6 +128,7 @@ export interface Pipeline<
    * Any number of values for each, in their order; with none, the message is `filtered`. The iterable
    * is read to its end, or closed where one of its values fails. Values may be promised, one after the
    * other. A text is no list of values: answering one fails the message.
+   * @example .flatMap((order) => order.items)
    */
   flatMap<R>(
     apply: (
@@ -112,7 +137,10 @@ export interface Pipeline<
     ) => Iterable<R> | AsyncIterable<R> | Promise<Iterable<R> | AsyncIterable<R>>,
   ): Pipeline<In, Awaited<R>, D, M, 'operated'>
 
-  /** Looks at each value and passes it on; what it returns is awaited and forgotten. */
+  /**
+   * Looks at each value and passes it on; what it returns is awaited and forgotten.
+   * @example .tap((order, { attempt }) => console.log(order.id, attempt))
+   */
   tap(apply: (value: Out, context: MessageContext) => unknown): Pipeline<In, Out, D, M, 'operated'>
 
   /**
@@ -121,6 +149,7 @@ export interface Pipeline<
    * @param size values, 1…65,536
    * @param options `within`: from `'1ms'` to `'1h'`
    * @throws InvalidArgumentError where either is out of its bounds
+   * @example .batch(500, { within: '1s' })
    */
   batch(
     size: IsFrame<Out> extends true ? Refused<Refusals['framesBatched']> : number,
@@ -132,6 +161,7 @@ export interface Pipeline<
    * again. The last `retry` counts.
    * @default attempts 3, backoff exponential('100ms', { max: '10s', jitter: 'full' })
    * @throws InvalidArgumentError where an option is unknown or out of its bounds
+   * @example .retry({ attempts: 5, backoff: exponential('50ms', { max: '30s' }) })
    */
   retry(options: RetryOptions): Pipeline<In, Out, D, M, S>
 
@@ -140,6 +170,7 @@ export interface Pipeline<
    * `concurrency` counts.
    * @default 64
    * @throws InvalidArgumentError where it is out of its bounds
+   * @example .concurrency(256)
    */
   concurrency(inFlight: number): Pipeline<In, Out, D, M, S>
 
@@ -147,6 +178,7 @@ export interface Pipeline<
    * Ends the pipeline. The sink's kind must carry the delivery: exactly-once takes a transactional,
    * rewindable or idempotent one, the others any.
    * @throws InvalidArgumentError where there is no delivery, or the sink can't carry it
+   * @example .to(file('totals.ndjson'))
    */
   to<K extends SinkKind>(sink: Sink<Out, K> & Carried<D, K>): Definition<In, Out>
 }
@@ -156,6 +188,12 @@ export interface Pipeline<
  * @param name 1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or digit; it
  * names the stream in its directory, in reports and in errors
  * @throws InvalidArgumentError for any other name
+ * @example
+ * const orders = pipeline('orders')
+ *   .accepts<Order>()
+ *   .deliver('exactly-once', { id: (order) => order.id, window: '24h' })
+ *   .map((order) => ({ ...order, total: order.pieces * order.price }))
+ *   .to(file('totals.ndjson'))
  */
 export function pipeline(name: string): NamedPipeline {
   const checked = checkName(name)

@@ -64,6 +64,7 @@ export const waitMsMax = 86_400_000
  * @param base the bound of the first wait, longer than 0 and at most `'1d'`: milliseconds, or a text
  * such as `'100ms'`
  * @throws InvalidArgumentError where an option is unknown or out of its bounds
+ * @example exponential('50ms', { max: '30s', jitter: 'full' })
  */
 export function exponential(base: Duration, options?: ExponentialOptions): ExponentialBackoff {
   const given = checkOptions<ExponentialOptions>(options, 'exponential', [
@@ -112,6 +113,7 @@ export function exponential(base: Duration, options?: ExponentialOptions): Expon
  * The same wait after each failed attempt.
  * @param wait from 0 to `'1d'`: milliseconds, or a text such as `'1s'`
  * @throws InvalidArgumentError where it is out of its bounds
+ * @example fixed('1s')
  */
 export function fixed(wait: Duration): FixedBackoff {
   const delay = waitMs(wait, 'fixed')

@@ -10,6 +10,7 @@ export interface RetryOptions {
    * How often a message is tried in all, the first time included, before it is a dead letter; from 1
    * (never again) to 1000.
    * @default 3
+   * @example attempts: 5
    */
   attempts?: number
   /**
@@ -17,6 +18,7 @@ export interface RetryOptions {
    * `delayMs` of its own, which answers milliseconds or a text such as `'50ms'`. Where that throws, or
    * answers anything else, the default waits in its place, and the message's history says so.
    * @default exponential('100ms', { max: '10s', jitter: 'full' })
+   * @example backoff: fixed('1s')
    */
   backoff?: Backoff
 }

@@ -30,6 +30,7 @@ export type ForEachFunction<T> = (output: T, position: Position) => unknown
  * not committed yet are.
  *
  * @throws InvalidArgumentError for what is no function, or for an unknown option
+ * @example forEach((order) => store.put(order.id, order), { idempotent: true })
  */
 export function forEach<T>(
   each: ForEachFunction<T>,

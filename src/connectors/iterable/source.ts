@@ -28,6 +28,7 @@ type AnyIterable<T> = AsyncIterable<T> | Iterable<T>
  *
  * @throws InvalidArgumentError for what can't be iterated. When it is read: SemelError `SEMEL_SOURCE`
  * where the iterable throws, behind the messages that came before
+ * @example await stream.consume(iterable(subscribe('orders')))
  */
 export function iterable<T>(
   messages: AnyIterable<T> | (() => AnyIterable<T>),

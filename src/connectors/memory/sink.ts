@@ -15,6 +15,7 @@ export interface MemorySink<T> extends Sink<T, 'rewindable'> {
  *
  * The content belongs to the thread that this was called in: with `workers: 0` it is yours. A worker
  * thread imports the definition for itself, and so fills a sink of its own that you never see.
+ * @example const sink = memory<Order>()
  */
 export function memory<T = unknown>(): MemorySink<T> {
   const shards = new Map<number, T[]>()

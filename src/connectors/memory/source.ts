@@ -18,6 +18,7 @@ const partition = 'memory'
  *
  * @throws InvalidArgumentError for what is no array. When it is read: SemelError
  * `SEMEL_SOURCE_TRUNCATED` where the array has become shorter than what was read of it before
+ * @example await stream.consume(memorySource([{ id: 1 }, { id: 2 }]))
  */
 export function memorySource<T>(messages: readonly T[], options?: MemorySourceOptions): Source<T> {
   if (!Array.isArray(messages)) {

@@ -45,6 +45,7 @@ export interface ShardReport {
 /**
  * Reads a stream's directory and changes nothing in it.
  * @throws SemelError `SEMEL_FORMAT` where it holds no stream, `SEMEL_DAMAGED` where it is damaged
+ * @example for (const { stored, parked } of inspectDirectory('./data').shards) console.log(stored, parked)
  */
 export function inspectDirectory(dir: string): DirectoryReport {
   const { delivery, shards, payloads, frameBytes, ...report } = addon().inspect(dir)

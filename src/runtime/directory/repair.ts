@@ -10,6 +10,7 @@ export interface RepairOptions {
  * Reads all of a stream's directory, tells all that is wrong with it and what that costs, and changes
  * nothing.
  * @throws SemelError `SEMEL_FORMAT` where it holds no stream
+ * @example const { damaged, findings } = verifyDirectory('./data')
  */
 export function verifyDirectory(dir: string): VerificationReport {
   return addon().verify(dir)
@@ -20,6 +21,7 @@ export function verifyDirectory(dir: string): VerificationReport {
  * dead letters that say so. Every file that changes is kept in `before-repair-<n>` as it was.
  * @throws SemelError `SEMEL_LOCKED` where a process has the stream open, `SEMEL_FORMAT` where there is
  * none
+ * @example const report = repairDirectory('./data', { dryRun: true })
  */
 export function repairDirectory(dir: string, options: RepairOptions = {}): RepairReport {
   return addon().repair(dir, options.dryRun === true)

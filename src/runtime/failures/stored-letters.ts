@@ -15,6 +15,7 @@ export interface StoredLettersOptions {
  * The open dead letters in a stream's directory, by shard and number, whether or not a process has it
  * open; nothing is changed. Beside an open stream they are those of a moment ago.
  * @throws SemelError `SEMEL_FORMAT` where it holds no stream, `SEMEL_DAMAGED` where it is damaged
+ * @example for (const { number, history } of readDeadLetters('./data')) console.log(number, history)
  */
 export function* readDeadLetters(
   dir: string,

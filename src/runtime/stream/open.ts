@@ -23,6 +23,9 @@ import { Workers } from '../workers/workers.js'
  * @param pipeline a module's URL or path, whose default export is the definition; with `workers: 0`
  * also the definition itself. Workers import the module for themselves.
  * @throws SemelError naming the option, value and remedy; nothing stored is lost
+ * @example
+ * const url = new URL('./orders.pipeline.js', import.meta.url)
+ * const orders = await open(url, { dir: './data', shards: 4, workers: 2 })
  */
 export function open<In, Out = unknown>(
   pipeline: URL | string | Definition<In, Out>,

@@ -83,12 +83,14 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * Where batches are acknowledged to an `onBatch`, it has its place in one.
    * @returns false when there is no room; `ready()` tells when there is, and the message is yours
    * @throws SemelError where the message can't be taken at all; it leaves no trace
+   * @example while (!stream.push(order)) await stream.ready()
    */
   abstract push(message: In): boolean
 
   /**
    * Takes raw frames that lie one after another; as many as there is room for.
    * @returns how many were taken, from the front
+   * @example const taken = stream.pushFrames(bytes)
    */
   abstract pushFrames(bytes: Uint8Array): number
 
@@ -102,6 +104,9 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * large, has no id
    * @throws AckTimeoutError, or the signal's reason: the outcome is unknown then, and the same id may be
    * sent again
+   * @example
+   * const receipt = await stream.send(order)
+   * const end = await stream.send(order, { acknowledge: 'processed', timeout: 2000 })
    */
   send<M extends Stronger<A> = A>(
     message: In,
@@ -121,6 +126,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * that have not been told of are `unknown`, or `refused` where they were still waiting for room; of
    * what is no array no more is read.
    * @returns a status for each, in the order of the messages
+   * @example for (const { status } of await stream.sendMany(orders)) console.log(status)
    */
   async sendMany<M extends Stronger<A> = A>(
     messages: Iterable<In> | AsyncIterable<In>,
@@ -140,6 +146,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * those before it are known. Up to `inFlight` are under way; who reads slowly slows the source down.
    * Ending the loop early, or `return` while the next one is waited for, reads no more of the messages
    * and ends at once, also where their source stands still; those that were sent stay sent.
+   * @example for await (const { message, status } of stream.outcomes(orders)) console.log(message.id, status)
    */
   outcomes<M extends Stronger<A> = A>(
     messages: Iterable<In> | AsyncIterable<In>,
@@ -172,6 +179,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * A Node writable in object mode. A write is done when its message is taken, so that it holds back
    * where there is no room; the end when all that was written is stored. Destroyed while a message
    * waits for room, it does not send that one.
+   * @example await pipeline(Readable.from(orders), stream.writable())
    */
   writable(options: Pick<WritableOptions, 'highWaterMark' | 'signal'> = {}): Writable {
     return nodeWritable(this, options)
@@ -185,13 +193,17 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
   /**
    * Resolves when all that was sent or pushed before the call is stored, as durably as the level makes
    * it. What comes later is not waited for, so it ends under any load.
+   * @example await stream.flush({ timeout: 5000 })
    */
   abstract flush(options?: WaitOptions): Promise<void>
 
   /** Outcomes that came when nobody waited any more; each is told by the event `late-outcome`. */
   abstract get lateOutcomes(): number
 
-  /** Sends all of a source, from where the directory's earlier runs have stored it. */
+  /**
+   * Sends all of a source, from where the directory's earlier runs have stored it.
+   * @example const { rows } = await stream.consume(fileSource('orders.ndjson'))
+   */
   abstract consume(source: Source<In>, options?: ConsumeOptions): Promise<Consumed>
 
   /**
@@ -199,6 +211,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * its outcome, the parked ones too, and all of that is as durable as the level makes it: at
    * `{ interval }` the next sync is made at once. What comes later is not waited for, so it ends under
    * any load. A handler that waits for it waits for itself: give a timeout there.
+   * @example await stream.drain({ timeout: 60_000 })
    */
   abstract drain(options?: WaitOptions): Promise<void>
 
@@ -212,6 +225,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * waits for the first one, which sets the time.
    * @param options.timeout in milliseconds; default 10,000
    * @throws SemelError `SEMEL_TIMEOUT` which names what could not be ended, after all else is closed
+   * @example await stream.close({ timeout: 30_000 })
    */
   abstract close(options?: { timeout?: number }): Promise<void>
 

@@ -45,6 +45,7 @@ export interface FileOptions {
  * `SEMEL_LOCKED` where another stream writes the file, `SEMEL_SINK_BEHIND` where what was committed can't
  * be found, `SEMEL_SINK_FOREIGN` where outputs that have to be cut off lie in front of what others wrote,
  * `SEMEL_SINK` where it is not a regular file of text
+ * @example file('bars.ndjson', { rotate: { size: '100MiB', keep: 30 } })
  */
 export function file(path: string, options?: FileOptions): Sink<unknown, 'rewindable'> {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
@@ -71,6 +72,7 @@ export function file(path: string, options?: FileOptions): Sink<unknown, 'rewind
 /**
  * The absolute path of the file that a shard of a `file` sink writes to, from the current directory:
  * `fileSinkPath('bars.ndjson', 1, 4)` → `/…/bars-1.ndjson`.
+ * @example const bars = readFileSync(fileSinkPath('bars.ndjson', 1, 4), 'utf8')
  */
 export function fileSinkPath(path: string, shard: number, shards: number): string {
   return resolve(shardPath(path, shard, shards))

@@ -86,6 +86,7 @@ const optionNames = [
  * SemelError `SEMEL_SOURCE` where a file can't be, or is no text in UTF-8: compressed, a workbook, in
  * UTF-16; `SEMEL_SOURCE_TRUNCATED` where one has become shorter than what was read of it before, or was
  * replaced while bytes of it had not been read; `SEMEL_MISSING_PEER` where `csv-parse` is not installed
+ * @example await stream.consume(fileSource('orders.csv', { columns: { price: 'number' } }))
  */
 export function fileSource(
   paths: string | readonly string[],
