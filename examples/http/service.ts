@@ -43,6 +43,8 @@ export class OrderService {
     await new Promise((resolve) => {
       this.server.close(resolve)
       this.server.closeIdleConnections()
+      // Whoever has begun a request and does not go on holds up nobody's end.
+      setTimeout(() => this.server.closeAllConnections(), 2 * patienceMs).unref()
     })
     await this.#stream.close()
   }

@@ -125,6 +125,16 @@ describe('the HTTP service', () => {
     expect(ids.toSorted()).toEqual(orders.map(({ id }) => id))
   })
 
+  test('calls an order unknown that has no answer in time, and knows it when it comes again', async () => {
+    await using service = new HttpService(scratch(), { stockMs: 3000 })
+    await service.start()
+    const late = await service.send(cup('1'), '?wait=processed')
+    expect([late.status, late.headers.get('retry-after')]).toEqual([504, '1'])
+    const again = await service.send(cup('1'), '?wait=processed')
+    expect([again.status, await again.json()]).toEqual([200, { outcome: 'duplicate', id: '1' }])
+    expect(readLines<Placed>(service.outputs, 1)).toEqual([{ ...cup('1'), cents: 2500 }])
+  })
+
   test('answers the orders that it has when it is told to end', async () => {
     await using service = new HttpService(scratch(), { stockMs: 300 })
     await service.start()
