@@ -122,7 +122,8 @@ describe('the programs of the README and of the pages for users', () => {
     ])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
     expect(printed.get('sources.js')).toEqual(['3 1 - 1 1 1', '0 0 - 1 1 1'])
-  })
+    // Ten programs, most of which start workers of their own.
+  }, 90_000)
 })
 
 test('what the pages show in part can be written so', async () => {

@@ -1,6 +1,7 @@
 // Takes orders by HTTP; each takes effect once, in the file of the pipeline's sink.
 //   node build/js/examples/http/main.js [--port N] [--dir DIR] [--in-flight N]
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { open } from 'semel'
 import type { Order, Placed } from './order.js'
@@ -14,8 +15,11 @@ const { values } = parseArgs({
   },
 })
 
+// The pipeline's module is imported by the worker as well, which has the environment of this process.
+process.env['SEMEL_HTTP_OUT'] ??= join(values.dir, 'orders.ndjson')
+
 const stream = await open<Order, Placed>(new URL('./orders.pipeline.js', import.meta.url), {
-  dir: values.dir,
+  dir: join(values.dir, 'stream'),
   acknowledge: 'stored',
 })
 const service = new OrderService(stream, Number(values['in-flight']))

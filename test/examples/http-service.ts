@@ -17,7 +17,7 @@ export class HttpService {
 
   constructor(dir: string, { inFlight = 1000, stockMs = 2 } = {}) {
     this.#dir = dir
-    this.#args = ['--port', '0', '--dir', join(dir, 'data'), '--in-flight', String(inFlight)]
+    this.#args = ['--port', '0', '--dir', dir, '--in-flight', String(inFlight)]
     this.#stockMs = stockMs
   }
 
@@ -29,7 +29,6 @@ export class HttpService {
     const child = spawn(process.execPath, [main, ...this.#args], {
       env: {
         ...process.env,
-        SEMEL_HTTP_OUT: this.outputs,
         SEMEL_HTTP_STOCK_MS: String(this.#stockMs),
       },
       stdio: ['ignore', 'pipe', 'inherit'],
