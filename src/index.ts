@@ -49,7 +49,9 @@ export type { Status } from './acknowledge/many.js'
 export { at, frames } from './pipeline/frames.js'
 export type { At, FrameFormat } from './pipeline/frames.js'
 export { isDefinition } from './pipeline/graph.js'
-export type { Definition } from './pipeline/graph.js'
+export type { AnyDefinition, Definition } from './pipeline/graph.js'
+export type { Home } from './pipeline/home.js'
+export type { Resource } from './pipeline/resource.js'
 export type { ClassOptions } from './pipeline/classes.js'
 export type {
   DedupOptions,
@@ -60,7 +62,7 @@ export type {
   ProducerOptions,
 } from './pipeline/deliver.js'
 export { pipeline } from './pipeline/pipeline.js'
-export type { NamedPipeline, Pipeline } from './pipeline/pipeline.js'
+export type { NamedPipeline, Pipeline, Start } from './pipeline/pipeline.js'
 export type { StandardSchema } from './pipeline/schema.js'
 export type { FailedAttempt } from './reliability/attempts.js'
 export { exponential, fixed } from './reliability/backoff.js'
@@ -93,6 +95,7 @@ export type { DeadLetters } from './runtime/failures/dead-letters.js'
 export type { DeadLetter } from './runtime/failures/letter-reader.js'
 export { guarantee } from './runtime/stream/guarantee.js'
 export { open } from './runtime/stream/open.js'
+export type { Configured } from './runtime/stream/open.js'
 export type {
   BatchedOptions,
   ClassOpenOptions,

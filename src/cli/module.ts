@@ -1,12 +1,12 @@
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { SemelError, toError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import type { Source } from '../core/source.js'
-import { requireGraph, type Definition, type Graph } from '../pipeline/graph.js'
+import { requireGraph, type AnyDefinition, type Graph } from '../pipeline/graph.js'
 import { importRemedy } from '../runtime/workers/import-remedy.js'
-import { definitionOf, importModule } from '../runtime/workers/load.js'
+import { definitionOf, importModule, placeOf } from '../runtime/workers/load.js'
+import { readConfig } from '../runtime/settings/config-file.js'
 import { oneLine, UsageError } from './failures.js'
 import { waitingFor } from './waiting-for.js'
 
@@ -15,7 +15,8 @@ export interface PipelineModule {
   /** As it was given. */
   readonly path: string
   readonly url: URL
-  readonly definition: Definition<never>
+  readonly definition: AnyDefinition
+  readonly config: unknown
   readonly graph: Graph
   /** What it exports as `source`. */
   readonly source: unknown
@@ -23,11 +24,16 @@ export interface PipelineModule {
 
 /**
  * Loads the module that a command was given.
+ * @param given its path, perhaps with `#name` behind it
+ * @param configPath a JSON file with what the pipeline is configured by
  * @throws SemelError `SEMEL_MODULE` where it can't be loaded, InvalidArgumentError where it exports no
  * pipeline
  */
-export async function loadModule(path: string): Promise<PipelineModule> {
-  const url = pathToFileURL(resolve(path))
+export async function loadModule(given: string, configPath?: string): Promise<PipelineModule> {
+  const { module, name } = placeOf(resolve(given))
+  const path = name === undefined ? given : given.slice(0, -name.length - 1)
+  const config = configPath === undefined ? undefined : readConfig(configPath)
+  const url = new URL(module)
   if (!existsSync(url) || !statSync(url).isFile()) {
     throw new SemelError(
       'SEMEL_MODULE',
@@ -35,10 +41,11 @@ export async function loadModule(path: string): Promise<PipelineModule> {
     )
   }
   const loaded = await load(path, url)
-  const exported = definitionOf(loaded, path)
+  const exported = definitionOf(loaded, path, name)
   const source = loaded['source'] ?? sourceIn(loaded['default'])
-  const graph = requireGraph(exported, path)
-  return { path, url, definition: exported as Definition<never>, graph, source }
+  const graph = requireGraph(exported, path, config)
+  if (name !== undefined) url.hash = name
+  return { path, url, definition: exported as AnyDefinition, config, graph, source }
 }
 
 /**

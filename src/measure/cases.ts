@@ -15,6 +15,8 @@ export interface Plan {
   readonly suite?: string
   /** The URL of the module that exports it. */
   readonly module: string
+  /** The path of a JSON file with what the pipeline is configured by. */
+  readonly config?: string
   readonly graph: Graph
   /** The path of a file that `writeSample` has made. */
   readonly sample: string
@@ -161,7 +163,7 @@ function possible({ graph }: Plan, of: readonly Grade[]): readonly Grade[] {
 }
 
 function loadOf(plan: Plan, { delivery, durability }: Grade, way: Way, isWatched: boolean) {
-  const { module, sample, ownSink, shards, workers, waiting } = plan
+  const { module, config, sample, ownSink, shards, workers, waiting } = plan
   const options: OpenOptions = {
     shards: isWatched ? 1 : shards,
     workers: isWatched ? Math.min(1, workers) : workers,
@@ -170,7 +172,13 @@ function loadOf(plan: Plan, { delivery, durability }: Grade, way: Way, isWatched
     // What is on its way should fit the caches; at `disk` it must also cover what a group syncs meanwhile.
     ring: durability === 'disk' ? '16MiB' : '4MiB',
   }
-  return { subject: { module, delivery, ownSink, isWatched }, sample, way, options }
+  const configured = config === undefined ? {} : { config }
+  return {
+    subject: { module, ...configured, delivery, ownSink, isWatched },
+    sample,
+    way,
+    options,
+  }
 }
 
 function known({ suite, message, label }: Plan, grade: Grade, way: Way, name: string): Result {

@@ -10,6 +10,7 @@ import type { Classes } from './classes.js'
 import { isDelivery, redeliver, type Deliver } from './deliver.js'
 import type { At, FrameFormat } from './frames.js'
 import { refusals } from './refusals.js'
+import type { OpenedResource } from './resource.js'
 import type { Validated } from './schema.js'
 
 /** What a pipeline takes: objects, perhaps checked at the door, or raw frames of one size. */
@@ -32,6 +33,8 @@ export interface Graph {
   /** Asynchronous operators in flight for each shard. */
   readonly concurrency: number
   readonly sink: Sink<never>
+  /** What its handlers share: opened in each worker before its shards, closed behind them. */
+  readonly resources?: readonly OpenedResource[]
 }
 
 /** The property that holds a definition's graph; registered, so that two copies of semel share it. */
@@ -40,21 +43,35 @@ export const graphKey: unique symbol = Symbol.for('semel.pipeline') as never
 /** The property that holds the name of a pipeline without a sink, so that openers can say so. */
 export const unfinishedKey: unique symbol = Symbol.for('semel.pipeline.unfinished') as never
 
+/** The property that holds how a definition with a home is built; registered like the graph's. */
+export const buildKey: unique symbol = Symbol.for('semel.pipeline.build') as never
+
 declare const input: unique symbol
 declare const output: unique symbol
+declare const configuration: unique symbol
 
 /**
  * A pipeline that is complete: frozen data, importable from any thread, opened by `open`.
  * @typeParam In what `send` takes
  * @typeParam Out what the operators make of it, for the sink and for senders that wait for results
+ * @typeParam Config what `open` must be given as `config`; undefined: nothing
  */
-export interface Definition<In, Out = unknown> {
+export interface Definition<In, Out = unknown, Config = undefined> {
   readonly name: string
-  readonly [graphKey]: Graph
+  /** The URL of the module that it lives in, where it was made with one. */
+  readonly module?: string
+  /** Missing where it is built with a configuration. */
+  readonly [graphKey]?: Graph
+  readonly [buildKey]?: (config: never) => Graph
   /** Only a type: a definition takes In, and so whatever is assignable to it. */
   readonly [input]?: (message: In) => void
   readonly [output]?: Out
+  /** Only a type. A method, so that one whose configuration is not known can be named at all. */
+  [configuration]?(config: Config): void
 }
+
+/** A definition whatever it takes, makes and is configured by. */
+export type AnyDefinition = Definition<never, unknown, never>
 
 export function define<In>(graph: Graph): Definition<In> {
   return Object.freeze({ name: graph.name, [graphKey]: graph })
@@ -63,24 +80,38 @@ export function define<In>(graph: Graph): Definition<In> {
 /** The graph of a definition, of this copy of the library or another; undefined of anything else. */
 export function graphOf(value: unknown): Graph | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  return (value as Partial<Definition<never>>)[graphKey]
+  return (value as Partial<AnyDefinition>)[graphKey]
 }
 
 /**
- * Whether a value is a complete pipeline.
+ * Whether a value is a complete pipeline, built or to be built with a configuration.
  * @example if (isDefinition(module.default)) await open(module.default, { workers: 0 })
  */
-export function isDefinition(value: unknown): value is Definition<never> {
-  return graphOf(value) !== undefined
+export function isDefinition(value: unknown): value is AnyDefinition {
+  return graphOf(value) !== undefined || buildOf(value) !== undefined
+}
+
+/** How a definition with a home is built; undefined of anything else. */
+export function buildOf(value: unknown): ((config: never) => Graph) | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  return (value as Partial<AnyDefinition>)[buildKey]
 }
 
 /**
  * The graph of what should be a definition.
  * @param where it comes from, a module's path, say; named in the error
- * @throws InvalidArgumentError where it is none, with what is missing
+ * @param config what it is built with, where it asks for that: data of the caller's own copy
+ * @throws InvalidArgumentError where it is none, with what is missing; and what building it throws
  */
-export function requireGraph(value: unknown, where: string): Graph {
+export function requireGraph(value: unknown, where: string, config?: unknown): Graph {
+  const build = buildOf(value)
+  if (build !== undefined) return build(config as never)
   const graph = graphOf(value)
+  if (graph !== undefined && config !== undefined) {
+    throw new InvalidArgumentError(
+      `${where}: the pipeline ${graph.name} takes no config; leave it out, or define it as pipeline(import.meta, '${graph.name}', (p, config) => …)`,
+    )
+  }
   if (graph !== undefined) return graph
   if (typeof value === 'object' && value !== null && unfinishedKey in value) {
     throw new InvalidArgumentError(

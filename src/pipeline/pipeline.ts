@@ -9,9 +9,12 @@ import type { Carried } from './carriers.js'
 import type { Chosen, DeliverOptions } from './classes.js'
 import type { Undeliverable, Undelivered } from './deliver.js'
 import type { Extractor, FrameFormat, IsFrame } from './frames.js'
-import { unfinishedKey, type Definition } from './graph.js'
+import { unfinishedKey, type AnyDefinition, type Definition } from './graph.js'
+import type { Home } from './home.js'
 import type { Refusals, Refused } from './refusals.js'
+import type { Resource } from './resource.js'
 import type { InputOf, OutputOf, StandardSchema } from './schema.js'
+import { withHome } from './with-home.js'
 
 /** How far a pipeline is: `keyBy` is said at most once, and before the operators. */
 export type Stage = 'open' | 'keyed' | 'operated'
@@ -38,6 +41,21 @@ export interface NamedPipeline {
   accepts<S extends StandardSchema>(
     schema: S,
   ): Pipeline<InputOf<S>, OutputOf<S>, undefined, OutputOf<S>>
+}
+
+/** A pipeline with a home, at its beginning. */
+export interface Start extends NamedPipeline {
+  /**
+   * Something that handlers share, such as a pool of connections or a client: opened in each worker
+   * before its first message, and closed behind its last.
+   * @param open makes it, or promises it; where that fails, the opening of the stream does
+   * @param close ends it
+   * @example
+   * const pool = p.resource(() => new Pool(config.pg), (pool) => pool.end())
+   * return p.accepts<Order>().deliver('at-least-once').to(forEach((order) => pool.value.query(…)))
+   * @throws InvalidArgumentError
+   */
+  resource<T>(open: () => T | Promise<T>, close?: (value: T) => unknown): Resource<T>
 }
 
 /**
@@ -187,6 +205,8 @@ export interface Pipeline<
  * Begins a pipeline: a definition, not running code; `open` runs it.
  * @param name 1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or digit; it
  * names the stream in its directory, in reports and in errors
+ * @example
+ * export default pipeline('orders').accepts<Order>().deliver('at-least-once').to(file('out.ndjson'))
  * @throws InvalidArgumentError for any other name
  * @example
  * const orders = pipeline('orders')
@@ -195,8 +215,32 @@ export interface Pipeline<
  *   .map((order) => ({ ...order, total: order.pieces * order.price }))
  *   .to(file('totals.ndjson'))
  */
-export function pipeline(name: string): NamedPipeline {
-  const checked = checkName(name)
+export function pipeline(name: string): NamedPipeline
+/**
+ * A pipeline with a home: the module that it lives in, and its name, by which workers find it again.
+ * `open` takes the definition itself; types of messages and results follow from it. It is defined at the
+ * top level of its module, once for each name there. What its function is told as second parameter is
+ * its configuration: plain data that `open` is given as `config`, and every worker a copy of.
+ * @param home `import.meta`, CommonJS's `module`, or the module's URL
+ * @param build makes the pipeline, in each thread anew; no async function
+ * @example
+ * export const orders = pipeline(import.meta, 'orders', (p, config: { out: string }) =>
+ *   p.accepts<Order>().deliver('at-least-once').to(file(config.out)))
+ * // main.js
+ * const stream = await open(orders, { dir: './data', workers: 2, config: { out: 'out.ndjson' } })
+ * @throws InvalidArgumentError
+ */
+export function pipeline<In, Out, Config = unknown>(
+  home: Home,
+  name: string,
+  build: (start: Start, config: Config) => Definition<In, Out>,
+): Definition<In, Out, unknown extends Config ? undefined : Config>
+export function pipeline(
+  home: unknown,
+  ...rest: [] | [name: unknown, build: unknown]
+): NamedPipeline | AnyDefinition {
+  if (rest.length > 0) return withHome(home, rest[0], rest[1])
+  const checked = checkName(home)
   return Object.freeze({
     [unfinishedKey]: checked,
     accepts: (format?: unknown) => Builder.start(checked, format) as never,

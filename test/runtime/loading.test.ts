@@ -1,39 +1,15 @@
-import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { open } from 'semel'
 import { describe, expect, it, vi } from 'vitest'
+import { folder, node, root } from './programs.js'
 import { scratch, small } from './verbs.js'
 
 // Each is a process of its own, perhaps on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
 const library = pathToFileURL(join(root, 'dist/index.js')).href
-
-/** A folder with files, in which `semel` can be imported by its name. */
-function folder(files: Readonly<Record<string, string>>): string {
-  const dir = scratch()
-  mkdirSync(join(dir, 'node_modules'))
-  symlinkSync(root, join(dir, 'node_modules', 'semel'), 'dir')
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text)
-  return dir
-}
-
-interface Ended {
-  readonly code: number | null
-  readonly said: string
-}
-
-function node(dir: string, ...words: string[]): Ended {
-  const { status, stdout, stderr } = spawnSync(process.execPath, words, {
-    cwd: dir,
-    encoding: 'utf8',
-    timeout: 100_000,
-  })
-  return { code: status, said: stdout + stderr }
-}
 
 const definition = `pipeline('loaded').accepts().deliver('at-least-once').to(memory())`
 const opens = (what: string, workers: number): string =>

@@ -13,6 +13,8 @@ import {
 export interface BenchOptions {
   /** undefined: the pipeline that semel brings. */
   readonly module: string | undefined
+  /** The path of a JSON file. */
+  readonly config: string | undefined
   readonly sources: readonly string[]
   readonly seconds: number
   readonly runs: number
@@ -36,7 +38,7 @@ export const benchCommand: CommandSpec = {
   arguments: [
     {
       name: '[MODULE]',
-      says: 'the path of a JavaScript module that exports a pipeline; without it, one of trades',
+      says: 'the path of a module that exports a pipeline, or MODULE#NAME; without it, one of trades',
     },
   ],
   says:
@@ -50,6 +52,11 @@ export const benchCommand: CommandSpec = {
       value: 'FILE …',
       several: true,
       says: 'the messages, as with semel run: the first 10,000 are sent round and round',
+    },
+    {
+      name: 'config',
+      value: 'FILE',
+      says: 'a JSON file with what the pipeline is configured by; it is printed nowhere',
     },
     { name: 'seconds', value: 'S', says: 'of each timed run (default 1)' },
     { name: 'runs', value: 'N', says: 'timed runs of each case, in turns (default 3)' },
@@ -102,6 +109,7 @@ export function readBenchOptions(words: readonly string[]): BenchOptions | 'help
   }
   return {
     module,
+    config: valueOf(given, 'config'),
     sources,
     seconds: secondsOf(given) ?? 1,
     runs: wholeNumberOf(given, 'runs', 1) ?? 3,

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { fileSource, SemelError } from '../../index.js'
 import {
   latencyJobs,
@@ -25,7 +26,9 @@ import { signalExitCode, StopSignals } from '../stop-signals.js'
 import { paintFor } from '../terminal.js'
 import { plural } from '../text.js'
 
-type Measured = Pick<Plan, 'module' | 'graph'> & { readonly messages: readonly unknown[] }
+type Measured = Pick<Plan, 'module' | 'config' | 'graph'> & {
+  readonly messages: readonly unknown[]
+}
 
 /**
  * `semel bench`: what each guarantee costs for a handler and its messages.
@@ -65,7 +68,7 @@ export async function bench(options: BenchOptions): Promise<number> {
   return results.some(({ missing }) => missing === undefined) ? exitCodes.ok : exitCodes.failed
 }
 
-async function measuredOf({ module, sources }: BenchOptions): Promise<Measured> {
+async function measuredOf({ module, config, sources }: BenchOptions): Promise<Measured> {
   if (module === undefined) {
     return {
       module: tradesModule,
@@ -73,14 +76,19 @@ async function measuredOf({ module, sources }: BenchOptions): Promise<Measured> 
       messages: tradesSample(),
     }
   }
-  const loaded = await loadModule(module)
+  const loaded = await loadModule(module, config)
   const source = await sourceOf(loaded, sources, (files) => fileSource(files))
-  return { module: loaded.url.href, graph: loaded.graph, messages: await sampleOf(source) }
+  return {
+    module: loaded.url.href,
+    ...(config === undefined ? {} : { config: resolve(config) }),
+    graph: loaded.graph,
+    messages: await sampleOf(source),
+  }
 }
 
 function planOf(
   { seconds, shards, workers, waiting, withSink }: BenchOptions,
-  { module, graph }: Omit<Measured, 'messages'>,
+  { module, config, graph }: Omit<Measured, 'messages'>,
   sample: string,
 ): Plan {
   const { accepts } = graph
@@ -91,6 +99,7 @@ function planOf(
   const runs = 1
   return {
     module,
+    ...(config === undefined ? {} : { config }),
     graph,
     sample,
     message,

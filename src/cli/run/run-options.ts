@@ -18,6 +18,8 @@ import {
 /** What `semel run` was told. */
 export interface RunOptions {
   readonly module: string
+  /** The path of a JSON file. */
+  readonly config: string | undefined
   readonly sources: readonly string[]
   readonly format: (typeof formats)[number] | undefined
   readonly lastLine: (typeof lastLines)[number] | undefined
@@ -45,7 +47,10 @@ const closeTimeoutMsDefault = 10_000
 export const runCommand: CommandSpec = {
   call: 'semel run',
   arguments: [
-    { name: 'MODULE', says: 'the path of a JavaScript module that exports a pipeline as default' },
+    {
+      name: 'MODULE',
+      says: 'the path of a module that exports a pipeline; MODULE#NAME where it has several',
+    },
   ],
   says:
     'Runs a pipeline until its source has ended and every message with it. Where MODULE also\n' +
@@ -68,6 +73,11 @@ export const runCommand: CommandSpec = {
       name: 'last-line',
       value: 'HOW',
       says: 'while it has no end: keep it for the next run, or take it (default keep)',
+    },
+    {
+      name: 'config',
+      value: 'FILE',
+      says: 'a JSON file with what the pipeline is configured by; it is printed nowhere',
     },
     {
       name: 'dir',
@@ -140,6 +150,7 @@ export function readRunOptions(words: readonly string[]): RunOptions | 'help' {
     sources: given.values.get('source') ?? [],
     format: oneOf(given, 'format', formats),
     lastLine: oneOf(given, 'last-line', lastLines),
+    config: valueOf(given, 'config'),
     dir: valueOf(given, 'dir'),
     shards: wholeNumberOf(given, 'shards', 1),
     workers: wholeNumberOf(given, 'workers', 0),

@@ -35,14 +35,14 @@ import { warnOf } from './warnings.js'
  */
 export async function run(options: RunOptions): Promise<number> {
   if (options.json) reserveStdout()
-  const module = await loadModule(options.module)
+  const module = await loadModule(options.module, options.config)
   const dir = dirOf(module, options)
   if (options.explain) return explain(module, options, dir)
   const source = await sourceOf(module, options.sources, (files) => sourceOfFiles(files, options))
   const stop = new StopSignals(exitNow)
   const stream: Stream<unknown> = await waitingFor(
     `the opening of the pipeline ${module.graph.name}`,
-    open(module.url, openOptions(options, dir)),
+    open<unknown>(module.url, { ...openOptions(options, dir), ...configOf(module) }),
   )
   for (const line of stream.guarantee().summary.split('\n')) {
     process.stderr.write(`semel: ${line}\n`)
@@ -138,11 +138,14 @@ export async function run(options: RunOptions): Promise<number> {
 
 /** What the run would guarantee; nothing is opened, and no source is asked for. */
 async function explain(
-  { definition }: PipelineModule,
+  module: PipelineModule,
   options: RunOptions,
   dir: string | undefined,
 ): Promise<number> {
-  const report = guarantee(definition, openOptions(options, dir))
+  const report = guarantee(module.definition, {
+    ...openOptions(options, dir),
+    ...configOf(module),
+  } as never)
   await print(options.json ? `${JSON.stringify(report)}\n` : guaranteeText(report))
   return exitCodes.ok
 }
@@ -160,6 +163,10 @@ function deadLettersError({ counters, dir }: Summary, { maxDeadLetters }: RunOpt
     'SEMEL_DEAD_LETTERS',
     `this run made ${plural(counters.deadLettered, 'dead letter')}, and --max-dead-letters allows ${maxDeadLetters}${where}`,
   )
+}
+
+function configOf({ config }: PipelineModule): { config?: unknown } {
+  return config === undefined ? {} : { config }
 }
 
 function openOptions(options: RunOptions, dir: string | undefined): OpenOptions<unknown> {

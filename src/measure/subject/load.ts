@@ -33,7 +33,7 @@ export async function openLoad(
   const messages = readSample(sample)
   // A sink of the pipeline's own that is given a relative path writes here.
   if (subject.ownSink) process.chdir(dir)
-  const graph = subjectGraph(await graphAt(subject.module), subject.delivery)
+  const graph = subjectGraph(await graphAt(subject.module, subject.config), subject.delivery)
   const keeps = subject.delivery !== deliveries[0]
   const stream = await open<never>(subjectUrl(subject), {
     ...options,

@@ -9,7 +9,8 @@ import {
   type Definition,
   type Graph,
 } from '../../pipeline/graph.js'
-import { definitionOf } from '../../runtime/workers/load.js'
+import { readConfig } from '../../runtime/settings/config-file.js'
+import { definitionOf, placeOf } from '../../runtime/workers/load.js'
 import { Board } from './board.js'
 import { countingSink } from './counting-sink.js'
 import { replay } from './replay.js'
@@ -18,6 +19,8 @@ import { replay } from './replay.js'
 export interface Subject {
   /** The URL of the module that exports it. */
   readonly module: string
+  /** The path of a JSON file with what it is configured by. */
+  readonly config?: string
   readonly delivery: Delivery
   /** Whether its own sink is used, or one that counts. */
   readonly ownSink: boolean
@@ -26,9 +29,10 @@ export interface Subject {
 }
 
 /** The URL by which all threads find the subject. */
-export function subjectUrl({ module, delivery, ownSink, isWatched }: Subject): URL {
+export function subjectUrl({ module, config, delivery, ownSink, isWatched }: Subject): URL {
   const url = new URL('subject.pipeline.js', import.meta.url)
   url.searchParams.set('module', module)
+  if (config !== undefined) url.searchParams.set('config', config)
   url.searchParams.set('delivery', delivery)
   if (ownSink) url.searchParams.set('ownSink', '')
   if (isWatched) url.searchParams.set('isWatched', '')
@@ -36,8 +40,10 @@ export function subjectUrl({ module, delivery, ownSink, isWatched }: Subject): U
 }
 
 export function subjectAt({ searchParams }: URL): Subject {
+  const config = searchParams.get('config')
   return {
     module: searchParams.get('module') as string,
+    ...(config === null ? {} : { config }),
     delivery: searchParams.get('delivery') as Delivery,
     ownSink: searchParams.has('ownSink'),
     isWatched: searchParams.has('isWatched'),
@@ -55,7 +61,7 @@ export function subjectAt({ searchParams }: URL): Subject {
  * @throws InvalidArgumentError where the pipeline can't be delivered so
  */
 export async function subjectOf(subject: Subject): Promise<Definition<never>> {
-  const graph = subjectGraph(await graphAt(subject.module), subject.delivery)
+  const graph = subjectGraph(await graphAt(subject.module, subject.config), subject.delivery)
   return define({
     ...graph,
     deliver: replayed(graph.deliver),
@@ -65,12 +71,15 @@ export async function subjectOf(subject: Subject): Promise<Definition<never>> {
 }
 
 /**
- * The pipeline that a module exports, by the module's URL.
+ * The pipeline that a module exports, by the module's URL, perhaps with `#name`.
+ * @param config the path of a JSON file with what it is configured by
  * @throws InvalidArgumentError where it exports none
  */
-export async function graphAt(module: string): Promise<Graph> {
+export async function graphAt(url: string, config?: string): Promise<Graph> {
+  const { module, name } = placeOf(url)
   const exports = (await import(module)) as Record<string, unknown>
-  return requireGraph(definitionOf(exports, module), module)
+  const given = config === undefined ? undefined : readConfig(config)
+  return requireGraph(definitionOf(exports, module, name), module, given)
 }
 
 /**

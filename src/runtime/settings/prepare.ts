@@ -13,6 +13,7 @@ export interface Prepared {
 /**
  * A definition and its options, checked against each other.
  * @param where the definition comes from; named in the error
+ * @param config what it is built with; the caller's own
  * @returns one for each class, where messages choose their delivery; otherwise one
  * @throws InvalidArgumentError naming the option, the hop and the remedy
  */
@@ -20,8 +21,9 @@ export function prepare(
   definition: unknown,
   where: string,
   options: OpenOptions | undefined,
+  config?: unknown,
 ): { classes: Classes | undefined; prepared: readonly [Prepared, ...Prepared[]] } {
-  const graph = requireGraph(definition, where)
+  const graph = requireGraph(definition, where, config)
   // A delivery that is given by the opener holds for all messages.
   const classes = options?.delivery === undefined ? graph.classes : undefined
   if (classes === undefined) {

@@ -1,7 +1,9 @@
 import { guaranteeOf, guaranteeOfClasses, type Guarantee } from '../../delivery/guarantee.js'
-import type { Definition } from '../../pipeline/graph.js'
+import type { AnyDefinition, Definition } from '../../pipeline/graph.js'
+import { Config } from '../settings/config.js'
 import type { OpenOptions } from '../settings/options.js'
 import { prepare } from '../settings/prepare.js'
+import type { Configured } from './open.js'
 
 /**
  * What a pipeline would guarantee if it were opened like this, hop by hop; nothing is opened. `dir` may
@@ -9,10 +11,20 @@ import { prepare } from '../settings/prepare.js'
  * @throws InvalidArgumentError where `open` would refuse the pipeline or an option
  * @example console.log(guaranteeText(guarantee(orders, { durability: 'process' })))
  */
-export function guarantee(definition: Definition<never>, options?: OpenOptions): Guarantee {
-  const isHomeless = options === undefined || options?.dir === undefined
-  const given = isHomeless ? { ...options, dir: '.' } : options
-  const { prepared } = prepare(definition, 'guarantee', given)
+export function guarantee<C>(
+  definition: Definition<never, unknown, C>,
+  ...given: undefined extends C
+    ? [options?: OpenOptions & Configured<C>]
+    : [options: OpenOptions & Configured<C>]
+): Guarantee
+export function guarantee(
+  definition: AnyDefinition,
+  given?: OpenOptions & { config?: unknown },
+): Guarantee {
+  const { config, ...options } = given ?? {}
+  const isHomeless = options.dir === undefined
+  const placed = isHomeless ? { ...options, dir: '.' } : options
+  const { prepared } = prepare(definition, 'guarantee', placed, Config.of(config).value())
   return guaranteeOfClasses(
     prepared.map(({ graph, settings }) =>
       guaranteeOf(graph, isHomeless ? { ...settings, dir: '' } : settings),

@@ -3,11 +3,19 @@ import { InvalidArgumentError, SemelError } from '../../core/errors.js'
 import { nowMs } from '../../core/timers.js'
 import { addon } from '../../native/addon.js'
 import { requireThreads } from '../../native/permission.js'
-import type { Definition, Graph } from '../../pipeline/graph.js'
+import { buildOf, type AnyDefinition, type Definition, type Graph } from '../../pipeline/graph.js'
 import { checkClassesIn } from '../directory/class-directories.js'
 import { ClassedStream } from './classed-stream.js'
 import { Inline } from '../workers/inline.js'
-import { definitionOf, loadModule, moduleUrl, refuseOwnModule } from '../workers/load.js'
+import {
+  definitionOf,
+  loadModule,
+  placeOf,
+  refuseOwnModule,
+  shapeOf,
+  type Place,
+} from '../workers/load.js'
+import { Config } from '../settings/config.js'
 import { nativeOptions } from '../settings/native-options.js'
 import { OneStream } from './one-stream.js'
 import type { BatchedOptions, OpenOptions, Settings } from '../settings/options.js'
@@ -18,68 +26,69 @@ import type { Stream } from './stream.js'
 import { checkWait, throwIfAborted, type WaitOptions } from '../../core/wait.js'
 import { Workers } from '../workers/workers.js'
 
+/** What a definition that is built with a configuration must be given. */
+export type Configured<C> = undefined extends C ? { config?: C } : { config: C }
+
+type Options<O, C> = undefined extends C
+  ? [options?: O & Configured<NoInfer<C>>]
+  : [options: O & Configured<NoInfer<C>>]
+
 /**
  * Opens a pipeline: locks and recovers its directory, connects its sinks, starts its workers.
- * @param pipeline a module's URL or path, whose default export is the definition; with `workers: 0`
- * also the definition itself. Workers import the module for themselves.
+ * @param pipeline the definition, which has a home where there are workers: they import its module for
+ * themselves. Or a module's URL or path: its default export, or by `#name` another of its pipelines
+ * @example
+ * const stream = await open(orders, { dir: './data', workers: 2, config: { out: 'out.ndjson' } })
+ * @example
+ * const stream = await open(new URL('./orders.pipeline.js', import.meta.url), { dir: './data' })
  * @throws SemelError naming the option, value and remedy; nothing stored is lost
  * @example
  * const url = new URL('./orders.pipeline.js', import.meta.url)
  * const orders = await open(url, { dir: './data', shards: 4, workers: 2 })
  */
-export function open<In, Out = unknown>(
-  pipeline: URL | string | Definition<In, Out>,
-  options?: OpenOptions<In> & { acknowledge?: 'stored' },
+export function open<In, Out = unknown, C = unknown>(
+  pipeline: URL | string | Definition<In, Out, C>,
+  ...options: Options<OpenOptions<In> & { acknowledge?: 'stored' }, C>
 ): Promise<Stream<In, Out, 'stored'>>
-export function open<In, Out = unknown>(
-  pipeline: URL | string | Definition<In, Out>,
-  options: OpenOptions<In> & { acknowledge: 'processed' },
+export function open<In, Out = unknown, C = unknown>(
+  pipeline: URL | string | Definition<In, Out, C>,
+  ...options: Options<OpenOptions<In> & { acknowledge: 'processed' }, C>
 ): Promise<Stream<In, Out, 'processed'>>
-export function open<In, Out = unknown>(
-  pipeline: URL | string | Definition<In, Out>,
-  options: OpenOptions<In> & { acknowledge: 'batched' | BatchedOptions<In> },
+export function open<In, Out = unknown, C = unknown>(
+  pipeline: URL | string | Definition<In, Out, C>,
+  ...options: Options<OpenOptions<In> & { acknowledge: 'batched' | BatchedOptions<In> }, C>
 ): Promise<Stream<In, Out, 'batched'>>
-export function open<In, Out = unknown>(
-  pipeline: URL | string | Definition<In, Out>,
-  options?: OpenOptions<In>,
+export function open<In, Out = unknown, C = unknown>(
+  pipeline: URL | string | Definition<In, Out, C>,
+  ...options: Options<OpenOptions<In>, C>
 ): Promise<Stream<In, Out>>
 export async function open<In, Out>(
-  pipeline: URL | string | Definition<In, Out>,
-  given?: OpenOptions<In>,
+  pipeline: URL | string | AnyDefinition,
+  given?: OpenOptions<In> & { config?: unknown },
 ): Promise<Stream<In, Out>> {
-  const { options, patience } = patienceOf(given)
+  const { options, patience, config } = apart(given)
   const current = process.cwd()
-  const url = typeof pipeline === 'string' || pipeline instanceof URL ? moduleUrl(pipeline) : ''
-  if (url !== '') refuseOwnModule(url)
-  const definition =
-    url === ''
-      ? pipeline
-      : definitionOf(await patiently(loadModule(url), patience, `the module ${url} is loaded`), url)
-  const where = url === '' ? 'open' : url
-  const { classes, prepared } = prepare(definition, where, options)
+  const { definition, where, place } = await find(pipeline, patience)
+  const { classes, prepared } = prepare(definition, where, options, config.value())
   const [{ graph }] = prepared
-  if (url === '' && prepared.some(({ settings }) => settings.workers > 0)) {
+  if (place === undefined && prepared.some(({ settings }) => settings.workers > 0)) {
     throw new InvalidArgumentError(
-      `open: a worker thread can't take over the definition of ${graph.name}; give the URL of the module that exports it as default, or workers: 0`,
+      `open: a worker thread can't take over the definition of ${graph.name}; define it as pipeline(import.meta, '${graph.name}', (p) => …), or give the URL of the module that exports it as default, or workers: 0`,
     )
   }
   checkClassesIn(
     options?.dir ?? '',
     classes?.delivers.map(({ delivery }) => delivery),
   )
-  if (classes === undefined) return openOne(prepared[0], url, current, patience)
+  const built: Built = { place, config: config.bytes, current }
+  if (classes === undefined) return openOne(prepared[0], built, patience)
   const opened: OneStream<In, Out>[] = []
   try {
     // Messages are checked before they choose.
     const accepts = Object.freeze({ ...graph.accepts, validate: undefined }) as never
     for (const { graph: own, settings } of prepared) {
       opened.push(
-        await openOne(
-          { graph: Object.freeze({ ...own, accepts }), settings },
-          url,
-          current,
-          patience,
-        ),
+        await openOne({ graph: Object.freeze({ ...own, accepts }), settings }, built, patience),
       )
     }
   } catch (error) {
@@ -90,12 +99,43 @@ export async function open<In, Out>(
   return new ClassedStream(graph.accepts, classes, opened)
 }
 
+/** What workers build their pipeline of; no place: none can. */
+interface Built {
+  readonly place: Place | undefined
+  readonly config: Uint8Array | undefined
+  /** The process's directory. */
+  readonly current: string
+}
+
+async function find(
+  pipeline: unknown,
+  patience: WaitOptions,
+): Promise<{ definition: unknown; where: string; place: Place | undefined }> {
+  if (typeof pipeline !== 'string' && !(pipeline instanceof URL)) {
+    const place = homeOf(pipeline)
+    if (place !== undefined) refuseOwnModule(place.module)
+    return { definition: pipeline, where: 'open', place }
+  }
+  const { module, name } = placeOf(pipeline)
+  refuseOwnModule(module)
+  const exports = await patiently(loadModule(module), patience, `the module ${module} is loaded`)
+  const definition = definitionOf(exports, module, name)
+  return { definition, where: module, place: homeOf(definition) ?? { module, name } }
+}
+
+/** Where a definition with a home is found again. */
+function homeOf(definition: unknown): Place | undefined {
+  if (buildOf(definition) === undefined) return undefined
+  const { module, name } = definition as AnyDefinition
+  return { module: module as string, name }
+}
+
 async function openOne<In, Out>(
   { graph, settings }: Prepared,
-  url: string,
-  current: string,
+  built: Built,
   patience: WaitOptions,
 ): Promise<OneStream<In, Out>> {
+  const { current } = built
   const stream: { opened?: OneStream<In, Out> } = {}
   if (settings.workers > 0) requireThreads()
   const options = nativeOptions(graph, settings, current)
@@ -103,7 +143,7 @@ async function openOne<In, Out>(
   const { handle } = native
   const opened = new OneStream<In, Out>({ ...native, graph, settings, recovered: shards })
   const directories = { current, stream: options.directory }
-  const runner = runnerOf(handle, graph, settings, url, directories, opened)
+  const runner = runnerOf(handle, graph, settings, built, directories, opened)
   try {
     const what = `its shards are open, and the sink ${graph.sink.name} is connected`
     await patiently(opened.start(runner), patience, what)
@@ -121,14 +161,16 @@ async function openOne<In, Out>(
   return opened
 }
 
-function patienceOf<In>(given: OpenOptions<In> | undefined): {
+/** The options that others look at, and the two that are the opener's own. */
+function apart<In>(given: (OpenOptions<In> & { config?: unknown }) | undefined): {
   options: OpenOptions<In> | undefined
   patience: WaitOptions
+  config: Config
 } {
   if (typeof given !== 'object' || given === null || Array.isArray(given))
-    return { options: given, patience: {} }
-  const { signal, timeout, ...options } = given
-  return { options, patience: checkWait({ signal, timeout }, 'open') }
+    return { options: given, patience: {}, config: Config.of(undefined) }
+  const { signal, timeout, config, ...options } = given
+  return { options, patience: checkWait({ signal, timeout }, 'open'), config: Config.of(config) }
 }
 
 /** @throws the signal's reason, or SemelError `SEMEL_TIMEOUT`; `pending` is left to itself then */
@@ -160,7 +202,7 @@ function runnerOf(
   handle: number,
   graph: Graph,
   settings: Settings,
-  module: string,
+  { place, config }: Built,
   directories: Directories,
   stream: Pick<OneStream<never>, 'ran' | 'failed' | 'sender'>,
 ): Runner {
@@ -191,7 +233,10 @@ function runnerOf(
     {
       ...shards,
       workers,
-      module,
+      module: place?.module ?? '',
+      pipeline: place?.name,
+      config,
+      shape: shapeOf(graph),
       delivery,
       waiting: settings.waiting,
       retry: graph.retry,

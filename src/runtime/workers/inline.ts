@@ -3,6 +3,7 @@ import { after, nextTurn, nowMs, within, type End } from '../../core/timers.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { Pulse } from '../loop/heartbeat.js'
 import type { Runner, RunnerListener } from './runner.js'
+import { Resources } from './resources.js'
 import { openShard, type Directories } from '../loop/shard-open.js'
 import type { ShardLoop } from '../loop/shard-loop.js'
 
@@ -32,6 +33,7 @@ export class Inline implements Runner {
   readonly #listener: RunnerListener
   readonly #loops: ShardLoop[] = []
   readonly #closers: (() => Promise<void>)[] = []
+  #resources: Resources | undefined
   #scheduled: End | undefined
   #endRest: End | undefined
   #isRunning = false
@@ -45,6 +47,7 @@ export class Inline implements Runner {
 
   async start(): Promise<void> {
     try {
+      this.#resources = await Resources.open(this.#parts.graph)
       await this.#openShards()
     } catch (error) {
       await this.#end(nowMs())
@@ -107,6 +110,9 @@ export class Inline implements Runner {
       else await pending
     })
     const closed = await Promise.allSettled(closing)
+    const resources = this.#resources?.close() ?? Promise.resolve()
+    if (await within(resources, closeMs)) closed.push(...(await Promise.allSettled([resources])))
+    else left.push(`a resource of ${this.#parts.graph.name}, which has not closed`)
     for (const one of closed) if (one.status === 'rejected') throw one.reason
     return left
   }

@@ -4,18 +4,22 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { resolve } from 'node:path'
 import type { Delivery } from '../../core/delivery.js'
 import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
-import { graphOf, requireGraph, withDelivery, type Graph } from '../../pipeline/graph.js'
+import {
+  buildOf,
+  isDefinition,
+  requireGraph,
+  withDelivery,
+  type AnyDefinition,
+  type Graph,
+} from '../../pipeline/graph.js'
+import { definedIn } from '../../pipeline/with-home.js'
+import { Config } from '../settings/config.js'
 import { importRemedy } from './import-remedy.js'
 import { orStuck } from './stuck.js'
+import { importTyped } from './typescript.js'
 
 /** The program itself is there already: its import takes no time, unless it waits for its own end. */
 const ownImportMsMax = 10_000
-
-/** A module's path or URL as a URL. */
-export function moduleUrl(module: string | URL): string {
-  if (module instanceof URL) return module.href
-  return /^[a-z][a-z+.-]+:/i.test(module) ? module : pathToFileURL(resolve(module)).href
-}
 
 /**
  * The module of a pipeline, imported.
@@ -44,7 +48,7 @@ export async function loadModule(url: string): Promise<Record<string, unknown>> 
 /** Imports a module. @throws SemelError `SEMEL_MODULE` where that would never end; and what it throws */
 export function importModule(url: string): Promise<Record<string, unknown>> {
   return orStuck(
-    import(url) as Promise<Record<string, unknown>>,
+    importTyped(url),
     () =>
       new SemelError(
         'SEMEL_MODULE',
@@ -56,30 +60,133 @@ export function importModule(url: string): Promise<Record<string, unknown>> {
   )
 }
 
+/** Where a pipeline is: a module, and its name there where that is not its default export. */
+export interface Place {
+  readonly module: string
+  readonly name: string | undefined
+}
+
 /**
- * What a module exports as its pipeline: its default, or what CommonJS that was made of a module has
- * as the default in that.
- * @param where it comes from; named in the error
- * @throws InvalidArgumentError where that is no pipeline
+ * What leads to a pipeline: a module's path or URL, perhaps with a name behind it: `orders.js#bars`.
+ * Of a path, the file of that whole name comes first.
  */
-export function definitionOf(exports: Record<string, unknown>, where: string): unknown {
+export function placeOf(given: string | URL): Place {
+  const isUrl = given instanceof URL || /^[a-z][a-z+.-]+:/i.test(given)
+  const text = String(given)
+  const at = text.lastIndexOf('#')
+  const module = at < 0 ? text : text.slice(0, at)
+  if (isUrl) {
+    const name = at < 0 ? '' : decodeURIComponent(text.slice(at + 1))
+    return { module: new URL(module).href, name: name === '' ? undefined : name }
+  }
+  const isNamed = at > 0 && at < text.length - 1 && !existsSync(text)
+  return {
+    module: pathToFileURL(resolve(isNamed ? module : text)).href,
+    name: isNamed ? text.slice(at + 1) : undefined,
+  }
+}
+
+/**
+ * The pipeline that a module exports: under its name, or else as default, which CommonJS that was made
+ * of a module has in its default, or as the only one.
+ * @param where it comes from; named in the error
+ * @throws InvalidArgumentError where that is no pipeline, or one of several
+ */
+export function definitionOf(
+  exports: Record<string, unknown>,
+  where: string,
+  name?: string,
+): unknown {
+  if (name !== undefined) return namedOf(exports, where, name)
   let found = exports['default']
-  for (let depth = 0; depth < 2 && graphOf(found) === undefined && hasDefault(found); depth++) {
+  for (let depth = 0; depth < 2 && !isDefinition(found) && hasDefault(found); depth++) {
     found = found.default
   }
+  if (isDefinition(found)) return found
+  const named = definitionsIn(exports)
+  // One with a home is found by its name, however it is exported.
+  const [only] = named
+  if (named.length === 1 && buildOf(only) !== undefined) return only
   if (found !== undefined) return found
-  const named = Object.keys(exports).find((name) => graphOf(exports[name]) !== undefined)
-  if (named === undefined) return found
+  if (only === undefined) return found
+  if (named.length === 1) {
+    const exported = Object.keys(exports).find((one) => exports[one] === only)
+    throw new InvalidArgumentError(
+      `${where}: it exports the pipeline ${only.name} as ${exported}, and none as default; write export default ${exported}`,
+    )
+  }
   throw new InvalidArgumentError(
-    `${where}: it exports the pipeline ${graphOf(exports[named])?.name} as ${named}, and none as default; write export default ${named}`,
+    `${where}: it exports the pipelines ${named.map((one) => one.name).join(', ')}, and none as default; say which: ${where}#${only.name}`,
   )
 }
 
-/** The graph that a module exports as default, under a delivery that may differ from its own. */
-export async function loadGraph(url: string, delivery: string): Promise<Graph> {
-  workersModule = url
-  const definition = definitionOf(await loadModule(url), url)
-  return withDelivery(requireGraph(definition, url), delivery as Delivery)
+function namedOf(exports: Record<string, unknown>, where: string, name: string): unknown {
+  const named = definitionsIn(exports)
+  const found = named.find((one) => one.name === name)
+  if (found !== undefined) return found
+  const others = named.length === 0 ? '' : `; it exports ${named.map((one) => one.name).join(', ')}`
+  throw new InvalidArgumentError(`${where}: it exports no pipeline ${name}${others}`)
+}
+
+/** In a module of CommonJS also those in its default. */
+function definitionsIn(exports: Record<string, unknown>): AnyDefinition[] {
+  const inner = exports['default']
+  const all = [
+    ...Object.values(exports),
+    ...(typeof inner === 'object' && inner !== null && !isDefinition(inner)
+      ? Object.values(inner)
+      : []),
+  ]
+  return [...new Set(all.filter((one) => isDefinition(one)))]
+}
+
+/** How a worker finds and builds its pipeline. */
+export interface GraphOptions {
+  readonly module: string
+  /** By which it is found; undefined: it is the default export. */
+  readonly pipeline: string | undefined
+  readonly config: Uint8Array | undefined
+  readonly delivery: string
+  /** Of what the opener built. */
+  readonly shape: string
+}
+
+/** The graph that a worker runs, under a delivery that may differ from its own. */
+export async function loadGraph(options: GraphOptions): Promise<Graph> {
+  const { module, pipeline, delivery } = options
+  workersModule = module
+  const exports = await loadModule(module)
+  const definition =
+    pipeline === undefined ? definitionOf(exports, module) : namedIn(exports, module, pipeline)
+  const config = new Config(options.config).value()
+  const graph = requireGraph(definition, module, config)
+  if (shapeOf(graph) !== options.shape) {
+    throw new SemelError(
+      'SEMEL_MODULE',
+      `the module ${module}: a worker built another pipeline ${graph.name} than the one that was opened; let what it is built of depend on its config alone, and be the same in each thread`,
+    )
+  }
+  return withDelivery(graph, delivery as Delivery)
+}
+
+/** One that was defined with a home may be exported under any name, or under none. */
+function namedIn(exports: Record<string, unknown>, module: string, name: string): unknown {
+  const exported = definitionsIn(exports).find((one) => one.name === name)
+  return exported !== undefined && buildOf(exported) === undefined
+    ? exported
+    : definedIn(module, name)
+}
+
+/** What two builds of one pipeline must have in common. */
+export function shapeOf({ name, accepts, deliver, operators, sink, resources }: Graph): string {
+  return JSON.stringify([
+    name,
+    accepts.kind === 'frames' ? accepts.size : accepts.kind,
+    deliver.delivery,
+    operators.map(({ kind }) => kind),
+    [sink.name, sink.kind],
+    resources?.length ?? 0,
+  ])
 }
 
 let workersModule: string | undefined

@@ -67,14 +67,15 @@ export class WorkerKeeper {
           ready()
         })
         if (failure === undefined) return
-        throw new SemelError(failure.code, failure.message)
+        const { code, message, retriable } = failure
+        throw new SemelError(code, message, { retriable })
       } catch (error) {
         if (this.#stopping) break
         if (!isReady) {
           refused(error)
           return
         }
-        if (error instanceof SemelError) {
+        if (error instanceof SemelError && !error.retriable) {
           this.#fail(error)
           return
         }
@@ -112,7 +113,8 @@ export class WorkerKeeper {
   async #run(ready: () => void): Promise<WorkerEnd> {
     const { handle, worker, workers, shardCount, module, delivery, durability, waiting } =
       this.#parts
-    const { firstShard, shardsOfAll, storedBefore, directories } = this.#parts
+    const { firstShard, shardsOfAll, storedBefore, directories, pipeline, config, shape } =
+      this.#parts
     const { port1, port2 } = new MessageChannel()
     port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
       if (event.kind !== 'ready') {
@@ -135,6 +137,9 @@ export class WorkerKeeper {
       shardCount,
       storedBefore,
       module,
+      pipeline,
+      config,
+      shape,
       delivery,
       durability,
       directories,

@@ -11,6 +11,11 @@ export interface WorkerParts {
   readonly firstShard: number
   readonly shardsOfAll: number
   readonly module: string
+  /** By which it is found there; undefined: it is the default export. */
+  readonly pipeline: string | undefined
+  readonly config: Uint8Array | undefined
+  /** Of what the opener built. */
+  readonly shape: string
   readonly delivery: string
   readonly durability: unknown
   readonly directories: Directories

@@ -4,6 +4,7 @@ import { after, every, nextTurn, nowMs, sleep, turn, type End } from '../../core
 import { addon } from '../../native/addon.js'
 import { loadGraph } from './load.js'
 import type { Waiting } from '../settings/options.js'
+import { Resources } from './resources.js'
 import { openShard, type Directories } from '../loop/shard-open.js'
 import { Pulse } from '../loop/heartbeat.js'
 import type { ShardEvent } from '../failures/shard-event.js'
@@ -20,6 +21,9 @@ export interface WorkerTask {
   readonly shardCount: number
   readonly storedBefore: readonly number[]
   readonly module: string
+  readonly pipeline: string | undefined
+  readonly config: Uint8Array | undefined
+  readonly shape: string
   readonly delivery: string
   readonly durability: unknown
   readonly directories: Directories
@@ -45,7 +49,14 @@ const openingBeatMs = 20
 const restMs = 2
 
 /** How a worker's task ended: as it was told, or with an error that a new worker would meet again. */
-export type WorkerEnd = { readonly failure?: { readonly code: string; readonly message: string } }
+export interface WorkerEnd {
+  readonly failure?: {
+    readonly code: string
+    readonly message: string
+    /** Another worker may fare better, once what it needs is there again. */
+    readonly retriable: boolean
+  }
+}
 
 /** The long-lived task of a worker thread: it runs its shards until it is told to stop. */
 export default async function work(task: WorkerTask): Promise<WorkerEnd> {
@@ -54,8 +65,10 @@ export default async function work(task: WorkerTask): Promise<WorkerEnd> {
     return {}
   } catch (error) {
     // An error crosses threads without its code, so it is told as data.
-    if (error instanceof SemelError)
-      return { failure: { code: error.code, message: error.message } }
+    if (error instanceof SemelError) {
+      const { code, message, retriable } = error
+      return { failure: { code, message, retriable } }
+    }
     throw error
   }
 }
@@ -69,8 +82,10 @@ async function run(task: WorkerTask): Promise<void> {
   const kicks = new Kicks()
   const loops: ShardLoop[] = []
   const closers: (() => Promise<void>)[] = []
+  let resources: Resources | undefined
   try {
-    const graph = await loadGraph(task.module, task.delivery)
+    const graph = await loadGraph(task)
+    resources = await Resources.open(graph)
     for (const shard of task.shards) {
       const opened = await openShard({
         ...task,
@@ -122,6 +137,7 @@ async function run(task: WorkerTask): Promise<void> {
     endBeats = beating()
     // One that fails to close takes nothing along: all that was committed is written.
     await Promise.allSettled(closers.map((close) => close()))
+    await Promise.allSettled([resources?.close()])
     endBeats()
     addon().detach(handle)
     task.events.close()
