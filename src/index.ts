@@ -94,6 +94,8 @@ export type { DoorCounters } from './runtime/door/producers.js'
 export type { DeadLetters } from './runtime/failures/dead-letters.js'
 export type { DeadLetter } from './runtime/failures/letter-reader.js'
 export { guarantee } from './runtime/stream/guarantee.js'
+export { collect, CollectError } from './runtime/stream/collect.js'
+export type { FailedMessage } from './runtime/stream/collect.js'
 export { open } from './runtime/stream/open.js'
 export type { Configured } from './runtime/stream/open.js'
 export type {

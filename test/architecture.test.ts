@@ -58,7 +58,7 @@ const rooms: Record<
   },
   settings: {
     below: ['directory'],
-    face: ['native-options', 'options', 'prepare', 'send-options'],
+    face: ['config', 'config-file', 'native-options', 'options', 'prepare', 'send-options'],
   },
   operators: {
     below: ['message'],
@@ -102,7 +102,7 @@ const rooms: Record<
   sources: { below: ['door', 'settings'], face: ['consume', 'source-claims', 'source-offsets'] },
   stream: {
     below: ['directory', 'door', 'failures', 'loop', 'message', 'settings', 'sources', 'workers'],
-    face: ['counters', 'guarantee', 'open', 'stage-times', 'stream'],
+    face: ['collect', 'counters', 'guarantee', 'open', 'stage-times', 'stream'],
   },
 }
 

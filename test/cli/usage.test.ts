@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { passing, Workspace } from './verbs.js'
 
 const runOptions =
-  '--source, --format, --last-line, --dir, --shards, --workers, --durability, --delivery, --waiting, --heartbeat, --worker-memory, --close-timeout, --max-dead-letters, --explain, --json and --help'
+  '--source, --format, --last-line, --config, --dir, --shards, --workers, --durability, --delivery, --waiting, --heartbeat, --worker-memory, --close-timeout, --max-dead-letters, --explain, --json and --help'
 
 describe('a command line that is wrong', () => {
   it.each<[string[], string]>([
@@ -21,7 +21,7 @@ describe('a command line that is wrong', () => {
     ],
     [
       ['run'],
-      'semel run: MODULE is missing; give the path of a JavaScript module that exports a pipeline as default',
+      'semel run: MODULE is missing; give the path of a module that exports a pipeline; MODULE#NAME where it has several',
     ],
     [
       ['run', 'm.mjs', '--sources', 'a'],

@@ -19,6 +19,10 @@ export const sums = pipeline(import.meta, 'sums', (p) => p
   .accepts().deliver('at-least-once').map((value) => value * 2).to(file('sums.ndjson')))
 `
 
+class Pool {
+  readonly size = 1
+}
+
 const usual = `dir: 'data', ring: '64KiB', segment: '1MiB'`
 
 /** Opens, sends 1 to 4, closes; says what went wrong. */
@@ -167,7 +171,7 @@ describe('a configuration', () => {
   })
 
   it.each([
-    [{ to: [], pool: new (class Pool {})() }, /^config\.pool: .*open what is none as a resource/],
+    [{ to: [], pool: new Pool() }, /^config\.pool: .*open what is none as a resource/],
     [{ to: [() => 'secret'] }, /^config\.to\[0\]: .*function/],
   ])('that is no data is refused by its place', async (config, message) => {
     await expect(open(configured, { workers: 0, config: config as never })).rejects.toThrow(message)
@@ -181,10 +185,9 @@ describe('a configuration', () => {
   })
 })
 
-describe('a resource', () => {
-  const users = (
-    parameters: string,
-  ): string => `import { writeFileSync, appendFileSync } from 'node:fs'
+const users = (
+  parameters: string,
+): string => `import { writeFileSync, appendFileSync } from 'node:fs'
 import { file, pipeline } from 'semel'
 const say = (text) => appendFileSync('said.txt', text + '\\n')
 export const users = pipeline(import.meta, 'users', (p) => {
@@ -195,6 +198,7 @@ export const users = pipeline(import.meta, 'users', (p) => {
     .map((value) => a.value.n * 10 + b.value.n).to(file('users-{shard}.ndjson'))
 })`
 
+describe('a resource', () => {
   it.each([
     [0, 1],
     [1, 2],

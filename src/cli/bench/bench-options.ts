@@ -38,7 +38,7 @@ export const benchCommand: CommandSpec = {
   arguments: [
     {
       name: '[MODULE]',
-      says: 'the path of a module that exports a pipeline, or MODULE#NAME; without it, one of trades',
+      says: 'the path of a module that exports a pipeline; without it, one of trades',
     },
   ],
   says:
