@@ -21,7 +21,7 @@ describe('a command line that is wrong', () => {
     ],
     [
       ['run'],
-      'semel run: MODULE is missing; give the path of a module that exports a pipeline; MODULE#NAME where it has several',
+      'semel run: MODULE is missing; give the path of a module that exports a pipeline, or MODULE#NAME',
     ],
     [
       ['run', 'm.mjs', '--sources', 'a'],

@@ -49,7 +49,7 @@ export const runCommand: CommandSpec = {
   arguments: [
     {
       name: 'MODULE',
-      says: 'the path of a module that exports a pipeline; MODULE#NAME where it has several',
+      says: 'the path of a module that exports a pipeline, or MODULE#NAME',
     },
   ],
   says:
