@@ -74,6 +74,9 @@ describe('the programs of the README and of the pages for users', () => {
     expect([...programs.keys()]).toEqual([
       'orders.pipeline.js',
       'service.js',
+      'bars.pipeline.js',
+      'bars.js',
+      'collect.js',
       'failures.js',
       'stored.js',
       'processed.js',
@@ -116,13 +119,15 @@ describe('the programs of the README and of the pages for users', () => {
         [12, 1],
       ]),
     )
+    expect(readFileSync(join(folder, 'bars.ndjson'), 'utf8')).toBe('{"id":1,"price":250}\n')
+    expect(printed.get('collect.js')).toEqual(['[ { id: 1, price: 250 } ]'])
     expect(printed.get('failures.js')).toEqual([
       'dead-lettered 2 Error: nobody can do sweep',
       "[ 'sweep' ] 0",
     ])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
     expect(printed.get('sources.js')).toEqual(['3 1 - 1 1 1', '0 0 - 1 1 1'])
-    // Ten programs, most of which start workers of their own.
+    // A dozen programs, most of which start workers of their own.
   }, 90_000)
 })
 
@@ -136,7 +141,7 @@ test('what the pages show in part can be written so', async () => {
     return `part-${at}.js`
   })
   await run(names)
-  expect([steps.length, modules.length]).toEqual([4, 1])
+  expect([steps.length, modules.length]).toEqual([4, 2])
 })
 
 test('what a page shows of a file is in it', () => {

@@ -52,7 +52,7 @@ export interface Start extends NamedPipeline {
    * @param close ends it
    * @example
    * const pool = p.resource(() => new Pool(config.pg), (pool) => pool.end())
-   * return p.accepts<Order>().deliver('at-least-once').to(forEach((order) => pool.value.query(…)))
+   * return p.accepts<Order>().deliver('at-least-once').to(forEach((order) => pool.value.query(order.sql)))
    * @throws InvalidArgumentError
    */
   resource<T>(open: () => T | Promise<T>, close?: (value: T) => unknown): Resource<T>
@@ -206,7 +206,7 @@ export interface Pipeline<
  * @param name 1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or digit; it
  * names the stream in its directory, in reports and in errors
  * @example
- * export default pipeline('orders').accepts<Order>().deliver('at-least-once').to(file('out.ndjson'))
+ * pipeline('orders').accepts<Order>().deliver('at-least-once').to(file('out.ndjson'))
  * @throws InvalidArgumentError for any other name
  * @example
  * const orders = pipeline('orders')
@@ -224,9 +224,9 @@ export function pipeline(name: string): NamedPipeline
  * @param home `import.meta`, CommonJS's `module`, or the module's URL
  * @param build makes the pipeline, in each thread anew; no async function
  * @example
- * export const orders = pipeline(import.meta, 'orders', (p, config: { out: string }) =>
- *   p.accepts<Order>().deliver('at-least-once').to(file(config.out)))
- * // main.js
+ * const orders = pipeline(import.meta, 'orders', (p, config) =>
+ *   p.accepts<Order>().deliver('at-least-once').to(file(config.out)),
+ * )
  * const stream = await open(orders, { dir: './data', workers: 2, config: { out: 'out.ndjson' } })
  * @throws InvalidArgumentError
  */

@@ -15,6 +15,7 @@ const classes: Record<string, string> = {
   SEMEL_CLOSED: 'ClosedError',
   SEMEL_ACK_TIMEOUT: 'AckTimeoutError',
   SEMEL_FENCED: 'FencedError',
+  SEMEL_COLLECT: 'CollectError',
   SEMEL_USAGE: 'UsageError',
 }
 

@@ -44,7 +44,7 @@ type Options<C> = undefined extends C ? [options?: Configured<C>] : [options: Co
  * @throws CollectError where a message was dropped or became a dead letter; what reading the messages
  * throws
  * @example
- * expect(await collect(bars, trades, { config: { per: '1m' } })).toEqual([…])
+ * const outputs = await collect(bars, trades, { config: { per: '1m' } })
  */
 export function collect<In, Out, C>(
   definition: Definition<In, Out, C>,
