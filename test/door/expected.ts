@@ -3,7 +3,8 @@ import { messagesOf, type Case, type Message, type Value } from './case.js'
 import { onWithin, valueOf } from './evaluate.js'
 import { operatorAnswers } from './functions.js'
 import { fateAsId, fateAsKey, identity } from './ids.js'
-import { fateOf, kindOf, type Fate } from './values.js'
+import { kindOf, type Fate } from './kinds.js'
+import { fateOf } from './values.js'
 
 /** What may be told of a message before it is sent. */
 export interface Expected {
