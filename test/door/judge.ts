@@ -13,12 +13,15 @@ class Judge {
   readonly #fates: Fates
   readonly #findings: Finding[]
   readonly #isKilled: boolean
+  /** Whether a stream was closed beside what was sent. */
+  readonly #isCut: boolean
 
   constructor(given: Case, observations: readonly Observation[]) {
     this.#case = given
     this.#fates = new Fates(given, observations)
     this.#findings = [...this.#fates.findings]
     this.#isKilled = observations.some((one) => 'killed' in one)
+    this.#isCut = given.actions.some((action) => action.do === 'reopen' && action.beside)
   }
 
   findings(): Finding[] {
@@ -42,7 +45,7 @@ class Judge {
       if (how === 'taken' && fate === 'refused' && !this.#isRow(message.n)) {
         this.#find('taken', `${what} should be refused`)
       }
-      if (how === 'unknown' && !this.#isKilled) this.#find('unknown', what)
+      if (how === 'unknown' && !this.#isKilled && !this.#isCut) this.#find('unknown', what)
     }
   }
 
@@ -68,7 +71,19 @@ class Judge {
       const copies = expected.identity ?? `alone ${expected.message.n}`
       classes.set(copies, [...(classes.get(copies) ?? []), fate])
     }
-    for (const fates of classes.values()) this.#checkCopies(fates)
+    for (const fates of classes.values()) {
+      for (const fate of fates) this.#checkLate(fate, fates.length === 1)
+      this.#checkCopies(fates)
+    }
+  }
+
+  /** Nothing is done with a message that is older than the window, and its sender is told so. */
+  #checkLate({ expected, arrivals, effects, doors }: Fate, isAlone: boolean): void {
+    if (expected.end !== 'late') return
+    const isTold = doors.every(({ outcome = 'late' }) => outcome === 'late')
+    if (arrivals.length > 0 || effects.length > 0 || (isAlone && !isTold)) {
+      this.#find('late', `${this.#described(expected)} is not`)
+    }
   }
 
   /** A row that the door refuses is a dead letter. */
@@ -101,7 +116,8 @@ class Judge {
     const what = all.map(({ expected }) => this.#described(expected)).join(' and ')
     const sentAgain = all.some(({ isRetried }) => isRetried)
     const isEither = all.some(
-      ({ expected }) => expected.end === 'either' || expected.fate === 'either',
+      ({ expected }) =>
+        expected.end === 'either' || expected.fate === 'either' || expected.end === 'late',
     )
     const effectsMax =
       this.#isKilled && delivery === 'at-least-once' && this.#case.setting.identified === false
@@ -119,6 +135,8 @@ class Judge {
           this.#find('repeated', `${this.#described(expected)}: at most once`)
       }
       if (this.#isKilled) return
+      // Of a reading that was cut off, rows were given away that were not stored.
+      if (this.#isCut && all.some(({ expected }) => this.#isRow(expected.message.n))) return
     }
     if (taken.length === 0 || isEither) return
     // A dead letter stands for its copies too: whoever sends it again has its effect.

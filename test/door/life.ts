@@ -4,6 +4,7 @@ import { bounded } from './bounded.js'
 import { canonical } from './canonical.js'
 import type { Action, Case } from './case.js'
 import { onWithin } from './evaluate.js'
+import { numberOf } from './number-of.js'
 import type { LetterSeen, Observe } from './observations.js'
 import { Sending, textOf } from './sending.js'
 
@@ -127,8 +128,9 @@ export class Life {
       case 'drop':
         return this.#endLetter(action.do, action.letter)
       case 'reopen':
-        await this.#settle()
+        if (!action.beside) await this.#settle()
         await this.#close(false)
+        await this.#settle()
         return this.#open()
       default:
         return action satisfies never
@@ -185,9 +187,9 @@ export class ListenerError extends Error {
 }
 
 function seenOf({ shard, number, sequence, message, malformed, history }: DeadLetter): LetterSeen {
-  const n = (message as { n?: unknown } | undefined | null)?.n
+  const n = numberOf(message)
   return {
-    ...(typeof n === 'number' ? { n } : {}),
+    ...(n === undefined ? {} : { n }),
     isMalformed: malformed !== undefined,
     shard,
     number,

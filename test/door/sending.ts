@@ -54,15 +54,19 @@ export class Sending {
   }
 
   async consume(number: number, upTo: number): Promise<void> {
-    const { partition, rows } = this.#case.sources[number] as Case['sources'][number]
+    const {
+      partition,
+      batch: batchRows,
+      rows,
+    } = this.#case.sources[number] as Case['sources'][number]
     const made = rows.slice(0, upTo).map((row) => this.#made(row))
     const source: Source<unknown> = {
       name: partition,
       resumable: true,
       partitions: [partition],
       async *read({ offsets }) {
-        for (let at = offsets.get(partition) ?? 0; at < made.length; at += 2) {
-          const part = made.slice(at, at + 2)
+        for (let at = offsets.get(partition) ?? 0; at < made.length; at += batchRows) {
+          const part = made.slice(at, at + batchRows)
           const offset = at + part.length
           yield {
             partition,
@@ -77,6 +81,8 @@ export class Sending {
       for (const { n: door } of rows.slice(0, upTo)) this.#observe({ door, how: 'taken' })
       this.#observe({ consumed: number, rows: read, malformed })
     } catch (error) {
+      // It is read on in the next life.
+      if ((error as Partial<SemelError> | undefined)?.code === 'SEMEL_CLOSED') return
       this.#observe({ fault: 'consume', text: textOf(error) })
     }
   }
@@ -84,12 +90,13 @@ export class Sending {
   /** The message, made anew: what is done to it later is done to nobody else's. */
   #made({ n, value }: Message): unknown {
     const made = valueOf(value)
-    return this.#case.setting.bare ? made : { n, value: made }
+    return this.#case.setting.bare || this.#case.setting.raw ? made : { n, value: made }
   }
 
   #refused(door: number, error: unknown): void {
     const { code, message: text } = (error ?? {}) as SemelError
-    if (error instanceof SemelError) this.#observe({ door, how: 'refused', code, text })
+    if (code === 'SEMEL_CLOSED') this.#observe({ door, how: 'unknown' })
+    else if (error instanceof SemelError) this.#observe({ door, how: 'refused', code, text })
     else
       this.#observe({ door, how: 'refused', text: `no error of the library: ${canonical(error)}` })
   }
