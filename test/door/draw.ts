@@ -8,7 +8,8 @@ import { drawValue } from './values.js'
 
 const actionsMax = 14
 const rowsMax = 6
-/** More than a small ring takes, where they are wide. */
+/** Where rows are wide, a small ring takes nine of them. */
+const wideRowsMin = 11
 const wideRowsMax = 16
 const partitions = ['a', 'b', 'constructor', '__proto__', 'é', ' ']
 const answerNames = Object.keys(operatorAnswers)
@@ -16,23 +17,32 @@ const answerNames = Object.keys(operatorAnswers)
 /** A case: all of it follows from the seed and the number. */
 export function drawCase(seed: string, number: number): Case {
   const random = new Random(`${seed} door ${number}`)
-  const setting = drawSetting(random)
+  const isOfReadings = random.chance(0.3)
+  const setting = isOfReadings ? readingSetting(random, drawSetting(random)) : drawSetting(random)
   let count = 0
   const message = (): Message => drawMessage(random, setting, ++count)
   const isKilled = setting.sink === 'each' && random.chance(0.03)
-  const isOfReadings = !setting.bare && random.chance(0.25)
   if (isOfReadings) {
-    const sources = drawSources(random, message, 2)
-    const actions = Array.from({ length: random.between(3, actionsMax) }, () =>
+    const sources = drawSources(random, message, 2, 0.6)
+    const actions = Array.from({ length: random.between(2, actionsMax / 2) }, () =>
       drawReading(random, sources, message, isKilled),
     )
-    return { setting, sources, actions }
+    return { setting, sources, actions: actions.flat() }
   }
   const sources = setting.bare || random.chance(0.5) ? [] : drawSources(random, message)
   const actions = Array.from({ length: random.between(1, actionsMax) }, () =>
     drawAction(random, setting, sources, message, isKilled),
   )
   return { setting, sources, actions }
+}
+
+/** What is read again is met where no id tells it, and where a ring is full in the middle of a batch. */
+function readingSetting(random: Random, drawn: Setting): Setting {
+  const some = { ...drawn, identified: drawn.delivery === 'exactly-once', bare: false } as const
+  const small = { ...some, ring: '64KiB' } as const
+  if (random.chance(0.6)) return small
+  const offsetsOnly = { delivery: 'at-most-once', durability: 'memory', timed: false } as const
+  return { ...small, ...offsetsOnly, identified: false }
 }
 
 function drawSetting(random: Random): Setting {
@@ -99,13 +109,15 @@ function drawSources(
   random: Random,
   message: () => Message,
   count = random.between(1, 2),
+  wide = 0.2,
 ): SourceOf[] {
   return Array.from({ length: count }, (_, i) => {
     const partition = i === 0 ? random.oneOf(partitions) : 'second'
-    const batch = random.oneOf([1, 2, 2, wideRowsMax])
-    const isWide = random.chance(0.3)
+    const isWide = random.chance(wide)
+    // The ring is full in the middle of a batch where more is given together than it takes.
+    const batch = isWide && random.chance(0.8) ? wideRowsMax : random.oneOf([1, 2, 2, wideRowsMax])
     const rows = Array.from(
-      { length: isWide ? random.between(8, wideRowsMax) : random.between(1, rowsMax) },
+      { length: isWide ? random.between(wideRowsMin, wideRowsMax) : random.between(1, rowsMax) },
       message,
     )
     return { partition, batch, rows: isWide ? rows.map(widened) : rows }
@@ -115,7 +127,7 @@ function drawSources(
 /** Of a size of which a small ring holds few. */
 function widened(message: Message): Message {
   if ('kind' in message.value && message.value.kind === 'frame') return message
-  return { ...message, value: { kind: 'text', code: "text('x', 6000)" } }
+  return { ...message, value: { kind: 'text', code: "text('x', 6700)" } }
 }
 
 /** Mostly readings, side by side and in several lives. */
@@ -124,15 +136,24 @@ function drawReading(
   sources: readonly SourceOf[],
   message: () => Message,
   isKilled: boolean,
-): Action {
+): readonly Action[] {
   const choice = random.next()
-  if (choice < 0.65) return drawConsume(random, sources)
-  if (choice < 0.85) return drawEnd(random, isKilled)
-  if (choice < 0.92) return { do: random.oneOf(['drain', 'settle', 'flush'] as const) }
-  return { do: 'send', message: message(), awaited: random.chance(0.5) }
+  if (choice < 0.4) return [drawConsume(random, sources)]
+  if (choice < 0.6) {
+    const source = random.below(sources.length)
+    const rows = (sources[source] as SourceOf).rows.length
+    const reading = { do: 'consume', source, rows, awaited: false } as const
+    return [reading, reading]
+  }
+  if (choice < 0.85) return [drawEnd(random, isKilled)]
+  if (choice < 0.92) return [{ do: random.oneOf(['drain', 'settle', 'flush'] as const) }]
+  return [{ do: 'send', message: message(), awaited: random.chance(0.5) }]
 }
 
-function drawConsume(random: Random, sources: readonly SourceOf[]): Action {
+function drawConsume(
+  random: Random,
+  sources: readonly SourceOf[],
+): Extract<Action, { do: 'consume' }> {
   const source = random.below(sources.length)
   const all = (sources[source] as SourceOf).rows.length
   const rows = random.chance(0.7) ? all : random.between(0, all)

@@ -36,10 +36,10 @@ test('flush waits for what came before it, and for nothing that comes later', as
         },
       )
       const durable = (): number => stream.shardCounters()[0]?.durable ?? 0
-      let isOver = false
+      const end = new AbortController()
       let seen = new Set<number>()
       const pushing = (async () => {
-        while (!isOver) {
+        while (!end.signal.aborted) {
           stream.push(0)
           await turn()
           seen.add(durable())
@@ -57,7 +57,7 @@ test('flush waits for what came before it, and for nothing that comes later', as
           expect(covering.length).toBeLessThanOrEqual(syncsMax)
         }
       } finally {
-        isOver = true
+        end.abort()
         await pushing
         await stream.close()
       }
