@@ -42,11 +42,10 @@ export class Kept {
 
 /** Undefined: it is refused, which is right for a frame that has ended. */
 function textNow(message: unknown): string | undefined {
-  if (!isFrame(message)) return canonical(message)
   try {
-    return canonical(message.copy())
+    return canonical(isFrame(message) ? message.copy() : message)
   } catch (error) {
-    const { code } = error as { code?: string }
-    return code === 'SEMEL_FRAME' ? undefined : `refused with ${code}`
+    const { code, message: why } = error as { code?: string; message?: string }
+    return isFrame(message) && code === 'SEMEL_FRAME' ? undefined : `not to be read: ${why}`
   }
 }

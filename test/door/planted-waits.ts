@@ -72,7 +72,7 @@ export const plantedInWaits: readonly Planted[] = [
   {
     name: 'close-tells-nobody',
     what: 'whoever waits for a message when the stream is closed is not told',
-    by: 'door',
+    by: drawn,
     file: 'dist/runtime/stream/one-stream.js',
     from: 'this.sender.fail(this.#failure ?? new ClosedError());',
     to: '',
