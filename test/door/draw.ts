@@ -71,7 +71,7 @@ function drawSetting(random: Random): Setting {
     bare,
     attempts: random.between(1, 3),
     backoff: random.chance(0.7) ? 'fixed(0)' : random.oneOf(backoffs),
-    listener: random.chance(0.85) ? 'nothing' : random.oneOf(['throws', 'rejects'] as const),
+    listener: random.chance(0.7) ? 'nothing' : random.oneOf(['throws', 'rejects'] as const),
   }
 }
 
