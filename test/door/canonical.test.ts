@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { canonical } from './canonical.js'
 import { evaluate } from './evaluate.js'
-import { kinds } from './values.js'
+import { kinds } from './kinds.js'
 
 test('values of which one may arrive for the other have one text', () => {
   expect(canonical(evaluate('[1, , 2]'))).toBe(canonical([1, undefined, 2]))

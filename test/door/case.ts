@@ -24,6 +24,8 @@ export interface Message {
   readonly id: Atom
   /** What the pipeline's `keyBy` answers for it. */
   readonly key: Atom
+  /** What the pipeline's `time` answers for it. */
+  readonly time: Atom
   /** So many attempts fail … */
   readonly fails: number
   /** … in the operators or in the sink … */
@@ -48,6 +50,10 @@ export interface Setting {
   /** Whether copies are known. */
   readonly identified: boolean
   readonly keyed: boolean
+  /** Whether messages may be late. */
+  readonly timed: boolean
+  /** Messages are frames, which hold their numbers. */
+  readonly raw: boolean
   /** The value itself is the message, without a number: it is known by its place. */
   readonly bare: boolean
   readonly attempts: number
@@ -71,13 +77,15 @@ export type Action =
   | { readonly do: 'flush' | 'ready' | 'drain' | 'settle' }
   /** Of the letters that are there, the one of this number, counted round. */
   | { readonly do: 'retry' | 'drop'; readonly letter: number }
-  /** Closes in order, and opens the directory again. */
-  | { readonly do: 'reopen' }
+  /** Closes in order, perhaps beside what was not awaited, and opens the directory again. */
+  | { readonly do: 'reopen'; readonly beside: boolean }
   /** The process is killed; the next actions are another's. */
   | { readonly do: 'kill' }
 
 export interface SourceOf {
   readonly partition: string
+  /** So many rows are given together. */
+  readonly batch: number
   readonly rows: readonly Message[]
 }
 

@@ -1,33 +1,32 @@
 import { types } from 'node:util'
 import {
   forEach,
+  frames,
   pipeline,
   RejectedOutputs,
   type Definition,
   type MessageContext,
   type Sink,
 } from 'semel'
-import { canonical } from './canonical.js'
 import { messagesOf, type Case, type Message } from './case.js'
-import { evaluate } from './evaluate.js'
+import { evaluate, frameBytes } from './evaluate.js'
 import { answerOf } from './functions.js'
+import type { Kept } from './kept.js'
+import { numberOf } from './number-of.js'
 import type { Observe, Seen } from './observations.js'
 
-/** What travels where the value is not bare. */
-export interface Wrapped {
-  readonly n: number
-  readonly value: unknown
-}
+const acceptsUnknown = () => pipeline('door').accepts<unknown>()
+type AcceptingUnknown = ReturnType<typeof acceptsUnknown>
 
 /** The pipeline of a case, which tells what its functions are given. */
-export function definitionOf(given: Case, observe: Observe): Definition<unknown> {
+export function definitionOf(given: Case, observe: Observe, kept: Kept): Definition<unknown> {
   const { setting } = given
   const messages = messagesOf(given)
   const of = (wrapped: unknown): Message | undefined => {
     const n = numberOf(wrapped)
     return n === undefined ? undefined : messages.get(n)
   }
-  const answered = (wrapped: unknown, what: 'id' | 'key'): never =>
+  const answered = (wrapped: unknown, what: 'id' | 'key' | 'time'): never =>
     evaluate(of(wrapped)?.[what].code ?? "'within'") as never
 
   const handle = (wrapped: unknown, context: MessageContext): unknown => {
@@ -38,7 +37,7 @@ export function definitionOf(given: Case, observe: Observe): Definition<unknown>
       shard,
       sequence,
       attempt,
-      text: canonical(wrapped),
+      text: kept.keep(wrapped),
     }
     observe({ arrived: true, ...seen })
     const message = of(wrapped)
@@ -53,21 +52,21 @@ export function definitionOf(given: Case, observe: Observe): Definition<unknown>
     return handle(wrapped, context)
   }
 
-  const { delivery, identified, keyed, attempts, backoff } = setting
-  const options = identified ? { id: (m: unknown) => answered(m, 'id'), window: '1h' } : undefined
-  const start = pipeline('door')
-    .accepts<unknown>()
+  const { delivery, identified, keyed, timed, raw, attempts, backoff } = setting
+  const time = timed ? { time: (m: unknown) => answered(m, 'time') } : {}
+  const options = identified
+    ? { id: (m: unknown) => answered(m, 'id'), window: '1h', ...time }
+    : undefined
+  const begun = pipeline('door')
+  const accepting = (
+    raw ? begun.accepts(frames({ size: frameBytes })) : begun.accepts<unknown>()
+  ) as AcceptingUnknown
+  const start = accepting
     .deliver(delivery, options as never)
     .retry({ attempts, backoff: evaluate(backoff) as never })
   const routed = keyed ? start.keyBy((m: unknown) => answered(m, 'key')) : start
   const mapped = routed.map(setting.operators === 'sync' ? handle : handleLater)
   return mapped.to(sinkOf(given, messages, observe) as never) as Definition<unknown>
-}
-
-function numberOf(wrapped: unknown): number | undefined {
-  if (typeof wrapped !== 'object' || wrapped === null || Array.isArray(wrapped)) return undefined
-  const { n } = wrapped as Partial<Wrapped>
-  return typeof n === 'number' ? n : undefined
 }
 
 /**

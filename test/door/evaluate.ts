@@ -4,6 +4,9 @@ import type { Value } from './case.js'
 
 const realm = createContext()
 
+/** No other drawn value has as many bytes. */
+export const frameBytes = 48
+
 /** What code may call besides what JavaScript has. */
 const kit = {
   fixed,
@@ -38,6 +41,12 @@ const kit = {
   text: (unit: string, bytes: number): string =>
     unit.repeat(Math.floor(bytes / Buffer.byteLength(unit))),
   bytes: (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7 + 1) & 0xff),
+  /** Its number, and bytes that are its own. */
+  frame: (number: number): Uint8Array => {
+    const bytes = new Uint8Array(frameBytes).fill(number & 0xff)
+    new DataView(bytes.buffer).setUint32(0, number, true)
+    return bytes
+  },
   twice: (value: unknown): unknown[] => [value, value],
   /** Calls of the life that runs: what a getter does that sends within a send. */
   within: (): void => kit.onWithin(),

@@ -2,8 +2,10 @@ import { canonical } from './canonical.js'
 import { messagesOf, type Case, type Message, type Value } from './case.js'
 import { onWithin, valueOf } from './evaluate.js'
 import { operatorAnswers } from './functions.js'
+import { endByTime } from './times.js'
 import { fateAsId, fateAsKey, identity } from './ids.js'
-import { fateOf, kindOf, type Fate } from './values.js'
+import { kindOf, type Fate } from './kinds.js'
+import { fateOf } from './values.js'
 
 /** What may be told of a message before it is sent. */
 export interface Expected {
@@ -17,7 +19,7 @@ export interface Expected {
   /** Whose order is kept. */
   readonly key: string
   /** How it ends once it is taken, where it is no copy. */
-  readonly end: 'processed' | 'fails' | 'either'
+  readonly end: 'processed' | 'fails' | 'either' | 'late'
 }
 
 /** The payload of the smallest message over an eighth of the ring, about: it may be refused for its size. */
@@ -27,9 +29,10 @@ const marginBytes = 64
 
 export function expectedOf(message: Message, given: Case): Expected {
   const { setting } = given
-  const { value, id, key, fails, answers } = message
+  const { value, id, key, time, fails, answers } = message
   const bytes = roughBytes(value)
   const fates: Fate[] = [fateOf(value)]
+  if (setting.raw && !('kind' in value && value.kind === 'frame')) fates.push('refused')
   if (setting.identified) fates.push(fateAsId(id))
   if (setting.keyed) fates.push(fateAsKey(key))
   const largest = largestBytes[setting.ring]
@@ -38,12 +41,14 @@ export function expectedOf(message: Message, given: Case): Expected {
   const is = setting.bare ? 'value' : (operatorAnswers[answers]?.is ?? 'value')
   const isOdd = is === 'either' || [...messagesOf(given).values()].some(isBlamed)
   const isFailing = is === 'failure' || fails >= attemptsMax
-  const end = isOdd ? 'either' : isFailing ? 'fails' : 'processed'
+  const byTime = setting.timed ? endByTime(time) : 'in time'
+  const byFunctions = isOdd ? 'either' : isFailing ? 'fails' : 'processed'
+  const end = byTime === 'in time' ? byFunctions : byTime
   const fate = worst(fates)
   return {
     message,
     fate,
-    texts: fate === 'refused' ? [] : textsOf(message, setting.bare),
+    texts: fate === 'refused' ? [] : textsOf(message, setting.bare || setting.raw),
     identity: setting.identified ? identity(id) : undefined,
     key: setting.keyed ? identity(key) : `no key ${message.n}`,
     end,

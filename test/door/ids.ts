@@ -1,7 +1,7 @@
 import type { Random } from '../faults/random.js'
 import type { Atom } from './case.js'
 import { evaluate } from './evaluate.js'
-import type { Fate } from './values.js'
+import type { Fate } from './kinds.js'
 
 /** What `id` and `keyBy` may answer: the same table for both, but for the fates. */
 interface Answer {

@@ -1,36 +1,7 @@
-import { messagesOf, type Case } from './case.js'
-import { expectedOf, type Expected } from './expected.js'
-import type { LetterSeen, Observation, Seen } from './observations.js'
-
-/** What is wrong: the check that says so, and about what. */
-export interface Finding {
-  readonly check: string
-  readonly text: string
-}
-
-type Door = Extract<Observation, { door: number }> & { readonly life: number }
-
-/** What is known of one message of a case. */
-interface Fate {
-  readonly expected: Expected
-  readonly doors: Door[]
-  readonly arrivals: Seen[]
-  readonly effects: (Seen & { readonly life: number })[]
-  letters: LetterSeen[]
-  isRetried: boolean
-  isDropped: boolean
-}
-
-const places = [
-  'processed',
-  'filtered',
-  'duplicate',
-  'late',
-  'deadLettered',
-  'dropped',
-  'parked',
-  'inFlight',
-]
+import type { Case } from './case.js'
+import type { Expected } from './expected.js'
+import { Fates, type Effect, type Fate, type Finding } from './fates.js'
+import type { Observation } from './observations.js'
 
 /** Judges a case from what was told of it. */
 export function judge(given: Case, observations: readonly Observation[]): Finding[] {
@@ -39,111 +10,27 @@ export function judge(given: Case, observations: readonly Observation[]): Findin
 
 class Judge {
   readonly #case: Case
-  readonly #findings: Finding[] = []
-  readonly #fates: ReadonlyMap<number, Fate>
+  readonly #fates: Fates
+  readonly #findings: Finding[]
   readonly #isKilled: boolean
-  readonly #observations: readonly Observation[]
-  #life = 0
-  /** Of bare messages what arrived is known by its place. */
-  readonly #byPlace = new Map<string, Seen>()
-  #malformedLetters = 0
-  #malformedDropped = false
-  #effects: (Seen & { readonly life: number })[] = []
+  /** Whether a stream was closed beside what was sent. */
+  readonly #isCut: boolean
 
   constructor(given: Case, observations: readonly Observation[]) {
     this.#case = given
-    this.#observations = observations
+    this.#fates = new Fates(given, observations)
+    this.#findings = [...this.#fates.findings]
     this.#isKilled = observations.some((one) => 'killed' in one)
-    this.#fates = new Map(
-      [...messagesOf(given)].map(([n, message]) => [
-        n,
-        {
-          expected: expectedOf(message, given),
-          doors: [],
-          arrivals: [],
-          effects: [],
-          letters: [],
-          isRetried: false,
-          isDropped: false,
-        },
-      ]),
-    )
+    this.#isCut = given.actions.some((action) => action.do === 'reopen' && action.beside)
   }
 
   findings(): Finding[] {
-    for (const one of this.#observations) this.#gather(one)
-    for (const effect of this.#effects) this.#fateOf(effect)?.effects.push(effect)
-    for (const fate of this.#fates.values()) this.#checkDoor(fate)
+    for (const fate of this.#fates.all.values()) this.#checkDoor(fate)
     if (this.#findings.length > 0) return this.#findings
     if (this.#case.setting.bare) this.#checkBare()
     else this.#checkEnds()
     this.#checkOrder()
     return this.#findings
-  }
-
-  #gather(one: Observation): void {
-    if ('door' in one) this.#told(one)
-    else if ('life' in one) this.#life = one.life
-    else if ('arrived' in one) {
-      this.#fateOf(one)?.arrivals.push(one)
-      this.#byPlace.set(this.#place(one), one)
-    } else if ('effect' in one) this.#effects.push({ ...one, life: this.#lifeOfPlaces })
-    else if ('rewound' in one) this.#rewind(one.shard, one.rewound)
-    else if ('fault' in one) this.#find(one.fault, one.text)
-    else if ('ended' in one) this.#ended(one.ended, one.letter)
-    else if ('letters' in one) this.#lettersAre(one.letters)
-    else if ('counters' in one) this.#checkBalanced(one)
-  }
-
-  #told(one: Extract<Observation, { door: number }>): void {
-    this.#fates.get(one.door)?.doors.push({ ...one, life: this.#lifeOfPlaces })
-  }
-
-  #place({ shard, sequence }: Seen): string {
-    return `${this.#lifeOfPlaces}:${shard}:${sequence}`
-  }
-
-  /** In memory sequences begin anew in each life. */
-  get #lifeOfPlaces(): number {
-    return this.#case.setting.durability === 'memory' ? this.#life : 0
-  }
-
-  #rewind(shard: number, place: number): void {
-    let count = 0
-    this.#effects = this.#effects.filter((effect) => effect.shard !== shard || count++ < place)
-  }
-
-  #fateOf({ n }: { n?: number }): Fate | undefined {
-    return n === undefined ? undefined : this.#fates.get(n)
-  }
-
-  #ended(how: 'retry' | 'drop', letter: LetterSeen): void {
-    if (letter.isMalformed) this.#malformedDropped = true
-    const fate = this.#fateOf(letter)
-    if (fate === undefined) return
-    if (how === 'retry') fate.isRetried = true
-    else fate.isDropped = true
-  }
-
-  /** As they are at the end of the last life. */
-  #lettersAre(letters: readonly LetterSeen[]): void {
-    for (const fate of this.#fates.values()) fate.letters = []
-    this.#malformedLetters = 0
-    for (const letter of letters) {
-      if (letter.isMalformed) this.#malformedLetters += 1
-      this.#fateOf(letter)?.letters.push(letter)
-      if (letter.history === 0 || letter.reason === '') {
-        this.#find('reason', `the letter of ${letter.n} does not say why`)
-      }
-    }
-  }
-
-  #checkBalanced({ counters, isDrained }: Extract<Observation, { counters: object }>): void {
-    const sum = places.reduce((total, name) => total + (counters[name] ?? 0), 0)
-    if (sum !== counters['stored']) this.#find('counters', JSON.stringify(counters))
-    if (isDrained && (counters['inFlight'] !== 0 || counters['parked'] !== 0)) {
-      this.#find('drained', JSON.stringify(counters))
-    }
   }
 
   #checkDoor({ expected, doors }: Fate): void {
@@ -158,15 +45,15 @@ class Judge {
       if (how === 'taken' && fate === 'refused' && !this.#isRow(message.n)) {
         this.#find('taken', `${what} should be refused`)
       }
-      if (how === 'unknown' && !this.#isKilled) this.#find('unknown', what)
+      if (how === 'unknown' && !this.#isKilled && !this.#isCut) this.#find('unknown', what)
     }
   }
 
   #checkBare(): void {
-    for (const { expected, doors } of this.#fates.values()) {
+    for (const { expected, doors } of this.#fates.all.values()) {
       for (const { how, shard, sequence, life } of doors) {
         if (how !== 'taken' || sequence === undefined) continue
-        const seen = this.#byPlace.get(`${life}:${shard}:${sequence}`)
+        const seen = this.#fates.byPlace.get(`${life}:${shard}:${sequence}`)
         if (seen === undefined) {
           if (!this.#isKilled) this.#find('lost', this.#described(expected))
         } else this.#checkText(expected, seen.text)
@@ -177,29 +64,41 @@ class Judge {
   #checkEnds(): void {
     this.#checkRows()
     const classes = new Map<string, Fate[]>()
-    for (const fate of this.#fates.values()) {
+    for (const fate of this.#fates.all.values()) {
       const { expected, arrivals, effects, letters } = fate
       for (const { text } of [...arrivals, ...letters]) this.#checkText(expected, text)
       for (const { text } of effects) this.#checkText(expected, text)
       const copies = expected.identity ?? `alone ${expected.message.n}`
       classes.set(copies, [...(classes.get(copies) ?? []), fate])
     }
-    for (const fates of classes.values()) this.#checkCopies(fates)
+    for (const fates of classes.values()) {
+      for (const fate of fates) this.#checkLate(fate, fates.length === 1)
+      this.#checkCopies(fates)
+    }
+  }
+
+  /** Nothing is done with a message that is older than the window, and its sender is told so. */
+  #checkLate({ expected, arrivals, effects, doors }: Fate, isAlone: boolean): void {
+    if (expected.end !== 'late') return
+    const isTold = doors.every(({ outcome = 'late' }) => outcome === 'late')
+    if (arrivals.length > 0 || effects.length > 0 || (isAlone && !isTold)) {
+      this.#find('late', `${this.#described(expected)} is not`)
+    }
   }
 
   /** A row that the door refuses is a dead letter. */
   #checkRows(): void {
     const { delivery } = this.#case.setting
-    if (delivery === 'at-most-once' || this.#malformedDropped) return
-    const refused = [...this.#fates.values()].filter(
+    if (delivery === 'at-most-once' || this.#fates.isMalformedDropped) return
+    const refused = [...this.#fates.all.values()].filter(
       ({ expected, doors }) =>
         expected.fate === 'refused' &&
         this.#isRow(expected.message.n) &&
         doors.some(({ how }) => how === 'taken'),
     )
-    if (refused.length > this.#malformedLetters) {
+    if (refused.length > this.#fates.malformedLetters) {
       const what = refused.map(({ expected }) => this.#described(expected)).join(' and ')
-      this.#find('no letter', `${this.#malformedLetters} of refused rows for ${what}`)
+      this.#find('no letter', `${this.#fates.malformedLetters} of refused rows for ${what}`)
     }
   }
 
@@ -217,7 +116,8 @@ class Judge {
     const what = all.map(({ expected }) => this.#described(expected)).join(' and ')
     const sentAgain = all.some(({ isRetried }) => isRetried)
     const isEither = all.some(
-      ({ expected }) => expected.end === 'either' || expected.fate === 'either',
+      ({ expected }) =>
+        expected.end === 'either' || expected.fate === 'either' || expected.end === 'late',
     )
     const effectsMax =
       this.#isKilled && delivery === 'at-least-once' && this.#case.setting.identified === false
@@ -235,6 +135,8 @@ class Judge {
           this.#find('repeated', `${this.#described(expected)}: at most once`)
       }
       if (this.#isKilled) return
+      // Of a reading that was cut off, rows were given away that were not stored.
+      if (this.#isCut && all.some(({ expected }) => this.#isRow(expected.message.n))) return
     }
     if (taken.length === 0 || isEither) return
     // A dead letter stands for its copies too: whoever sends it again has its effect.
@@ -257,7 +159,7 @@ class Judge {
   #strangers(all: readonly Fate[]): number {
     const { keyed, shards, durability } = this.#case.setting
     const keys = keyed && shards > 1 ? new Set(all.map(({ expected }) => expected.key)).size : 1
-    return durability === 'memory' ? keys * this.#life : keys
+    return durability === 'memory' ? keys * this.#fates.lives : keys
   }
 
   #checkText(expected: Expected, text: string): void {
@@ -270,10 +172,10 @@ class Judge {
 
   /** Per key and shard, first effects come in the order of their sequences. */
   #checkOrder(): void {
-    const last = new Map<string, Seen & { readonly life: number }>()
+    const last = new Map<string, Effect>()
     const seen = new Set<string>()
-    for (const effect of this.#effects) {
-      const fate = this.#fateOf(effect)
+    for (const effect of this.#fates.effects) {
+      const fate = this.#fates.of(effect)
       const place = `${effect.life}:${effect.shard}:${effect.sequence}`
       if (fate === undefined || fate.isRetried || seen.has(place)) continue
       seen.add(place)

@@ -13,7 +13,9 @@ import {
 import { join } from 'node:path'
 import { Late } from './bounded.js'
 import { definitionOf } from './definition.js'
-import { judge, type Finding } from './judge.js'
+import type { Finding } from './fates.js'
+import { judge } from './judge.js'
+import { Kept } from './kept.js'
 import type { Order } from './lane.js'
 import { Life } from './life.js'
 import { observeInto, type Observation } from './observations.js'
@@ -54,14 +56,16 @@ async function run({ given, dir }: Order): Promise<Finding[]> {
     url.searchParams.set('case', join(dir, 'case.json'))
     url.searchParams.set('log', log)
   }
+  const kept = new Kept(observe)
   const findings: Finding[] = []
   try {
-    const pipeline = setting.workers > 0 ? url : definitionOf(given, observe)
+    const pipeline = setting.workers > 0 ? url : definitionOf(given, observe, kept)
     const life = new Life(given, dir, pipeline, observe, kills.length)
     await life.run(kills.at(-1) ?? 0, () => process.kill(process.pid, 'SIGKILL'))
     await new Promise((resolve) => {
       setImmediate(resolve)
     })
+    kept.check()
   } catch (error) {
     const { code, message, stack } = error as Error & { code?: string }
     if (error instanceof Late) findings.push({ check: 'hangs', text: message })

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Case } from './case.js'
-import type { Finding } from './judge.js'
+import type { Finding } from './fates.js'
 
 /** What a lane's process is told. */
 export interface Order {

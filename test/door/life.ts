@@ -1,18 +1,12 @@
 import { join } from 'node:path'
-import {
-  open,
-  SemelError,
-  type DeadLetter,
-  type Definition,
-  type OpenOptions,
-  type Source,
-  type Stream,
-} from 'semel'
+import { open, type DeadLetter, type Definition, type OpenOptions, type Stream } from 'semel'
 import { bounded } from './bounded.js'
 import { canonical } from './canonical.js'
-import type { Action, Case, Message } from './case.js'
-import { onWithin, valueOf } from './evaluate.js'
+import type { Action, Case } from './case.js'
+import { onWithin } from './evaluate.js'
+import { numberOf } from './number-of.js'
 import type { LetterSeen, Observe } from './observations.js'
+import { Sending, textOf } from './sending.js'
 
 /** No single wait may take longer. */
 const waitMs = 15_000
@@ -29,6 +23,7 @@ export class Life {
   /** What was not awaited. */
   #pending: Promise<void>[] = []
   #stream!: Stream<unknown>
+  #sending!: Sending
   #life: number
 
   /** @param life how many have been before, each ended by a kill */
@@ -80,6 +75,7 @@ export class Life {
     const opening = open(this.#pipeline as Definition<unknown>, options)
     const stream = await this.#bounded('open', opening)
     this.#stream = stream
+    this.#sending = new Sending(this.#case, stream, this.#observe)
     this.#life += 1
     stream.on('failed', (error) => this.#fault('failed', error))
     const { listener } = this.#case.setting
@@ -109,17 +105,17 @@ export class Life {
   async #act(action: Exclude<Action, { do: 'kill' }>): Promise<void> {
     switch (action.do) {
       case 'send': {
-        const sent = this.#send(action.message)
+        const sent = this.#sending.send(action.message)
         return action.awaited ? this.#bounded('send', sent) : this.#later(sent)
       }
       case 'push':
-        return this.#push(action.message)
+        return this.#sending.push(action.message)
       case 'sendMany': {
-        const sent = this.#sendMany(action.messages)
+        const sent = this.#sending.sendMany(action.messages)
         return action.awaited ? this.#bounded('sendMany', sent) : this.#later(sent)
       }
       case 'consume': {
-        const consumed = this.#consume(action.source, action.rows)
+        const consumed = this.#sending.consume(action.source, action.rows)
         return action.awaited ? this.#bounded('consume', consumed) : this.#later(consumed)
       }
       case 'flush':
@@ -132,76 +128,12 @@ export class Life {
       case 'drop':
         return this.#endLetter(action.do, action.letter)
       case 'reopen':
-        await this.#settle()
+        if (!action.beside) await this.#settle()
         await this.#close(false)
+        await this.#settle()
         return this.#open()
       default:
         return action satisfies never
-    }
-  }
-
-  async #send(message: Message): Promise<void> {
-    const door = message.n
-    try {
-      const told = await this.#stream.send(this.#made(message))
-      const { shard, sequence } = told
-      const outcome = typeof told.outcome === 'string' ? { outcome: told.outcome } : {}
-      this.#observe({ door, how: 'taken', shard, sequence, ...outcome })
-    } catch (error) {
-      this.#refused(door, error)
-    }
-  }
-
-  #push(message: Message): void {
-    try {
-      const how = this.#stream.push(this.#made(message)) ? 'taken' : 'full'
-      this.#observe({ door: message.n, how })
-    } catch (error) {
-      this.#refused(message.n, error)
-    }
-  }
-
-  async #sendMany(messages: readonly Message[]): Promise<void> {
-    const statuses = await this.#stream.sendMany(messages.map((message) => this.#made(message)))
-    for (const [i, status] of statuses.entries()) {
-      const { n: door } = messages[i] as Message
-      if (status.status === 'acknowledged') {
-        const { shard, sequence, outcome: end } = status.value
-        const outcome = typeof end === 'string' ? { outcome: end } : {}
-        this.#observe({ door, how: 'taken', shard, sequence, ...outcome })
-      } else if (status.status === 'refused') {
-        this.#refused(door, status.error)
-      } else {
-        this.#observe({ door, how: 'unknown' })
-      }
-    }
-  }
-
-  async #consume(number: number, upTo: number): Promise<void> {
-    const { partition, rows } = this.#case.sources[number] as Case['sources'][number]
-    const made = rows.slice(0, upTo).map((row) => this.#made(row))
-    const source: Source<unknown> = {
-      name: partition,
-      resumable: true,
-      partitions: [partition],
-      async *read({ offsets }) {
-        for (let at = offsets.get(partition) ?? 0; at < made.length; at += 2) {
-          const part = made.slice(at, at + 2)
-          const offset = at + part.length
-          yield {
-            partition,
-            rows: part.map((message, i) => ({ message, offset: at + i + 1 })),
-            offset,
-          }
-        }
-      },
-    }
-    try {
-      const { rows: read, malformed } = await this.#stream.consume(source)
-      for (const { n: door } of rows.slice(0, upTo)) this.#observe({ door, how: 'taken' })
-      this.#observe({ consumed: number, rows: read, malformed })
-    } catch (error) {
-      this.#fault('consume', error)
     }
   }
 
@@ -240,22 +172,8 @@ export class Life {
     this.#pending.push(promise)
   }
 
-  /** The message, made anew: what is done to it later is done to nobody else's. */
-  #made({ n, value }: Message): unknown {
-    const made = valueOf(value)
-    return this.#case.setting.bare ? made : { n, value: made }
-  }
-
-  #refused(door: number, error: unknown): void {
-    const { code, message: text } = (error ?? {}) as SemelError
-    if (error instanceof SemelError) this.#observe({ door, how: 'refused', code, text })
-    else
-      this.#observe({ door, how: 'refused', text: `no error of the library: ${canonical(error)}` })
-  }
-
   #fault(fault: string, error: unknown): void {
-    const { code, message } = (error ?? {}) as Partial<SemelError>
-    this.#observe({ fault, text: `${code} ${message}` })
+    this.#observe({ fault, text: textOf(error) })
   }
 
   async #bounded<T>(what: string, promise: Promise<T>): Promise<T> {
@@ -269,9 +187,9 @@ export class ListenerError extends Error {
 }
 
 function seenOf({ shard, number, sequence, message, malformed, history }: DeadLetter): LetterSeen {
-  const n = (message as { n?: unknown } | undefined | null)?.n
+  const n = numberOf(message)
   return {
-    ...(typeof n === 'number' ? { n } : {}),
+    ...(n === undefined ? {} : { n }),
     isMalformed: malformed !== undefined,
     shard,
     number,

@@ -2,6 +2,7 @@ import { openSync, readFileSync } from 'node:fs'
 import { Parameters } from '../fixtures/parameters.js'
 import type { Case } from './case.js'
 import { definitionOf } from './definition.js'
+import { Kept } from './kept.js'
 import { observeInto } from './observations.js'
 
 // case  the file of the case, as JSON
@@ -9,4 +10,6 @@ import { observeInto } from './observations.js'
 const given = new Parameters(import.meta.url)
 const drawn = JSON.parse(readFileSync(given.text('case'), 'utf8')) as Case
 
-export default definitionOf(drawn, observeInto(openSync(given.text('log'), 'a')))
+const observe = observeInto(openSync(given.text('log'), 'a'))
+
+export default definitionOf(drawn, observe, new Kept(observe))

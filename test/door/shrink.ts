@@ -51,6 +51,7 @@ export async function shrink(
       const setting = { ...best.setting, [name]: value }
       // Without ids there is no exactly-once, and only at-most-once is kept in memory.
       if (setting.delivery === 'exactly-once' && !setting.identified) continue
+      if (setting.delivery !== 'exactly-once' && setting.timed) continue
       if ((setting.delivery === 'at-most-once') !== (setting.durability === 'memory')) continue
       await attempt({ ...best, setting })
     }
@@ -101,6 +102,7 @@ const plain = {
   durability: 'process',
   identified: false,
   keyed: false,
+  timed: false,
   attempts: 1,
   backoff: 'fixed(0)',
   listener: 'nothing',
@@ -111,6 +113,7 @@ function* plainerMessages(given: Case): Generator<Case> {
   for (const [i, action] of given.actions.entries()) {
     const put = (changed: Action): Case => ({ ...given, actions: given.actions.with(i, changed) })
     if (action.do === 'send' && !action.awaited) yield put({ ...action, awaited: true })
+    if (action.do === 'reopen' && action.beside) yield put({ ...action, beside: false })
     if ('message' in action) {
       for (const message of plainer(action.message)) yield put({ ...action, message })
     }
@@ -144,6 +147,9 @@ function* plainer(message: Message): Generator<Message> {
   const id = { kind: 'small number', code: String(message.n) }
   if (message.id.code !== id.code) yield { ...message, id }
   if (message.key.code !== '0') yield { ...message, key: { kind: 'small number', code: '0' } }
+  if (message.time.kind !== 'now') {
+    yield { ...message, time: { kind: 'now', code: 'Date.now()' } }
+  }
   for (const value of smaller(message.value)) yield { ...message, value }
 }
 

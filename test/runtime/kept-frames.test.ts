@@ -50,11 +50,13 @@ test('a frame that is kept shows its own bytes or none, whoever has it and howev
       fc.boolean(),
       async (ways, keysByFunction) => {
         const kept: [Frame, number][] = []
+        const copies: [Uint8Array, number][] = []
         const keep = (frame: Frame): number => {
           const number = frame.u8(0)
           if (number === 255) return number
           for (const [earlier, of] of kept) expectOwn(earlier, of)
           kept.push([frame, number])
+          copies.push([frame.copy(), number], [frame.bytes, number])
           return number
         }
         const attempts = new Map<number, number>()
@@ -93,6 +95,7 @@ test('a frame that is kept shows its own bytes or none, whoever has it and howev
         )
         for (const [frame, number] of kept) expectOwn(frame, number)
         await stream.drain({ timeout: 20_000 })
+        for (const [copy, number] of copies) expect(copy).toEqual(frameOf(number))
         const own = written.filter((number) => number < 255)
         expect(own.toSorted((a, b) => a - b)).toEqual(ways.map((_, number) => number))
         await stream.close()
@@ -114,7 +117,10 @@ test.each(reads)('each read of a frame that has ended is refused: %#', async (re
   const stream = await opened(definition, settings())
   await pushAll(stream, [frameOf(1)])
   await stream.drain()
-  expect(() => read(kept as Frame)).toThrow(expect.objectContaining({ code: 'SEMEL_FRAME' }))
+  const refused = expect.objectContaining({ code: 'SEMEL_FRAME' })
+  expect(() => read(kept as Frame)).toThrow(refused)
+  await stream.close()
+  expect(() => read(kept as Frame)).toThrow(refused)
 })
 
 test('a frame that is put out inside of an object is refused as a dead letter that says so', async () => {

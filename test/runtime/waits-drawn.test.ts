@@ -17,6 +17,8 @@ type Call =
   | { readonly call: 'send'; readonly timeout: number; readonly acknowledge?: 'processed' }
   | { readonly call: 'sendMany' | 'outcomes'; readonly count: number; readonly timeout: number }
   | { readonly call: 'push'; readonly count: number }
+  /** Sends without a timeout: whatever hangs, the close tells it. */
+  | { readonly call: 'patient' }
   | { readonly call: 'flush' | 'drain' | 'ready' | 'retry'; readonly timeout: number }
   | {
       readonly call: 'aborted'
@@ -37,6 +39,7 @@ const calls: fc.Arbitrary<Call> = fc.oneof(
   }),
   fc.record({ call: fc.constantFrom('sendMany' as const, 'outcomes' as const), count, timeout }),
   fc.record({ call: fc.constant('push' as const), count }),
+  fc.record({ call: fc.constant('patient' as const) }),
   fc.record({
     call: fc.constantFrom('flush' as const, 'drain' as const, 'ready' as const, 'retry' as const),
     timeout,
@@ -96,6 +99,9 @@ async function make(stream: Stream<Note>, call: Call, id: () => number): Promise
         if (status !== 'acknowledged') return
       return
     }
+    case 'patient':
+      await stream.send(note(id()), { acknowledge: 'processed' })
+      return
     case 'push':
       for (let pushed = 0; pushed < call.count; pushed++) stream.push(note(id(), 'x'.repeat(300)))
       return
@@ -160,6 +166,7 @@ test('whatever is called while handlers and sinks hang, each wait ends in its bo
         })
         let last = 0
         const pending: Promise<void>[] = []
+        const patient: Promise<void>[] = []
         for (const call of drawn) {
           // The others are under way side by side.
           if (call.call === 'pause') {
@@ -171,6 +178,10 @@ test('whatever is called while handlers and sinks hang, each wait ends in its bo
             if (error === 'drawn') return
             expect(codes).toContain((error as { code?: string }).code)
           })
+          if (call.call === 'patient') {
+            patient.push(made)
+            continue
+          }
           const late = sleep(boundMs).then(() => {
             throw new Error(`${JSON.stringify(call)} has not ended in ${boundMs} ms`)
           })
@@ -179,6 +190,12 @@ test('whatever is called while handlers and sinks hang, each wait ends in its bo
         }
         await Promise.all(pending)
         await stream.close({ timeout: 20 })
+        await Promise.race([
+          Promise.all(patient),
+          sleep(slackMs).then(() => {
+            throw new Error(`the close has not told who sends within ${slackMs} ms`)
+          }),
+        ])
         expectBalanced(stream.counters())
       },
     ),

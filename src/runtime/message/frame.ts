@@ -87,9 +87,10 @@ export class BufferFrame implements Frame {
   }
 
   copy(): Uint8Array {
-    const { view, length } = this.#memory
-    const start = view.byteOffset + this.#place(0, length)
-    return new Uint8Array(view.buffer, start, length).slice()
+    // Refused first: once the stream is closed, its memory can't be asked where it was.
+    const place = this.#place(0, this.length)
+    const { buffer, byteOffset } = this.#memory.view
+    return new Uint8Array(buffer, byteOffset + place, this.length).slice()
   }
 
   /** @throws SemelError always: as JSON it would come to nothing */
