@@ -20,8 +20,8 @@ export const shared = defineConfig({
         replacement: fileURLToPath(new URL('./dist/', import.meta.url)) + '$1.js',
       },
       {
-        find: /^semel\/measure$/,
-        replacement: fileURLToPath(new URL('./dist/measure/index.js', import.meta.url)),
+        find: /^semel\/(measure|testing)$/,
+        replacement: fileURLToPath(new URL('./dist/', import.meta.url)) + '$1/index.js',
       },
     ],
   },

@@ -32,6 +32,9 @@ export type {
 export { RejectedOutputs } from './core/sink.js'
 export type { Size } from './core/sizes.js'
 export type {
+  AcknowledgedConnection,
+  AcknowledgedSource,
+  HandedOut,
   IdentifiedPartition,
   KnownPartition,
   Source,
@@ -107,5 +110,6 @@ export type {
 export type { SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
 export { Stream } from './runtime/stream/stream.js'
+export type { SourceFailed } from './runtime/sources/acknowledged.js'
 export type { StreamClass, StreamEvents } from './runtime/stream/stream.js'
 export type { WaitOptions } from './core/wait.js'

@@ -28,6 +28,7 @@ const below: Record<string, readonly string[]> = {
   ],
   'advise.ts': ['delivery'],
   'directory.ts': ['native', 'reliability', 'runtime'],
+  testing: ['core'],
   measure: ['core', 'print', 'pipeline', 'acknowledge', 'runtime', 'connectors'],
   cli: [
     'core',
@@ -99,7 +100,10 @@ const rooms: Record<
       'staging',
     ],
   },
-  sources: { below: ['door', 'settings'], face: ['consume', 'source-claims', 'source-offsets'] },
+  sources: {
+    below: ['door', 'settings'],
+    face: ['acknowledged', 'consume', 'consume-any', 'source-claims', 'source-offsets'],
+  },
   stream: {
     below: ['directory', 'door', 'failures', 'loop', 'message', 'settings', 'sources', 'workers'],
     face: ['collect', 'counters', 'guarantee', 'open', 'stage-times', 'stream'],

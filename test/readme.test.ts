@@ -85,6 +85,7 @@ describe('the programs of the README and of the pages for users', () => {
       'guarantee.js',
       'sinks.js',
       'sources.js',
+      'queue.js',
     ])
   })
 
@@ -126,6 +127,7 @@ describe('the programs of the README and of the pages for users', () => {
       "[ 'sweep' ] 0",
     ])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
+    expect(printed.get('queue.js')).toEqual(['3 3 1'])
     expect(printed.get('sources.js')).toEqual(['3 1 - 1 1 1', '0 0 - 1 1 1'])
     // A dozen programs, most of which start workers of their own.
   }, 90_000)

@@ -87,3 +87,53 @@ export interface Source<T> {
   ): Promise<readonly IdentifiedPartition[]>
   read(context: SourceContext): AsyncIterable<SourceBatch<T>>
 }
+
+/**
+ * A message that a source has handed out, or what of it can't be read.
+ * @typeParam T the message type
+ */
+export type HandedOut<T> =
+  | { readonly message: T; readonly token: unknown }
+  | { readonly malformed: MalformedRow; readonly token: unknown }
+
+/**
+ * A connection to a source that hands messages out, forgets each one that is acknowledged, and gives the
+ * others again. One call of `safe` and of `extend` at a time; either may come while `read` waits. What
+ * `read`, `safe` or `extend` throws is the connection's end: another one follows.
+ * @typeParam T the message type
+ */
+export interface AcknowledgedConnection<T> {
+  /**
+   * Hands messages out, in order, and no more at a time than the source is to have under way. It ends
+   * where the source has none any more, or soon after the signal.
+   */
+  read(): AsyncIterable<readonly HandedOut<T>[]>
+  /**
+   * These need not be given again: acknowledges them, message by message and in any order.
+   * @returns those of them that the source has given to somebody else meanwhile, or will: at-most-once
+   * does not process them
+   */
+  safe(tokens: readonly unknown[]): void | readonly unknown[] | Promise<void | readonly unknown[]>
+  /** How long the source waits before it gives a message again; missing: as long as there is a connection. */
+  readonly leaseMs?: number
+  /** These are still under way. Called three times in each `leaseMs`. */
+  extend?(tokens: readonly unknown[]): void | Promise<void>
+  /** What was handed out and is not safe may be given to others. Called once. */
+  close(): void | Promise<void>
+}
+
+/**
+ * A source that hands messages out and has each acknowledged: a queue. A message is acknowledged when it
+ * is stored as safely as the stream's durability says; at most once before it is processed. Exactly-once
+ * knows what is given again by `id`.
+ * @typeParam T the message type
+ */
+export interface AcknowledgedSource<T> {
+  readonly name: string
+  readonly kind: 'acknowledged'
+  /** Called again, with backoff, where it throws, or where a connection has ended with an error. */
+  connect(context: {
+    readonly signal: AbortSignal
+    readonly notice: (notice: SourceNotice) => void
+  }): AcknowledgedConnection<T> | Promise<AcknowledgedConnection<T>>
+}

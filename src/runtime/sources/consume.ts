@@ -7,19 +7,13 @@ import { addon } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { Heard } from './heard.js'
 import type { Ingest } from '../door/ingest.js'
+import type { Sender } from '../door/sender.js'
 import type { Settings } from '../settings/options.js'
+import { malformedPush, throwIfFailed } from './malformed.js'
 import type { SourceClaims } from './source-claims.js'
 import type { SourceOffsets } from './source-offsets.js'
 import { findReading, type ReadPartition } from './source-reading.js'
-import {
-  batchesOf,
-  checkBatch,
-  checkSource,
-  contentOf,
-  readOf,
-  refusedRow,
-  shortened,
-} from './source-rows.js'
+import { batchesOf, checkBatch, checkSource, contentOf, readOf, refusedRow } from './source-rows.js'
 import type { Origin } from '../door/staging.js'
 import { untilEnded } from '../../core/until-ended.js'
 import { throwIfAborted, type WaitOptions } from '../../core/wait.js'
@@ -66,7 +60,10 @@ export interface Destination {
   readonly graph: Graph
   readonly settings: Settings
   readonly ingest: Ingest
+  readonly sender: Sender
   readonly ready: (options: WaitOptions) => Promise<void>
+  /** Until what was taken before is stored. */
+  readonly flush: (options: WaitOptions) => Promise<void>
   /** @throws SemelError where the stream takes nothing any more */
   readonly check: () => void
   /** Of the open stream: what all of its readings have stored. */
@@ -123,11 +120,6 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   const { options } = parts
   const source = checkSource(parts.source)
   checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress', 'onNotice'])
-  if (parts.destinations.some(({ graph }) => graph.deliver.producer !== undefined)) {
-    throw new InvalidArgumentError(
-      `consume: the pipeline ${parts.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
-    )
-  }
   refuseOwnOutput(source, parts)
   const signal = options.signal ?? new AbortController().signal
   const targets = parts.destinations.map((destination): Target => ({
@@ -326,32 +318,6 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
 
 /** Of a row that is stored already. */
 const had = { rows: 0, malformed: 0, push: () => true } as const
-
-/** A push of a row that ends as a dead letter; it is made smaller until the stream takes it. */
-function malformedPush(
-  ingest: Ingest,
-  row: MalformedRow,
-  origin: Origin,
-  shard: number,
-): () => boolean {
-  let kept = row
-  return () => {
-    for (;;) {
-      try {
-        return ingest.pushMalformed(kept, origin, shard)
-      } catch (error) {
-        throwIfFailed(ingest)
-        if (kept.text === '') throw error
-        kept = shortened(kept, kept.text.length >>> 4)
-      }
-    }
-  }
-}
-
-/** Tells errors of the stream from those of a row: asking for room throws the former again. */
-function throwIfFailed(ingest: Ingest): void {
-  ingest.hasRoom()
-}
 
 /** A stream that reads what it writes has no end. */
 function refuseOwnOutput({ name, files = [] }: Source<unknown>, parts: ConsumeParts): void {

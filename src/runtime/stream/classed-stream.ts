@@ -2,13 +2,14 @@ import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
 import { InvalidArgumentError } from '../../core/errors.js'
 import type { Counters } from '../../core/message.js'
-import type { Source } from '../../core/source.js'
+import type { AcknowledgedSource, Source } from '../../core/source.js'
 import { guaranteeOfClasses, type Guarantee } from '../../delivery/guarantee.js'
 import { classOf, type Classes } from '../../pipeline/classes.js'
 import type { Accepts } from '../../pipeline/graph.js'
 import { ask } from '../message/ask.js'
 import { checkMessage } from '../door/check-message.js'
-import { consume, type Consumed, type ConsumeOptions } from '../sources/consume.js'
+import { consumeAny } from '../sources/consume-any.js'
+import type { Consumed, ConsumeOptions } from '../sources/consume.js'
 import { sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from '../failures/dead-letters.js'
 import { withFrame } from '../message/frame.js'
@@ -111,10 +112,12 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
     return total(this.classes, ({ lateOutcomes }) => lateOutcomes)
   }
 
-  async consume(source: Source<In>, options: ConsumeOptions = {}): Promise<Consumed> {
-    return consume({
+  async consume(
+    source: Source<In> | AcknowledgedSource<In>,
+    options: ConsumeOptions = {},
+  ): Promise<Consumed> {
+    return consumeAny(source as Source<unknown>, (event) => this.emit('source-failed', event), {
       name: this.name,
-      source: source as Source<unknown>,
       options,
       destinations: this.classes.map(({ destination }) => destination),
       check: (message) => this.checked(message as In),

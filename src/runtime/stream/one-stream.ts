@@ -3,18 +3,14 @@ import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
 import { ClosedError, type SemelError } from '../../core/errors.js'
 import type { Counters, Outcome } from '../../core/message.js'
-import type { Source } from '../../core/source.js'
+import type { AcknowledgedSource, Source } from '../../core/source.js'
 import { atEndOfTick, nowMs } from '../../core/timers.js'
 import { guaranteeOf, type Guarantee } from '../../delivery/guarantee.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { endInFlight, isSynced, notEnded } from './closing.js'
-import {
-  consume,
-  type Consumed,
-  type ConsumeOptions,
-  type Destination,
-} from '../sources/consume.js'
+import { consumeAny } from '../sources/consume-any.js'
+import { type Consumed, type ConsumeOptions, type Destination } from '../sources/consume.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from '../failures/dead-letters.js'
 import { LetterClerk } from '../failures/letter-clerk.js'
@@ -148,7 +144,9 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     return {
       ...this.#parts,
       ingest: this.sender.ingest,
+      sender: this.sender,
       ready: (options) => this.ready(options),
+      flush: (options) => this.flush(options),
       check: () => this.#checkOpen(),
       offsets: this.#sourceOffsets,
       claims: this.#sourceClaims,
@@ -196,11 +194,13 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     return this.sender
   }
 
-  async consume(source: Source<In>, options: ConsumeOptions = {}): Promise<Consumed> {
+  async consume(
+    source: Source<In> | AcknowledgedSource<In>,
+    options: ConsumeOptions = {},
+  ): Promise<Consumed> {
     const { destination } = this
-    return consume({
+    return consumeAny(source as Source<unknown>, (event) => this.emit('source-failed', event), {
       name: this.name,
-      source: source as Source<unknown>,
       options,
       destinations: [destination],
       check: (message) => destination.ingest.check(message),

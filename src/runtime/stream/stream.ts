@@ -8,7 +8,8 @@ import type { Delivery, Durability } from '../../core/delivery.js'
 import type { SemelError } from '../../core/errors.js'
 import type { Counters } from '../../core/message.js'
 import { wholeNumber } from '../../core/options.js'
-import type { Source } from '../../core/source.js'
+import type { AcknowledgedSource, Source } from '../../core/source.js'
+import type { SourceFailed } from '../sources/acknowledged.js'
 import type { Guarantee } from '../../delivery/guarantee.js'
 import type { Consumed, ConsumeOptions } from '../sources/consume.js'
 import { sum, type ShardCounters } from './counters.js'
@@ -31,6 +32,8 @@ export interface StreamEvents {
   'worker-replaced': [event: Extract<RunnerEvent, { kind: 'worker-replaced' }>]
   /** How a message ended whose sender had stopped waiting, or was told that it is parked. */
   'late-outcome': [end: End]
+  /** A connection of an acknowledged source has failed; another one follows. */
+  'source-failed': [event: SourceFailed]
   failed: [error: SemelError]
 }
 
@@ -204,7 +207,10 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * Sends all of a source, from where the directory's earlier runs have stored it.
    * @example const { rows } = await stream.consume(fileSource('orders.ndjson'))
    */
-  abstract consume(source: Source<In>, options?: ConsumeOptions): Promise<Consumed>
+  abstract consume(
+    source: Source<In> | AcknowledgedSource<In>,
+    options?: ConsumeOptions,
+  ): Promise<Consumed>
 
   /**
    * Resolves when every message that was sent or pushed before the call, or stored by earlier runs, has

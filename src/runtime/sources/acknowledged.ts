@@ -1,0 +1,272 @@
+import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
+import type { MalformedRow } from '../../core/message.js'
+import { checkOptions, shown } from '../../core/options.js'
+import type { AcknowledgedConnection, AcknowledgedSource, HandedOut } from '../../core/source.js'
+import { sleep, Turns, within } from '../../core/timers.js'
+import { untilEnded } from '../../core/until-ended.js'
+import { exponential } from '../../reliability/backoff.js'
+import type { Consumed, ConsumeOptions, ConsumeParts, Destination } from './consume.js'
+import { Held } from './held.js'
+import { malformedPush } from './malformed.js'
+import { malformedOf, refusedRow } from './source-rows.js'
+
+/** What a stream's owner hears of a source whose connection has failed. */
+export interface SourceFailed {
+  readonly source: string
+  readonly error: string
+  /** 1 at the first failure behind a message that came through. */
+  readonly attempt: number
+  readonly retryInMs: number
+}
+
+export interface AcknowledgedParts extends Omit<ConsumeParts, 'source'> {
+  readonly source: AcknowledgedSource<unknown>
+  readonly failed: (event: SourceFailed) => void
+}
+
+/** What a source has to end by itself after the signal, and to be told what is stored. */
+const endMsMax = 1000
+
+const backoff = exponential('100ms', { max: '10s', jitter: 'full' })
+
+/** @throws InvalidArgumentError */
+export function checkAcknowledged(source: unknown): AcknowledgedSource<unknown> {
+  const { name, connect } = source as Partial<AcknowledgedSource<unknown>>
+  if (typeof name === 'string' && typeof connect === 'function') {
+    return source as AcknowledgedSource<unknown>
+  }
+  throw new InvalidArgumentError(
+    `consume: ${shown(source)} is no acknowledged source; give one with a name and a connect`,
+  )
+}
+
+/**
+ * Reads a source that has each message acknowledged, until it ends or the signal is given. Connections
+ * that fail are followed by others; what they had handed out is given again by the source.
+ */
+export async function consumeAcknowledged(parts: AcknowledgedParts): Promise<Consumed> {
+  const { options, source } = parts
+  checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress', 'onNotice'])
+  const signal = options.signal ?? new AbortController().signal
+  const count: Count = { rows: 0, malformed: 0 }
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    const before = count.rows
+    try {
+      await readConnection(parts, signal, count)
+      return count
+    } catch (error) {
+      for (const { check } of parts.destinations) check()
+      if (error instanceof CallbackError) throw error.cause
+      if (error instanceof SemelError && !error.retriable) throw error
+      if (count.rows > before) attempt = 1
+      const retryInMs = Math.round(Number(backoff.delayMs(attempt)))
+      parts.failed({ source: source.name, error: toError(error).message, attempt, retryInMs })
+      await sleep(retryInMs, { signal }).catch(() => {})
+    }
+  }
+  return count
+}
+
+interface Count {
+  rows: number
+  malformed: number
+}
+
+/** What `onProgress` threw: it ends the reading, and is no fault of the connection. */
+class CallbackError extends Error {}
+
+async function readConnection(
+  parts: AcknowledgedParts,
+  signal: AbortSignal,
+  count: Count,
+): Promise<void> {
+  const { source, options, destinations } = parts
+  const notice = options.onNotice ?? (() => {})
+  const connection = checkConnection(source, await source.connect({ signal, notice }))
+  const breaking = new AbortController()
+  const held = new Held(connection, (error) => breaking.abort(error))
+  const ended = AbortSignal.any([signal, breaking.signal])
+  try {
+    for await (const batch of untilEnded(connection.read(), ended, endMsMax)) {
+      await takeBatch(parts, held, checkBatch(source, batch), ended, count)
+      if (ended.aborted) break
+      progress(options, count)
+    }
+    // At a signal, what is being stored has its time.
+    if (signal.aborted) await within(held.allTold(), endMsMax)
+    else if (!breaking.signal.aborted) await held.allTold()
+    if (breaking.signal.aborted) throw breaking.signal.reason
+    for (const { check } of destinations) check()
+  } finally {
+    held.end()
+    await within(closed(connection), endMsMax)
+  }
+}
+
+function progress({ onProgress }: ConsumeOptions, { rows, malformed }: Count): void {
+  try {
+    onProgress?.({ rows, malformed, offset: rows, size: 0 })
+  } catch (cause) {
+    throw new CallbackError('onProgress', { cause })
+  }
+}
+
+async function takeBatch(
+  parts: AcknowledgedParts,
+  held: Held,
+  batch: readonly HandedOut<unknown>[],
+  ended: AbortSignal,
+  count: Count,
+): Promise<void> {
+  const turns = new Turns()
+  for (const { token } of batch) held.add(token)
+  let taken = 0
+  try {
+    for (; taken < batch.length && !ended.aborted; taken++) {
+      if (turns.isDue()) await turns.give()
+      await take(parts, held, batch[taken] as HandedOut<unknown>, ended, count)
+    }
+  } catch (error) {
+    if (!ended.aborted || error !== ended.reason) throw error
+  } finally {
+    // What was not taken is given again.
+    for (const { token } of batch.slice(taken)) held.leave(token)
+  }
+}
+
+/** One message: stored and then acknowledged, or at most once the other way round. */
+async function take(
+  parts: AcknowledgedParts,
+  held: Held,
+  one: HandedOut<unknown>,
+  ended: AbortSignal,
+  count: Count,
+): Promise<void> {
+  const { source, destinations } = parts
+  const { token } = one
+  const strictest = destinations[0] as Destination
+  if ('malformed' in one) {
+    await takeMalformed(strictest, held, token, malformedOf(one.malformed), ended, count)
+    return
+  }
+  let checked: unknown
+  let target: Destination
+  try {
+    checked = parts.check(one.message)
+    target = destinations[parts.classOf(checked)] as Destination
+  } catch (error) {
+    const row = refusedRow(one.message, source.name, error)
+    await takeMalformed(strictest, held, token, row, ended, count)
+    return
+  }
+  const isFirst = target.settings.delivery === 'at-most-once'
+  if (isFirst && !(await held.safeFirst(token))) return
+  const refused = await send(
+    target,
+    checked,
+    ended,
+    () => held.safe(token),
+    () => held.leave(token),
+  )
+  if (refused === undefined) {
+    count.rows += 1
+    return
+  }
+  // Where the stream is over, or nobody reads any more, it is not the message's fault.
+  target.check()
+  if (ended.aborted) throw ended.reason
+  const row = refusedRow(one.message, source.name, refused.error)
+  await takeMalformed(target, held, isFirst ? undefined : token, row, ended, count)
+}
+
+/**
+ * Resolves when the message has room.
+ * @returns why it can't be taken, where it can't
+ */
+async function send(
+  { sender }: Destination,
+  checked: unknown,
+  ended: AbortSignal,
+  stored: () => void,
+  lost: () => void,
+): Promise<{ readonly error: unknown } | undefined> {
+  let refused: { readonly error: unknown } | undefined
+  const { awaited, left } = sender.enter(checked, 'stored', {
+    resolve: stored,
+    reject(error, isUnknown) {
+      if (isUnknown) lost()
+      else refused = { error }
+    },
+  })
+  if (left === undefined) return refused
+  const giveUp = (): void => sender.giveUp(awaited, () => ended.reason)
+  if (ended.aborted) giveUp()
+  else ended.addEventListener('abort', giveUp)
+  await left
+  ended.removeEventListener('abort', giveUp)
+  return refused
+}
+
+/** @param token undefined: it is acknowledged already */
+async function takeMalformed(
+  target: Destination,
+  held: Held,
+  token: unknown,
+  row: MalformedRow,
+  ended: AbortSignal,
+  count: Count,
+): Promise<void> {
+  const { settings, offsets, ingest, ready, flush } = target
+  const isFirst = settings.delivery === 'at-most-once'
+  if (isFirst && token !== undefined && !(await held.safeFirst(token))) return
+  const partition = offsets.registerLive('handed out')
+  const offset = offsets.reserve(partition, 1) + 1
+  const push = malformedPush(ingest, row, { partition, offset }, offset % settings.shards)
+  while (!push()) await ready({ signal: ended })
+  count.rows += 1
+  count.malformed += 1
+  if (isFirst) return
+  await flush({ signal: ended })
+  held.safe(token)
+}
+
+async function closed(connection: AcknowledgedConnection<unknown>): Promise<void> {
+  await connection.close()
+}
+
+function checkConnection(
+  { name }: AcknowledgedSource<unknown>,
+  connection: unknown,
+): AcknowledgedConnection<unknown> {
+  const { read, safe, close, extend, leaseMs } = (connection ?? {}) as Partial<
+    AcknowledgedConnection<unknown>
+  >
+  const isOne =
+    typeof read === 'function' &&
+    typeof safe === 'function' &&
+    typeof close === 'function' &&
+    (extend === undefined || typeof extend === 'function') &&
+    (leaseMs === undefined || (typeof leaseMs === 'number' && leaseMs > 0))
+  if (isOne) return connection as AcknowledgedConnection<unknown>
+  throw broken(name, `connected to ${shown(connection)}, which has no read, safe and close`)
+}
+
+function checkBatch(
+  { name }: AcknowledgedSource<unknown>,
+  batch: unknown,
+): readonly HandedOut<unknown>[] {
+  if (!Array.isArray(batch)) throw broken(name, `gave ${shown(batch)}, which is no list`)
+  for (const one of batch as readonly unknown[]) {
+    const isOne =
+      typeof one === 'object' &&
+      one !== null &&
+      'token' in one &&
+      ('message' in one || 'malformed' in one)
+    if (!isOne) throw broken(name, `gave ${shown(one)}, where a message is { message, token }`)
+  }
+  return batch as readonly HandedOut<unknown>[]
+}
+
+function broken(name: string, what: string): SemelError {
+  return new SemelError('SEMEL_SOURCE', `${name} ${what}; correct the source`)
+}

@@ -1,0 +1,31 @@
+import { InvalidArgumentError } from '../../core/errors.js'
+import { shown } from '../../core/options.js'
+import type { AcknowledgedSource, Source } from '../../core/source.js'
+import { checkAcknowledged, consumeAcknowledged, type SourceFailed } from './acknowledged.js'
+import { consume, type Consumed, type ConsumeParts } from './consume.js'
+
+/**
+ * Reads a source into the stream, whatever its kind.
+ * @throws InvalidArgumentError where it is none, or the pipeline takes none
+ */
+export async function consumeAny(
+  source: Source<unknown> | AcknowledgedSource<unknown>,
+  failed: (event: SourceFailed) => void,
+  parts: Omit<ConsumeParts, 'source'>,
+): Promise<Consumed> {
+  if (parts.destinations.some(({ graph }) => graph.deliver.producer !== undefined)) {
+    throw new InvalidArgumentError(
+      `consume: the pipeline ${parts.name} knows copies by its producers' numbers, and a source keeps its own; use send or push, or deliver with { id, window }`,
+    )
+  }
+  const { kind } = ((source as unknown) ?? {}) as { kind?: unknown }
+  if (kind === 'acknowledged') {
+    return consumeAcknowledged({ ...parts, source: checkAcknowledged(source), failed })
+  }
+  if (kind !== undefined && kind !== 'replayable' && kind !== 'live') {
+    throw new InvalidArgumentError(
+      `consume: ${shown(kind)} is no kind of source; there are 'replayable', 'acknowledged' and 'live'`,
+    )
+  }
+  return consume({ ...parts, source: source as Source<unknown> })
+}
