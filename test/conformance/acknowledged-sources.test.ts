@@ -12,7 +12,8 @@ import {
   type Stream,
 } from 'semel'
 import { readDeadLetters } from 'semel/directory'
-import { memoryQueue, type QueueFault } from 'semel/testing'
+import { describeAcknowledgedSource, memoryQueue, type QueueFault } from 'semel/testing'
+import * as vitest from 'vitest'
 import { describe, expect, it } from 'vitest'
 import { expectBalanced, scratch, small } from '../runtime/verbs.js'
 
@@ -55,6 +56,20 @@ async function opened(
 
 const durabilities = (delivery: Delivery): object =>
   delivery === 'at-most-once' ? { durability: 'memory' } : {}
+
+describeAcknowledgedSource(vitest, {
+  name: 'queue in memory',
+  create() {
+    const queue = memoryQueue<Order>({ leaseMs: 1000 })
+    queue.put(...orders(9))
+    return {
+      source: queue.source,
+      messages: orders(9),
+      left: () => queue.waiting + queue.underWay,
+    }
+  },
+  leases: true,
+})
 
 describe('an acknowledged source', () => {
   it.each([

@@ -6,7 +6,8 @@ import { file, fileSinkPath } from '../../src/connectors/file/sink/sink.js'
 import { forEach } from '../../src/connectors/for-each/sink.js'
 import { memory } from '../../src/connectors/memory/sink.js'
 import type { SinkContext } from '../../src/core/sink.js'
-import { describeSink, type SinkFixture } from './sinks.js'
+import { describeSink, type SinkFixture } from '../../src/testing/describe-sink.js'
+import * as vitest from 'vitest'
 
 /** The next `writeSync` takes half of its bytes, the one after it finds the disk full. */
 function failNextWrite(): void {
@@ -29,7 +30,7 @@ function failNextWrite(): void {
   syncBuiltinESMExports()
 }
 
-describeSink({
+describeSink(vitest, {
   name: 'file',
   kind: 'rewindable',
   create(): SinkFixture {
@@ -50,7 +51,7 @@ describeSink({
   },
 })
 
-describeSink({
+describeSink(vitest, {
   name: 'memory',
   kind: 'rewindable',
   create(): SinkFixture {
@@ -76,7 +77,7 @@ function refusePoison(output: unknown): void {
 }
 
 for (const how of ['sync', 'async'] as const) {
-  describeSink({
+  describeSink(vitest, {
     name: `forEach, ${how}`,
     kind: 'repeatable',
     create(): SinkFixture {
@@ -107,7 +108,7 @@ for (const how of ['sync', 'async'] as const) {
   })
 }
 
-describeSink({
+describeSink(vitest, {
   name: 'forEach, idempotent',
   kind: 'idempotent',
   create(): SinkFixture {

@@ -4,7 +4,12 @@ import { join } from 'node:path'
 import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source/source.js'
 import { iterable } from '../../src/connectors/iterable/source.js'
 import { memorySource } from '../../src/connectors/memory/source.js'
-import { describeSource, type ExpectedRow, type SourceFixture } from './sources.js'
+import {
+  describeSource,
+  type ExpectedRow,
+  type SourceFixture,
+} from '../../src/testing/describe-source.js'
+import * as vitest from 'vitest'
 
 const messages = Array.from({ length: 50 }, (_, i) => ({ id: i, text: `é${i}` }))
 const expected = messages.map((message) => ({ message }))
@@ -27,7 +32,7 @@ function files(contents: Files, options?: FileSourceOptions): SourceFixture {
 
 const inFiles = { resumable: true, malformed: true, sized: true } as const
 
-describeSource({
+describeSource(vitest, {
   name: 'file, ndjson',
   ...inFiles,
   create: () =>
@@ -53,7 +58,7 @@ describeSource({
     ),
 })
 
-describeSource({
+describeSource(vitest, {
   name: 'file, lines',
   ...inFiles,
   create: () =>
@@ -79,7 +84,7 @@ describeSource({
     ),
 })
 
-describeSource({
+describeSource(vitest, {
   name: 'file, csv',
   ...inFiles,
   create: () =>
@@ -125,7 +130,7 @@ describeSource({
     ),
 })
 
-describeSource({
+describeSource(vitest, {
   name: 'file, csv without a header',
   ...inFiles,
   create: () =>
@@ -144,7 +149,7 @@ describeSource({
     ),
 })
 
-describeSource({
+describeSource(vitest, {
   name: 'memory',
   create: () => ({
     source: () => memorySource(messages, { batch: 7 }),
@@ -161,7 +166,7 @@ const iterables = {
   sized: { skip: 'an iterable does not tell how much is to come' },
 } as const
 
-describeSource({
+describeSource(vitest, {
   name: 'iterable, of an array',
   create: () => ({
     source: () => iterable(messages),
@@ -170,7 +175,7 @@ describeSource({
   ...iterables,
 })
 
-describeSource({
+describeSource(vitest, {
   name: 'iterable, of an async generator that outruns the batches',
   create: () => ({
     source: () =>

@@ -1,16 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   RejectedOutputs,
   type Sink,
   type SinkConnection,
   type SinkContext,
   type SinkKind,
-} from '../../src/core/sink.js'
-
-/** Why a sink can't be put to one of the tests. */
-export interface Skip {
-  readonly skip: string
-}
+} from '../core/sink.js'
+import { testUnless, type Runner, type Skip } from './runner.js'
 
 /** A fresh sink, and the ways to look at it and to hurt it. */
 export interface SinkFixture {
@@ -66,14 +61,24 @@ async function writeAll(
   return refused
 }
 
-/** The one suite that every sink passes. */
-export function describeSink(under: SinkUnderTest): void {
+/**
+ * The suite that every sink passes, by its kind.
+ * @param runner of tests, such as `import * as vitest from 'vitest'`
+ * @example
+ * describeSink(vitest, { name: 'orders', kind: 'rewindable', create })
+ */
+export function describeSink(runner: Runner, under: SinkUnderTest): void {
+  const { describe, test, beforeEach, afterEach, expect } = runner
+  const can = under.create()
+  can.dispose?.()
   describe(`sink ${under.name}`, () => {
     let fixture: SinkFixture
     beforeEach(() => {
       fixture = under.create()
     })
-    afterEach(() => fixture.dispose?.())
+    afterEach(() => {
+      fixture.dispose?.()
+    })
 
     async function connect(
       place?: number,
@@ -154,51 +159,63 @@ export function describeSink(under: SinkUnderTest): void {
       expect(fixture.read(0, 1)).toEqual([])
     })
 
-    test('names refused outputs, and has written exactly those in front of `written`', async (t) => {
-      if ('skip' in fixture.refused) return t.skip(fixture.refused.skip)
-      const { output } = fixture.refused
-      const connection = await connect()
-      await connection.write(numbered(0, 2), position)
-      const outputs = [...numbered(2, 4), output, ...numbered(4, 6), output]
-      const thrown = await Promise.resolve()
-        .then(() => connection.write(outputs, position))
-        .catch((error: unknown) => error)
-      expect(thrown).toBeInstanceOf(RejectedOutputs)
-      const { rejected, written } = thrown as RejectedOutputs
-      expect(rejected.size).toBeGreaterThan(0)
-      for (const [index, reason] of rejected) {
-        expect(outputs[index]).toBe(output)
-        expect(index).toBeGreaterThanOrEqual(written)
-        expect(reason.message).not.toBe('')
-      }
-      expect(fixture.read(0, 1)).toEqual([...numbered(0, 2), ...outputs.slice(0, written)])
-      await connection.close()
-    })
+    testUnless(
+      runner,
+      can.refused,
+      'names refused outputs, and has written exactly those in front of `written`',
+      async () => {
+        const { output } = fixture.refused as { output: unknown }
+        const connection = await connect()
+        await connection.write(numbered(0, 2), position)
+        const outputs = [...numbered(2, 4), output, ...numbered(4, 6), output]
+        const thrown = await Promise.resolve()
+          .then(() => connection.write(outputs, position))
+          .catch((error: unknown) => error)
+        expect(thrown).toBeInstanceOf(RejectedOutputs)
+        const { rejected, written } = thrown as RejectedOutputs
+        expect(rejected.size).toBeGreaterThan(0)
+        for (const [index, reason] of rejected) {
+          expect(outputs[index]).toBe(output)
+          expect(index).toBeGreaterThanOrEqual(written)
+          expect(reason.message).not.toBe('')
+        }
+        expect(fixture.read(0, 1)).toEqual([...numbered(0, 2), ...outputs.slice(0, written)])
+        await connection.close()
+      },
+    )
 
-    test('takes the others when refused outputs are left out', async (t) => {
-      if ('skip' in fixture.refused) return t.skip(fixture.refused.skip)
-      const { output } = fixture.refused
-      const connection = await connect()
-      const outputs = [output, ...numbered(0, 3), output, ...numbered(3, 5), output]
-      expect(await writeAll(connection, outputs)).toEqual([output, output, output])
-      await connection.close()
-      expect(fixture.read(0, 1)).toEqual(numbered(0, 5))
-    })
+    testUnless(
+      runner,
+      can.refused,
+      'takes the others when refused outputs are left out',
+      async () => {
+        const { output } = fixture.refused as { output: unknown }
+        const connection = await connect()
+        const outputs = [output, ...numbered(0, 3), output, ...numbered(3, 5), output]
+        expect(await writeAll(connection, outputs)).toEqual([output, output, output])
+        await connection.close()
+        expect(fixture.read(0, 1)).toEqual(numbered(0, 5))
+      },
+    )
 
-    test('does not repeat outputs when a failed write is made again', async (t) => {
-      if (typeof fixture.failNextWrite !== 'function') return t.skip(fixture.failNextWrite.skip)
-      const connection = await connect()
-      await connection.write(numbered(0, 3), position)
-      const place = connection.place?.()
-      fixture.failNextWrite()
-      const write = async (): Promise<void> => connection.write(numbered(3, 300), position)
-      await expect(write()).rejects.toMatchObject({ name: 'SemelError' })
-      expect(fixture.read(0, 1)).toEqual(numbered(0, 3))
-      expect(connection.place?.()).toBe(place)
-      await write()
-      await connection.close()
-      expect(fixture.read(0, 1)).toEqual(numbered(0, 300))
-    })
+    testUnless(
+      runner,
+      can.failNextWrite,
+      'does not repeat outputs when a failed write is made again',
+      async () => {
+        const connection = await connect()
+        await connection.write(numbered(0, 3), position)
+        const place = connection.place?.()
+        if (typeof fixture.failNextWrite === 'function') fixture.failNextWrite()
+        const write = async (): Promise<void> => connection.write(numbered(3, 300), position)
+        await expect(write()).rejects.toMatchObject({ name: 'SemelError' })
+        expect(fixture.read(0, 1)).toEqual(numbered(0, 3))
+        expect(connection.place?.()).toBe(place)
+        await write()
+        await connection.close()
+        expect(fixture.read(0, 1)).toEqual(numbered(0, 300))
+      },
+    )
 
     if (under.kind === 'idempotent') {
       test('outputs that are written again change nothing', async () => {
@@ -230,14 +247,13 @@ export function describeSink(under: SinkUnderTest): void {
         }
       })
 
-      test('cuts a torn output behind the committed place', async (t) => {
-        if (typeof fixture.tear !== 'function') return t.skip(fixture.tear.skip)
+      testUnless(runner, can.tear, 'cuts a torn output behind the committed place', async () => {
         const first = await connect()
         await first.write(numbered(0, 3), position)
         const place = first.place?.()
         await first.write(numbered(3, 5), position)
         await first.close()
-        fixture.tear(0, 1)
+        if (typeof fixture.tear === 'function') fixture.tear(0, 1)
         const second = await connect(place)
         expect(fixture.read(0, 1)).toEqual(numbered(0, 3))
         await second.write(numbered(3, 5), position)
