@@ -37,6 +37,8 @@
       "shard/control_frames.cc",
       "shard/details.cc",
       "shard/directory_survey.cc",
+      "shard/door.cc",
+      "shard/door_letters.cc",
       "shard/file_locks.cc",
       "shard/inquest.cc",
       "shard/inspect.cc",
