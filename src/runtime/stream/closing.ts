@@ -61,7 +61,8 @@ export async function isSynced(
     if (hasFailed()) return true
     try {
       let synced = true
-      for (let shard = 0; shard < shards; shard++) synced = addon().acksDurable(handle, shard) && synced
+      for (let shard = 0; shard < shards; shard++)
+        synced = addon().acksDurable(handle, shard) && synced
       if (synced) return true
     } catch {
       return true // it has failed, and syncs nothing any more
