@@ -44,8 +44,7 @@ void Environment::abandon_streams(void* self) {
 }
 
 LocalStream& Environment::add(uint32_t handle, std::shared_ptr<StreamEntry> entry) {
-  auto local = std::make_unique<LocalStream>();
-  local->entry = std::move(entry);
+  auto local = std::make_unique<LocalStream>(std::move(entry));
   local->views.resize(local->stream().shard_count());
   LocalStream& added = *local;
   streams_[handle] = std::move(local);

@@ -9,8 +9,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "shard/door.h"
 #include "shard/stream.h"
 
 namespace semel::binding {
@@ -39,22 +41,18 @@ class Registry {
   uint32_t next_ = 1;
 };
 
-// The ingest thread's buffers: registered once, so that a call carries integers.
-struct Intake {
-  Napi::ObjectReference staging_reference;
-  Napi::ObjectReference rows_reference;
-  uint8_t* staging = nullptr;
-  uint64_t staging_bytes = 0;
-  uint32_t* rows = nullptr;
-  uint64_t row_count = 0;
-};
-
 // A stream as one environment sees it.
 struct LocalStream {
-  std::shared_ptr<StreamEntry> entry;
+  explicit LocalStream(std::shared_ptr<StreamEntry> shared)
+      : entry(std::move(shared)), door(*entry->stream) {}
+
+  const std::shared_ptr<StreamEntry> entry;
   bool owner = false;  // opened here
   Napi::ThreadSafeFunction notice;
-  semel::binding::Intake intake;
+  Door door;
+  // What the door borrows: registered once, so that a call carries integers.
+  Napi::ObjectReference staging;
+  Napi::ObjectReference rows;
   // Views that were made, one a shard: V8 wants one ArrayBuffer for one piece of memory.
   std::vector<Napi::ObjectReference> views;
   // What keeps the stream's memory for them; each is deleted when its view goes.

@@ -149,7 +149,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
 
   Napi::Object result = Napi::Object::New(env);
   result.Set("handle", handle);
-  result.Set("payloadBytesMax", static_cast<double>(semel::Intake::payload_bytes_max(
+  result.Set("payloadBytesMax", static_cast<double>(Intake::payload_bytes_max(
                                     stream.options().ring_bytes)));
   // The directory's, whatever the options said.
   result.Set("segmentBytes", static_cast<double>(stream.options().segment_bytes));

@@ -223,9 +223,9 @@ Napi::Value charge(const Napi::CallbackInfo& info) {
   return after_commit(info.Env(), stream, shard, shard.consumer().charge(details.front()));
 }
 
-// settled(handle, shard): whether every commit so far is durable, as far as the level goes; where it is
-// not, the next group is made at once.
-Napi::Value settled(const Napi::CallbackInfo& info) {
+// acksDurable(handle, shard): whether every commit so far is as durable as the level makes it; where it
+// is not, the next group is made at once.
+Napi::Value acks_durable(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = arguments.stream();
   const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
@@ -350,7 +350,7 @@ Napi::Value is_duplicate(const Napi::CallbackInfo& info) {
 void export_worker(Napi::Env env, Napi::Object exports) {
   exports.Set("attach", Napi::Function::New(env, attach, "attach"));
   exports.Set("poll", Napi::Function::New(env, poll, "poll"));
-  exports.Set("settled", Napi::Function::New(env, settled, "settled"));
+  exports.Set("acksDurable", Napi::Function::New(env, acks_durable, "acksDurable"));
   exports.Set("commit", Napi::Function::New(env, commit, "commit"));
   exports.Set("wait", Napi::Function::New(env, wait, "wait"));
   exports.Set("wake", Napi::Function::New(env, wake, "wake"));

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "shard/consumer.h"
+#include "shard/detail.h"
 
 namespace semel {
 

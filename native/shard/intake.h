@@ -13,6 +13,9 @@
 
 namespace semel {
 
+// How long a message may have its time and not be published yet.
+constexpr uint64_t kUnpublishedUs = 1'000'000;
+
 class Intake {
  public:
   Intake(Ring& ring, uint32_t seed, uint64_t sequence, uint64_t time_us)

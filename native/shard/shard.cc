@@ -6,6 +6,9 @@
 
 #include "core/faults.h"
 #include "ring/journal_survey.h"
+#include "shard/kept_levels.h"
+#include "shard/memory_level.h"
+#include "shard/windowed_index.h"
 
 namespace semel {
 namespace {
@@ -121,7 +124,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
 }
 
 // As a worker does it: what has left the window is forgotten, but for what a message that still waits may
-// be a copy of; where the index is full, that too (C4).
+// be a copy of; where the index is full, that too (D2).
 void Shard::restore_ids(const RecoveredIds& block) {
   if (dedup_ == nullptr) return;
   dedup_->restore(block.ids, block.time_us);
@@ -202,21 +205,17 @@ Status Shard::compose(const StreamOptions& options, const JournalScan& scan, Ack
   durable_sequence_.store(scan.sequence, std::memory_order_relaxed);
   waits_for_durable_ =
       options.visibility == Visibility::durable && options.durability == Durability::disk;
+  choose_strategies(options);
   consumer_ = std::make_unique<Consumer>(
       Consumer::Parts{
-          .ring = ring_.get(),
-          .ack_log = ack_log_.get(),
-          .dead_letters = dead_letters_.get(),
-          .dedup = dedup_.get(),
-          .replies = replies_.get(),
-          .durable_position = waits_for_durable_ ? &durable_position_ : nullptr,
-          .durable_sequence = syncs_ ? &durable_sequence_ : nullptr,
-          .compact = compact_,
-          .releases = !syncs_ || planted(Bug::reclaim_before_ack),
-          .syncs_letters = syncs_ && !planted(Bug::letter_not_synced),
-          .epoch = epoch_,
-          .parked_max = options.parked_max,
-          .segment_bytes = options.segment_bytes,
+          .ring = *ring_,
+          .layout = *layout_,
+          .level = *level_,
+          .ids = *ids_,
+          .replies = *replies_,
+          .bounds = keeps_files(options)
+                        ? Bounds::of_segment(options.segment_bytes, options.parked_max)
+                        : Bounds::none(),
           .in_flight_max = options.in_flight_max,
       },
       acked.header);
@@ -228,6 +227,31 @@ Status Shard::compose(const StreamOptions& options, const JournalScan& scan, Ack
   }
   consumer_->restore_sources(acked.sources);
   return Status::ok();
+}
+
+// Once, so that nothing on a message's way asks again what kind of stream this is.
+void Shard::choose_strategies(const StreamOptions& options) {
+  if (!keeps_files(options)) {
+    level_ = std::make_unique<MemoryLevel>(*ring_);
+  } else if (!syncs_) {
+    level_ = std::make_unique<ProcessLevel>(*ring_, *ack_log_, *dead_letters_, epoch_);
+  } else if (!waits_for_durable_) {
+    level_ = std::make_unique<SyncedLevel>(*ring_, *ack_log_, *dead_letters_, epoch_,
+                                           durable_sequence_);
+  } else {
+    level_ = std::make_unique<DurableFirst>(*ring_, *ack_log_, *dead_letters_, epoch_,
+                                            durable_sequence_, durable_position_);
+  }
+  if (compact_) {
+    layout_ = std::make_unique<CompactLayout>();
+  } else {
+    layout_ = std::make_unique<FullLayout>(*level_);
+  }
+  if (dedup_ == nullptr) {
+    ids_ = std::make_unique<NoIndex>();
+  } else {
+    ids_ = std::make_unique<WindowedIndex>(*dedup_, options.in_flight_max);
+  }
 }
 
 Status Shard::write_ring(uint64_t from, uint64_t to) {
@@ -322,7 +346,7 @@ Status Shard::maintain(uint64_t now_us) {
 }
 
 // Whether the disk had no room for the next segment, and there is no hurry: what is in flight fits the
-// one that is being filled (C5).
+// one that is being filled (B1).
 bool Shard::is_short_of_space() const {
   return tries_space_us_ != 0 && ack_log_->bytes_left() > ack_log_->segment_bytes() / 8;
 }

@@ -1,7 +1,12 @@
 // One partition of the key space: ring, dedup index, ack log, dead letters, composed.
 //
-// Threads: intake() by the ingest thread, consumer() by the shard's worker, sync_group() and
-// maintain() by the sync thread; they share the ring's two indices and the durable marks.
+// Threads: open() and close() by the ingest thread, while there is neither a worker nor a sync thread;
+// in between intake() by the ingest thread, consumer() by the shard's worker, sync_group() and maintain()
+// by the sync thread. They share the ring's two indices, the durable positions, and what their headers
+// give to anyone; status() is for anyone.
+//
+// What the stream's options decide is decided once, in choose_strategies(): the level, the frames' layout,
+// and whether there is an index.
 //
 // A group is made durable in this order (I1, I12): which acks there are is fixed first, then the
 // journal up to its tail, then those acks. So no ack is on disk whose message is not.
@@ -20,7 +25,10 @@
 #include "ring/journal.h"
 #include "shard/consumer.h"
 #include "shard/doorbell.h"
+#include "shard/id_index.h"
 #include "shard/intake.h"
+#include "shard/layout.h"
+#include "shard/level.h"
 #include "shard/manifest.h"
 #include "shard/options.h"
 #include "shard/replies.h"
@@ -112,6 +120,7 @@ class Shard {
   Status recover_journal(const AckRecovered& acked, const StreamOptions& options,
                          JournalScan* scan);
   Status compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked);
+  void choose_strategies(const StreamOptions& options);
   void note_asked(const uint8_t* frame, uint64_t meta);
   Status write_ring(uint64_t from, uint64_t to);
   bool is_short_of_space() const;
@@ -129,6 +138,9 @@ class Shard {
   std::unique_ptr<Ring> ring_;
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<Replies> replies_;
+  std::unique_ptr<Level> level_;
+  std::unique_ptr<Layout> layout_;
+  std::unique_ptr<IdIndex> ids_;
   std::unique_ptr<Consumer> consumer_;
   ShardRecovery recovery_;
   SourceOffsets stored_sources_;

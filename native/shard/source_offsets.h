@@ -26,9 +26,9 @@ class SourceOffsets {
       return;
     }
     list_.push_back(to);
-    if (to.partition >= kPlacesMax) return;
-    if (to.partition >= places_.size()) places_.resize(to.partition + 1);
-    places_[to.partition] = static_cast<uint32_t>(list_.size());
+    if (to.partition >= kIndexedMax) return;
+    if (to.partition >= indices_.size()) indices_.resize(to.partition + 1);
+    indices_[to.partition] = static_cast<uint32_t>(list_.size());
   }
 
   const std::vector<SourceOffset>& list() const { return list_; }
@@ -37,7 +37,7 @@ class SourceOffsets {
   // Keeps its memory.
   void clear() {
     for (const SourceOffset& one : list_) {
-      if (one.partition < kPlacesMax) places_[one.partition] = 0;
+      if (one.partition < kIndexedMax) indices_[one.partition] = 0;
     }
     list_.clear();
   }
@@ -45,12 +45,12 @@ class SourceOffsets {
  private:
   // A frame's partition has 16 bits. One of an ack log that is larger is none of ours, and is looked for
   // instead of making the table as large.
-  static constexpr uint32_t kPlacesMax = 1u << 16;
+  static constexpr uint32_t kIndexedMax = 1u << 16;
 
   SourceOffset* find(uint32_t partition) {
-    if (partition < kPlacesMax) {
-      const uint32_t place = partition < places_.size() ? places_[partition] : 0;
-      return place == 0 ? nullptr : &list_[place - 1];
+    if (partition < kIndexedMax) {
+      const uint32_t index = partition < indices_.size() ? indices_[partition] : 0;
+      return index == 0 ? nullptr : &list_[index - 1];
     }
     const auto known = std::find_if(list_.begin(), list_.end(), [&](const SourceOffset& one) {
       return one.partition == partition;
@@ -59,7 +59,7 @@ class SourceOffsets {
   }
 
   std::vector<SourceOffset> list_;
-  std::vector<uint32_t> places_;  // by partition: its place in the list, from 1; 0: none
+  std::vector<uint32_t> indices_;  // by partition: its index in the list, from 1; 0: none
 };
 
 }  // namespace semel

@@ -1,7 +1,8 @@
 // An opened pipeline as the core knows it: a directory with its lock and manifest, shards, doorbells
 // and the sync thread. Everything that must outlive a worker is here.
 //
-// Threads: open(), close() and the intake by the ingest thread; a shard's consumer by its worker.
+// Threads: open(), close() and the intakes (shard/door.h) by the ingest thread; a shard's consumer by its
+// worker.
 #pragma once
 
 #include <functional>
@@ -66,7 +67,8 @@ class Stream {
   void give_notice();
 
   // A small file of the directory, replaced as a whole and checked when read: "structures", "sources",
-  // "offsets", and sink_box() of each shard, which is there once it has been put. Kept in memory too, for workers; without a directory, there only.
+  // "offsets", and sink_box() of each shard, which is there once it has been put. Kept in memory too, for
+  // workers; without a directory, there only. Any thread, one at a time for a name.
   Status put_file(const std::string& name, std::span<const uint8_t> content);
   std::vector<uint8_t> get_file(const std::string& name) const;
 

@@ -7,8 +7,9 @@
 //
 // The first failed sync ends it for good (I9): Linux marks the failed pages clean, so a second try
 // would succeed without the data. So does a file that somebody has deleted or cut, and a directory that
-// is no longer at its path: found within 20 ms, since writing to what is deleted gives no error, and a
-// path that leads elsewhere would bring segments into another stream's directory.
+// is no longer at its path: found within 20 ms, and at `interval` with the next group, since writing to what
+// is deleted gives no error, and a path that leads elsewhere would bring segments into another stream's
+// directory.
 #pragma once
 
 #include <atomic>

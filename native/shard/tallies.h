@@ -1,6 +1,7 @@
 // The counters of outcomes as an array, so that each outcome adds to its own.
 #pragma once
 
+#include <array>
 #include <cassert>
 #include <cstdint>
 
@@ -10,6 +11,8 @@
 namespace semel {
 
 constexpr int kTallies = 6;
+
+using Tallies = std::array<uint64_t, kTallies>;
 
 inline int tally_of(Outcome outcome) {
   switch (outcome) {
@@ -25,8 +28,13 @@ inline int tally_of(Outcome outcome) {
   return 5;
 }
 
-inline Counters to_counters(const uint64_t (&tallies)[kTallies]) {
+inline Counters to_counters(const Tallies& tallies) {
   return {tallies[0], tallies[1], tallies[2], tallies[3], tallies[4], tallies[5]};
+}
+
+inline Tallies to_tallies(const Counters& counters) {
+  return {counters.processed, counters.filtered,      counters.duplicate,
+          counters.late,      counters.dead_lettered, counters.dropped};
 }
 
 }  // namespace semel

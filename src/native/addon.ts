@@ -227,7 +227,7 @@ export interface Addon {
     answers?: Uint8Array,
   ): boolean
   /** Whether every commit so far is as durable as the level makes it; hurries where it is not. */
-  settled(handle: number, shard: number): boolean
+  acksDurable(handle: number, shard: number): boolean
   /** Spins, then parks, until one of the worker's shards has work; whether one has. */
   wait(handle: number, worker: number, spinMicros: number, parkMicros: number): boolean
   wake(handle: number, worker: number): void

@@ -83,7 +83,7 @@ const shapes: Record<string, unknown[]> = {
   attach: [handleOf, 0],
   poll: [handleOf, 0, attemptOf, 16],
   commit: [handleOf, 0, attemptOf, 0, -1, new Uint8Array(), new Uint8Array()],
-  settled: [handleOf, 0],
+  acksDurable: [handleOf, 0],
   wait: [handleOf, 0, 0, 0],
   wake: [handleOf, 0],
   nextParked: [handleOf, 0, attemptOf, 0],

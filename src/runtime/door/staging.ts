@@ -25,7 +25,7 @@ export interface Origin {
 
 /**
  * Messages on their way to the native core: payloads one after another in one buffer, and a row of
- * integers for each (native/binding/intake.cc). One native call takes them all.
+ * integers for each (native/shard/row.h). One native call takes them all.
  */
 export class Staging {
   readonly #handle: number

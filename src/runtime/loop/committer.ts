@@ -76,7 +76,7 @@ export class Committer {
     await this.#acknowledge({ count: 0, details: undefined, answers: undefined })
     // Before the first output: behind it, a power loss could take the place and leave the output.
     const { handle, shard } = this.#parts
-    while (!addon().settled(handle, shard)) await this.#sleep(ackRoomMs)
+    while (!addon().acksDurable(handle, shard)) await this.#sleep(ackRoomMs)
   }
 
   /** Nothing is tried again from now on. */

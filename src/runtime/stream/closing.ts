@@ -44,7 +44,7 @@ function hasEnded({ handle, shards, sender }: ClosingParts): boolean {
   sender.settle()
   if (sender.isSettled) return true
   // At `{ interval }` the next sync is not waited for.
-  for (let shard = 0; shard < shards; shard++) addon().settled(handle, shard)
+  for (let shard = 0; shard < shards; shard++) addon().acksDurable(handle, shard)
   return false
 }
 
@@ -61,7 +61,8 @@ export async function isSynced(
     if (hasFailed()) return true
     try {
       let synced = true
-      for (let shard = 0; shard < shards; shard++) synced = addon().settled(handle, shard) && synced
+      for (let shard = 0; shard < shards; shard++)
+        synced = addon().acksDurable(handle, shard) && synced
       if (synced) return true
     } catch {
       return true // it has failed, and syncs nothing any more

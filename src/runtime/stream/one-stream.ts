@@ -226,7 +226,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       this.#statuses().every(
         ({ ended, durable }, shard) =>
           // Asked first, since it hurries the sync.
-          (addon().settled(this.#parts.handle, shard) ||
+          (addon().acksDurable(this.#parts.handle, shard) ||
             ended > (after[shard] as NativeStatus).through) &&
           durable >= (before[shard] as number),
       ),

@@ -1,0 +1,150 @@
+// The messages between poll and commit: their slots, their ids, and where their frames lie.
+//
+// Thread: the shard's worker alone, with its JavaScript, which reads the slots in place and writes
+// their outcomes between two calls.
+// Ownership: the slots, the ids and the frames' ends are its own; the ring is the shard's.
+// Invariants
+//   F1  committed ≤ polled ≤ what is visible, in sequences as in positions. Between them lie the frames
+//       of the messages in flight, with padding; nobody releases them before they are committed.
+//   F2  A message's slot, id and end lie at `sequence % capacity`, so that JavaScript finds a message by
+//       its sequence; there are never more in flight than slots.
+//   F3  One poll fills slots side by side: what crosses the end of the slots is the next poll's.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "acklog/ack_types.h"
+#include "ring/frame.h"
+#include "shard/outcome.h"
+
+namespace semel {
+
+class InFlight {
+ public:
+  // `capacity` is a power of two.
+  InFlight(const Ring& ring, uint32_t capacity, const AckHeader& recovered)
+      : ring_(ring),
+        mask_(capacity - 1),
+        slots_(new Slot[capacity]()),
+        ids_(new Id[capacity]),
+        ends_(new uint64_t[capacity]()),
+        polled_sequence_(recovered.through),
+        polled_position_(recovered.journal_position),
+        committed_sequence_(recovered.through),
+        committed_position_(recovered.journal_position) {
+    assert(std::has_single_bit(capacity));
+  }
+
+  const Ring& ring() const { return ring_; }
+  uint32_t capacity() const { return mask_ + 1; }
+  Slot* slots() { return slots_.get(); }
+
+  // `first()` is behind `last()` where nothing is in flight.
+  uint64_t first() const { return committed_sequence_ + 1; }
+  uint64_t last() const { return polled_sequence_; }
+  uint32_t count() const { return static_cast<uint32_t>(polled_sequence_ - committed_sequence_); }
+
+  uint64_t polled_position() const { return polled_position_; }
+  uint64_t committed_position() const { return committed_position_; }
+
+  Slot& slot(uint64_t sequence) { return slots_[sequence & mask_]; }
+  const Slot& slot(uint64_t sequence) const { return slots_[sequence & mask_]; }
+  Outcome outcome(uint64_t sequence) const { return static_cast<Outcome>(slot(sequence).outcome); }
+  const Id& id(uint64_t sequence) const { return ids_[sequence & mask_]; }
+  // Whether the slots of `first`…`last` lie side by side.
+  bool lie_together(uint64_t first, uint64_t last) const {
+    return (first & mask_) + (last - first) <= mask_;
+  }
+  // The ids of messages whose slots lie side by side.
+  std::span<const Id> ids(uint64_t first, uint64_t last) const {
+    return {ids_.get() + (first & mask_), last + 1 - first};
+  }
+  // Where the frame of a message in flight ends.
+  uint64_t position_behind(uint64_t sequence) const { return ends_[sequence & mask_]; }
+  const uint8_t* frame_of(uint64_t sequence) const;
+
+  // What the frames in flight have to tell a commit besides their payloads and times; the layout says
+  // what the bits mean. 0: nothing.
+  uint64_t telling() const { return telling_; }
+
+  // How many more one poll may bring (F2, F3).
+  uint32_t room() const {
+    const auto next = static_cast<uint32_t>((polled_sequence_ + 1) & mask_);
+    return std::min(capacity() - count(), capacity() - next);
+  }
+
+  // Takes frames that begin before `end` into at most `max` ≤ room() slots. `read(frame, position,
+  // length, slot, id)` fills one slot and says what its frame has to tell, or stops before it with
+  // kStop. A template and no virtual call: this is the one loop that each message goes through.
+  static constexpr uint64_t kStop = ~uint64_t{0};
+  template <typename Read>
+  uint32_t fill(uint32_t max, uint64_t end, Read read) {
+    const auto slot = static_cast<uint32_t>((polled_sequence_ + 1) & mask_);
+    uint64_t position = polled_position_;
+    uint64_t telling = count() == 0 ? 0 : telling_;
+    uint32_t filled = 0;
+    while (filled < max && position < end) {
+      const uint8_t* frame = ring_.at(position);
+      const uint32_t length = frame_length(frame);
+      const uint64_t behind = position + round_up(length, kFrameAlignment);
+      if (!is_padding(frame)) {
+        const uint64_t told =
+            read(frame, position, length, slots_[slot + filled], ids_[slot + filled]);
+        if (told == kStop) break;
+        telling |= told;
+        ends_[slot + filled] = behind;
+        ++filled;
+      }
+      position = behind;
+    }
+    telling_ = telling;
+    polled_position_ = position;
+    polled_sequence_ += filled;
+    return filled;
+  }
+
+  // Passes a frame that is no message; nothing is in flight.
+  void pass(uint64_t position) { polled_position_ = position; }
+  // The frames that were passed are done with.
+  void commit_passed() { committed_position_ = polled_position_; }
+  // Those up to `last` are done or parked.
+  void commit(uint64_t last) {
+    if (last != committed_sequence_) committed_position_ = position_behind(last);
+    committed_sequence_ = last;
+  }
+  // All of them are done with, the frames behind the last one included.
+  void commit_all() {
+    committed_sequence_ = polled_sequence_;
+    committed_position_ = polled_position_;
+  }
+  // All of them are polled again.
+  void give_back() {
+    polled_sequence_ = committed_sequence_;
+    polled_position_ = committed_position_;
+  }
+
+ private:
+  const Ring& ring_;
+  const uint32_t mask_;
+  const std::unique_ptr<Slot[]> slots_;
+  const std::unique_ptr<Id[]> ids_;
+  const std::unique_ptr<uint64_t[]> ends_;
+
+  uint64_t polled_sequence_;
+  uint64_t polled_position_;
+  uint64_t committed_sequence_;
+  uint64_t committed_position_;
+  uint64_t telling_ = 0;
+};
+
+inline const uint8_t* InFlight::frame_of(uint64_t sequence) const {
+  const uint64_t start = sequence == first() ? committed_position_ : ends_[(sequence - 1) & mask_];
+  const uint8_t* frame = ring_.at(start);
+  return is_padding(frame) ? ring_.at(start + frame_span(frame)) : frame;
+}
+
+}  // namespace semel
