@@ -7,6 +7,7 @@
       "core/region.cc",
       "core/status.cc",
       "core/storage.cc",
+      "ring/frame_runs.cc",
       "ring/journal.cc",
       "ring/journal_mend.cc",
       "ring/journal_survey.cc",
@@ -30,6 +31,7 @@
       "shard/answers.cc",
       "shard/box.cc",
       "shard/box_survey.cc",
+      "shard/byte_mend.cc",
       "shard/consumer.cc",
       "shard/consumer_commit.cc",
       "shard/details.cc",
@@ -45,7 +47,8 @@
       "shard/shard_log_survey.cc",
       "shard/shard_survey.cc",
       "shard/stream.cc",
-      "shard/syncer.cc"
+      "shard/syncer.cc",
+      "shard/unfinished_repair.cc"
     ],
     "semel_binding_files": [
       "binding/addon.cc",

@@ -1,8 +1,5 @@
-// Reads a journal that does not check: which frames are still good, and where. For verify, repair, and
-// for telling damage from a torn tail; what recovery delivers is what scan_journal() finds.
-//
-// A frame's checksum names its position (FORMAT.md), so a frame that checks is known to lie where it
-// was written, in which lap of the ring, whatever lies around it.
+// Reads a journal that does not check: what is left of the file, and which frames in it are still good. For
+// verify and repair; what recovery delivers is what scan_journal() finds.
 #pragma once
 
 #include <optional>
@@ -12,29 +9,15 @@
 
 #include "core/status.h"
 #include "core/storage.h"
-#include "ring/frame.h"
+#include "ring/frame_runs.h"
 #include "ring/journal.h"
 
 namespace semel {
 
-// Frames that follow one another without a gap.
-struct FrameRun {
-  uint64_t position = 0;
-  uint64_t end = 0;     // behind its last frame
-  uint64_t before = 0;  // the sequence before its first message
-  uint64_t last = 0;    // of its last message; `before` where it holds control frames alone
-  uint64_t time_us = 0;
-};
-
-enum class Laps {
-  this_one,  // frames less than one lap behind the start: what recovery would accept
-  any,       // of later laps too: where the ack log has gone back
-};
-
-// All runs that begin at `from` or behind it, by position; messages in them are behind `sequence`. Work
-// is bounded by a multiple of the ring's size: bytes made to look like frames end the search early.
-std::vector<FrameRun> find_runs(std::span<uint8_t> ring, uint32_t seed, uint64_t from,
-                                uint64_t sequence, Laps laps);
+// All runs that begin at `from` or behind it, in whatever lap: where the ack log has gone back. A frame's
+// lap is told by its checksum alone.
+std::vector<FrameRun> find_runs_in_any_lap(std::span<uint8_t> ring, uint32_t seed, uint64_t from,
+                                           uint64_t sequence);
 
 struct JournalFault {
   uint64_t offset = 0;

@@ -4,7 +4,9 @@
 
 #include "shard/box.h"
 #include "shard/box_survey.h"
+#include "shard/byte_mend.h"
 #include "shard/repair_intent.h"
+#include "shard/unfinished_repair.h"
 
 namespace semel {
 namespace {
@@ -68,11 +70,11 @@ class Surveyor {
   }
 
   Status look_at_intent() {
-    auto exists = storage_.exists(directory_ + "/" + kIntentName);
+    auto exists = storage_.exists(directory_ + "/" + kRepairIntent);
     if (!exists.is_ok()) return exists.status();
     survey_.repair_unfinished = exists.value();
     if (exists.value()) {
-      find(FindingKind::damage, kIntentName, 0,
+      find(FindingKind::damage, kRepairIntent, 0,
            "a repair was begun and not finished: what follows is of a state in between");
     }
     return Status::ok();

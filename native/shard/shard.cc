@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/faults.h"
-#include "ring/journal_survey.h"
+#include "ring/frame_runs.h"
 
 namespace semel {
 namespace {
@@ -150,7 +150,7 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
   // Below a level that syncs nothing is claimed, but stores land in order when a process dies: good
   // frames behind a bad one are no torn tail.
   if (!acked.empty && !acked.synced && !acked.clean) {
-    const auto behind = find_runs(ring_memory_, seed_, scan->position, scan->sequence, Laps::this_one);
+    const auto behind = find_runs(ring_memory_, seed_, scan->position, scan->sequence);
     if (!behind.empty()) {
       return {Code::damaged,
               journal_->path() + " at offset " +

@@ -178,8 +178,7 @@ class Surveyor {
       return;
     }
     if (!survey_.journal.exists || survey_.journal_damaged || survey_.state.clean) return;
-    const auto behind =
-        find_runs(ring_, seed_, mended.position, mended.sequence, Laps::this_one);
+    const auto behind = find_runs(ring_, seed_, mended.position, mended.sequence);
     if (!behind.empty()) {
       find(FindingKind::torn_tail, "journal", file_offset(mended.position),
            "message " + std::to_string(mended.sequence + 1) + " does not check, later ones up to " +
