@@ -1,6 +1,6 @@
 // Journals with every kind of hole: whatever is damaged, what is left stays where it was, recovery
 // accepts the result, and lost messages are exactly those that are said to be.
-#include "ring/journal_mend.h"
+#include "repair/journal_mend.h"
 
 #include <gtest/gtest.h>
 

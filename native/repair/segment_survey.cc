@@ -3,9 +3,9 @@
 #include <cstring>
 
 #include "acklog/block.h"
-#include "acklog/survey.h"
 #include "core/bytes.h"
-#include "core/crc32c_reverse.h"
+#include "repair/ack_log_survey.h"
+#include "repair/crc32c_reverse.h"
 
 namespace semel::acklog {
 namespace {

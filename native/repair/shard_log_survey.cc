@@ -1,4 +1,4 @@
-#include "shard/shard_log_survey.h"
+#include "repair/shard_log_survey.h"
 
 #include <algorithm>
 #include <set>

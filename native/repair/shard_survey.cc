@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "acklog/chain.h"
-#include "shard/directory_survey.h"
-#include "shard/shard_log_survey.h"
+#include "repair/directory_survey.h"
+#include "repair/shard_log_survey.h"
 
 namespace semel {
 namespace {

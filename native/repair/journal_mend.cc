@@ -1,4 +1,4 @@
-#include "ring/journal_mend.h"
+#include "repair/journal_mend.h"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
-#include "shard/box_survey.h"
+#include "repair/box_survey.h"
 
 #include <algorithm>
 
+#include "repair/byte_mend.h"
 #include "shard/box.h"
-#include "shard/byte_mend.h"
 
 namespace semel {
 namespace {

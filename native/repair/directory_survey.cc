@@ -1,11 +1,11 @@
-#include "shard/directory_survey.h"
+#include "repair/directory_survey.h"
 
 #include <algorithm>
 
+#include "repair/box_survey.h"
+#include "repair/byte_mend.h"
+#include "repair/repair_intent.h"
 #include "shard/box.h"
-#include "shard/box_survey.h"
-#include "shard/byte_mend.h"
-#include "shard/repair_intent.h"
 #include "shard/unfinished_repair.h"
 
 namespace semel {

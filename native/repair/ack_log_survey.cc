@@ -1,4 +1,4 @@
-#include "acklog/survey.h"
+#include "repair/ack_log_survey.h"
 
 #include <algorithm>
 #include <map>

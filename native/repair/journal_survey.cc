@@ -1,8 +1,8 @@
-#include "ring/journal_survey.h"
+#include "repair/journal_survey.h"
 
 #include <algorithm>
 
-#include "core/crc32c_reverse.h"
+#include "repair/crc32c_reverse.h"
 
 namespace semel {
 namespace {

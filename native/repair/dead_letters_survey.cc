@@ -1,12 +1,12 @@
-#include "deadletters/survey.h"
+#include "repair/dead_letters_survey.h"
 
 #include <algorithm>
 #include <map>
 
 #include "core/bytes.h"
 #include "core/crc32c.h"
-#include "core/crc32c_reverse.h"
 #include "deadletters/record.h"
+#include "repair/crc32c_reverse.h"
 
 namespace semel::deadletters {
 namespace {

@@ -1,4 +1,4 @@
-#include "shard/repair_intent.h"
+#include "repair/repair_intent.h"
 
 #include <algorithm>
 #include <set>

@@ -1,4 +1,4 @@
-#include "acklog/rebuild.h"
+#include "repair/ack_log_rebuild.h"
 
 #include <algorithm>
 #include <cstring>

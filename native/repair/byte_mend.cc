@@ -1,10 +1,10 @@
-#include "shard/byte_mend.h"
+#include "repair/byte_mend.h"
 
 #include <cstring>
 
 #include "core/bytes.h"
 #include "core/crc32c.h"
-#include "core/crc32c_reverse.h"
+#include "repair/crc32c_reverse.h"
 #include "shard/box.h"
 #include "shard/manifest.h"
 
