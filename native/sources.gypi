@@ -1,6 +1,7 @@
 {
   "variables": {
     "semel_core_files": [
+      "core/direct_writer.cc",
       "core/directory_lock.cc",
       "core/file_lock.cc",
       "core/id.cc",

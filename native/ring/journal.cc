@@ -1,5 +1,6 @@
 #include "ring/journal.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/faults.h"
@@ -100,6 +101,21 @@ Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string
   SEMEL_TRY(storage.rename(draft, path));
   SEMEL_TRY(storage.sync_directory(directory));
   return Region::open(storage, path, writer);
+}
+
+Status write_journal(Region& journal, uint64_t from, uint64_t to, uint64_t released) {
+  const uint64_t capacity = journal.memory().size() - kJournalHeaderBytes;
+  const uint64_t busy = released + capacity - to;
+  while (from < to) {
+    const uint64_t place = from & (capacity - 1);
+    const uint64_t bytes = std::min(to - from, capacity - place);
+    // The header's block is no part of the ring, and a piece that ends with the ring ends with a block.
+    const Beside beside{.steady_before = from - released, .busy_behind = busy};
+    const uint64_t at = kJournalHeaderBytes + place;
+    SEMEL_TRY(journal.write(at, at + bytes, beside));
+    from += bytes;
+  }
+  return Status::ok();
 }
 
 JournalScan scan_journal(std::span<uint8_t> ring, uint32_t seed, uint64_t position,

@@ -42,6 +42,11 @@ Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string
                                              const JournalIdentity& identity, Writer writer,
                                              bool* created);
 
+// Puts the frames from position `from` up to `to` on their way to the file, beside a producer who may be
+// storing behind `to`, in the space that was released: up to `released`, and no further before this
+// returns (R4).
+Status write_journal(Region& journal, uint64_t from, uint64_t to, uint64_t released);
+
 struct JournalScan {
   uint64_t sequence;  // of the last valid message; as given where there is none
   uint64_t position;  // behind the last valid frame

@@ -176,7 +176,7 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
   const uint64_t until_end = std::min(cut, options.ring_bytes - place);
   std::memset(ring_memory_.data() + place, 0, until_end);
   std::memset(ring_memory_.data(), 0, cut - until_end);
-  SEMEL_TRY(write_ring(scan->position, scan->position + cut));
+  SEMEL_TRY(write_journal(*journal_, scan->position, scan->position + cut, header.journal_position));
   fault_point("open.journal-cut");
   recovery_.journal_cut = cut;
   return journal_->sync();
@@ -230,17 +230,6 @@ Status Shard::compose(const StreamOptions& options, const JournalScan& scan, Ack
   return Status::ok();
 }
 
-Status Shard::write_ring(uint64_t from, uint64_t to) {
-  const uint64_t capacity = ring_memory_.size();
-  while (from < to) {
-    const uint64_t place = from & (capacity - 1);
-    const uint64_t bytes = std::min(to - from, capacity - place);
-    SEMEL_TRY(journal_->write(kJournalHeaderBytes + place, kJournalHeaderBytes + place + bytes));
-    from += bytes;
-  }
-  return Status::ok();
-}
-
 bool Shard::has_unsynced() const {
   if (!syncs_) return false;
   return ring_->tail() != durable_position_.load(std::memory_order_relaxed) ||
@@ -269,7 +258,8 @@ Status Shard::sync_group(const std::atomic<bool>* failed) {
     if (planted(Bug::receipt_before_sync)) {
       durable_sequence_.store(sequence, std::memory_order_release);
     }
-    SEMEL_TRY(write_ring(durable, tail));
+    // At `disk`, where this writes, nobody else releases (R1).
+    SEMEL_TRY(write_journal(*journal_, durable, tail, ring_->released()));
     fault_point("group.journal-written");
     SEMEL_TRY(journal_->sync());
     fault_point("group.journal-synced");
