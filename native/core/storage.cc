@@ -39,7 +39,8 @@ class PosixFile final : public File {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return Status::from_errno(errno, "read", path_);
       if (got == 0) {
-        return {Code::damaged, path_ + " ends at offset " + std::to_string(offset) + ", too early"};
+        return Status::about(Code::damaged, path_,
+                             "ends at offset " + std::to_string(offset) + ", too early");
       }
       into = into.subspan(static_cast<std::size_t>(got));
       offset += static_cast<uint64_t>(got);

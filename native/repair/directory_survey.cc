@@ -122,8 +122,11 @@ class Surveyor {
       }
       auto bytes = read_whole(storage_, path);
       if (!bytes.is_ok()) return bytes.status();
-      const BoxCheck check = check_box(bytes.value(), name, survey_.manifest->salt);
-      find(FindingKind::damage, name, check.offset, check.what);
+      // It may be whole by now, beside a stream that has just replaced it.
+      const Status check = check_box(bytes.value(), path, name, survey_.manifest->salt);
+      const FaultPlace* place = check.place();
+      find(FindingKind::damage, name, place == nullptr ? 0 : place->offset.value_or(0),
+           place == nullptr ? "" : place->what);
     }
     return Status::ok();
   }

@@ -55,14 +55,14 @@ Result<JournalContent> read_journal(Storage& storage, const std::string& directo
   if (!size.is_ok()) return size.status();
   const uint64_t there = std::min(size.value(), bytes);
   SEMEL_TRY(file.value()->read(0, std::span(content.bytes).first(there)));
-  const HeaderCheck header = check_journal_header(content.bytes, identity);
-  if (!header.what.empty()) {
-    content.fault = JournalFault{header.offset, header.what, header.code != Code::damaged};
+  const Status header = check_journal_header(content.bytes, path, identity);
+  if (!header.is_ok()) {
+    content.fault = Finding{header.code() == Code::damaged ? FindingKind::damage : FindingKind::foreign,
+                            path, header.place()->offset.value(), header.place()->what};
   } else if (size.value() != bytes) {
-    content.fault = JournalFault{there,
-                                 "it has " + std::to_string(size.value()) + " bytes instead of " +
-                                     std::to_string(bytes),
-                                 false};
+    content.fault = Finding{FindingKind::damage, path, there,
+                            "it has " + std::to_string(size.value()) + " bytes instead of " +
+                                std::to_string(bytes)};
   }
   return content;
 }

@@ -9,6 +9,7 @@
 
 #include "core/status.h"
 #include "core/storage.h"
+#include "repair/finding.h"
 #include "ring/frame_runs.h"
 #include "ring/journal.h"
 
@@ -19,18 +20,12 @@ namespace semel {
 std::vector<FrameRun> find_runs_in_any_lap(std::span<uint8_t> ring, uint32_t seed, uint64_t from,
                                            uint64_t sequence);
 
-struct JournalFault {
-  uint64_t offset = 0;
-  std::string what;
-  bool foreign = false;  // whole, but of another stream, shard or version
-};
-
 // A journal's bytes as far as they are there, padded with zeros to their size; and what is wrong with
 // its header or size. Fails only where the file can't be read.
 struct JournalContent {
   bool exists = false;
   std::vector<uint8_t> bytes;  // header and ring, in full
-  std::optional<JournalFault> fault;
+  std::optional<Finding> fault;
 };
 Result<JournalContent> read_journal(Storage& storage, const std::string& directory,
                                     const JournalIdentity& identity);

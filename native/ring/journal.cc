@@ -12,10 +12,10 @@ constexpr char kMagic[8] = {'s', 'e', 'm', 'e', 'l', 'j', 'n', 'l'};
 constexpr uint64_t kHeaderUsed = 40;  // magic 8, format 4, shard 4, capacity 8, salt 8, zero 4, crc 4
 
 Status check_header(const Region& region, const JournalIdentity& identity) {
-  const HeaderCheck found = check_journal_header(region.memory(), identity);
-  if (found.what.empty()) return Status::ok();
-  return {found.code == Code::mismatch ? Code::damaged : found.code,
-          region.path() + " at offset " + std::to_string(found.offset) + ": " + found.what};
+  Status found = check_journal_header(region.memory(), region.path(), identity);
+  if (found.code() != Code::mismatch) return found;
+  // To a user, mismatch is what other options are.
+  return Status::at(Code::damaged, region.path(), found.place()->offset.value(), found.place()->what);
 }
 
 }  // namespace
@@ -30,26 +30,30 @@ void write_journal_header(uint8_t* at, const JournalIdentity& identity) {
   store<uint32_t>(at + 36, crc32c(0, at, 36));
 }
 
-HeaderCheck check_journal_header(std::span<const uint8_t> file, const JournalIdentity& identity) {
+Status check_journal_header(std::span<const uint8_t> file, const std::string& path,
+                            const JournalIdentity& identity) {
   const uint8_t* at = file.data();
+  const auto fault = [&](Code code, uint64_t offset, std::string what) {
+    return Status::at(code, path, offset, std::move(what));
+  };
   if (std::memcmp(at, kMagic, sizeof kMagic) != 0) {
-    return {Code::damaged, 0, "not a journal of semel; restore it from a copy"};
+    return fault(Code::damaged, 0, "not a journal of semel; restore it from a copy");
   }
   if (load<uint32_t>(at + 36) != crc32c(0, at, 36)) {
-    return {Code::damaged, 36, "the header's checksum is wrong"};
+    return fault(Code::damaged, 36, "the header's checksum is wrong");
   }
   if (load<uint32_t>(at + 8) != kJournalFormat) {
-    return {Code::format, 8, "it has format " + std::to_string(load<uint32_t>(at + 8)) +
-                                 ", this version reads " + std::to_string(kJournalFormat)};
+    return fault(Code::format, 8, "it has format " + std::to_string(load<uint32_t>(at + 8)) +
+                                      ", this version reads " + std::to_string(kJournalFormat));
   }
   if (load<uint64_t>(at + 24) != identity.salt || load<uint32_t>(at + 12) != identity.shard) {
-    return {Code::mismatch, 12, "belongs to another stream or shard"};
+    return fault(Code::mismatch, 12, "belongs to another stream or shard");
   }
   if (load<uint64_t>(at + 16) != identity.capacity ||
       file.size() != kJournalHeaderBytes + identity.capacity) {
-    return {Code::damaged, 16, "is not of the size that it was made with"};
+    return fault(Code::damaged, 16, "is not of the size that it was made with");
   }
-  return {};
+  return Status::ok();
 }
 
 namespace {

@@ -28,14 +28,10 @@ uint32_t journal_seed(const JournalIdentity& identity);
 
 void write_journal_header(uint8_t* at, const JournalIdentity& identity);
 
-// What is wrong with a journal's header, `what` empty where nothing is. Code::mismatch: it is whole,
-// but of another stream or shard.
-struct HeaderCheck {
-  Code code = Code::ok;
-  uint64_t offset = 0;
-  std::string what;
-};
-HeaderCheck check_journal_header(std::span<const uint8_t> file, const JournalIdentity& identity);
+// What is wrong with a journal's header, with its offset. Code::mismatch: it is whole, but of another
+// stream or shard.
+Status check_journal_header(std::span<const uint8_t> file, const std::string& path,
+                            const JournalIdentity& identity);
 
 // Makes the file `journal` in `directory`, or opens and checks the one that is there.
 Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string& directory,

@@ -37,19 +37,19 @@ Status write_box(Storage& storage, const std::string& directory, const std::stri
   return write_atomically(storage, directory, name, seal_box(name, directory_salt, content));
 }
 
-BoxCheck check_box(std::span<const uint8_t> bytes, const std::string& name,
-                   uint64_t directory_salt) {
+Status check_box(std::span<const uint8_t> bytes, const std::string& path, const std::string& name,
+                 uint64_t directory_salt) {
   if (bytes.size() < kBoxHeaderBytes || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) {
-    return {Code::damaged, 0, "not a file of a stream"};
+    return Status::at(Code::damaged, path, 0, "not a file of a stream");
   }
   if (load<uint32_t>(bytes.data() + 8) != kDirectoryFormat) {
-    return {Code::format, 8, "it has another format than this version reads"};
+    return Status::at(Code::format, path, 8, "it has another format than this version reads");
   }
   if (load<uint32_t>(bytes.data() + 12) !=
       checksum(name, directory_salt, bytes.subspan(kBoxHeaderBytes))) {
-    return {Code::damaged, 12, "the checksum is wrong"};
+    return Status::at(Code::damaged, path, 12, "the checksum is wrong");
   }
-  return {};
+  return Status::ok();
 }
 
 Result<std::vector<uint8_t>> read_box(Storage& storage, const std::string& directory,
@@ -62,10 +62,7 @@ Result<std::vector<uint8_t>> read_box(Storage& storage, const std::string& direc
   }
   auto content = read_whole(storage, path);
   if (!content.is_ok()) return content.status();
-  const BoxCheck found = check_box(content.value(), name, directory_salt);
-  if (!found.what.empty()) {
-    return Status{found.code, path + " at offset " + std::to_string(found.offset) + ": " + found.what};
-  }
+  SEMEL_TRY(check_box(content.value(), path, name, directory_salt));
   content.value().erase(content.value().begin(), content.value().begin() + kBoxHeaderBytes);
   return content;
 }

@@ -146,7 +146,7 @@ Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
 Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::string& directory) {
   const std::string path = path_of(directory);
   if (bytes.size() < 12 || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) {
-    return Status{Code::damaged, path + " at offset 0: not a stream's manifest"};
+    return Status::at(Code::damaged, path, 0, "not a stream's manifest");
   }
   const uint32_t format = load<uint32_t>(bytes.data() + 8);
   if (format != kDirectoryFormat) {
@@ -156,8 +156,7 @@ Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::strin
   }
   if (bytes.size() != kManifestBytes ||
       load<uint32_t>(bytes.data() + kManifestCrcAt) != crc32c(0, bytes.data(), kManifestCrcAt)) {
-    return Status{Code::damaged,
-                  path + " at offset " + std::to_string(kManifestCrcAt) + ": the checksum is wrong"};
+    return Status::at(Code::damaged, path, kManifestCrcAt, "the checksum is wrong");
   }
   const uint8_t* at = bytes.data();
   Manifest manifest;
@@ -177,7 +176,7 @@ Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::strin
   // Bytes that mean nothing are zero: encoded again, what was read is the same.
   if (fault == nullptr && !std::ranges::equal(encode(manifest), bytes)) fault = "bytes without a meaning";
   if (fault != nullptr) {
-    return Status{Code::damaged, path + " at offset 12: it says " + fault};
+    return Status::at(Code::damaged, path, 12, std::string("it says ") + fault);
   }
   return manifest;
 }

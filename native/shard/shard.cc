@@ -140,23 +140,20 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
                          const FrameSource source = full_source(frame, meta);
                          stored_sources_.raise({source.partition, source.offset});
                        });
+  const uint64_t at = kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1));
   if (scan->sequence < header.journal_durable) {
-    return {Code::damaged,
-            journal_->path() + " at offset " +
-                std::to_string(kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1))) +
-                ": message " + std::to_string(scan->sequence + 1) + " was synced (up to " +
-                std::to_string(header.journal_durable) + " were) and does not check"};
+    return Status::at(Code::damaged, journal_->path(), at,
+                      "message " + std::to_string(scan->sequence + 1) + " was synced (up to " +
+                          std::to_string(header.journal_durable) + " were) and does not check");
   }
   // Below a level that syncs nothing is claimed, but stores land in order when a process dies: good
   // frames behind a bad one are no torn tail.
   if (!acked.empty && !acked.synced && !acked.clean) {
     const auto behind = find_runs(ring_memory_, seed_, scan->position, scan->sequence);
     if (!behind.empty()) {
-      return {Code::damaged,
-              journal_->path() + " at offset " +
-                  std::to_string(kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1))) +
-                  ": message " + std::to_string(scan->sequence + 1) + " does not check, but " +
-                  std::to_string(behind.front().last) + " behind it does"};
+      return Status::at(Code::damaged, journal_->path(), at,
+                        "message " + std::to_string(scan->sequence + 1) + " does not check, but " +
+                            std::to_string(behind.front().last) + " behind it does");
     }
   }
   recovery_.redelivered = scan->sequence - header.through;
