@@ -21,6 +21,7 @@
       "acklog/chain.cc",
       "acklog/segment.cc",
       "acklog/segment_header.cc",
+      "acklog/segment_writer.cc",
       "deadletters/dead_letters.cc",
       "deadletters/record.cc",
       "shard/answers.cc",

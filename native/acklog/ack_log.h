@@ -28,6 +28,7 @@
 #include "acklog/ack_types.h"
 #include "acklog/chain.h"
 #include "acklog/segment.h"
+#include "acklog/segment_writer.h"
 #include "core/region.h"
 #include "core/status.h"
 #include "core/storage.h"
@@ -127,7 +128,7 @@ class AckLog {
     uint32_t offset = 0;   // 0: no block yet
   };
 
-  explicit AckLog(const Options& options) : options_(options) {}
+  explicit AckLog(const Options& options) : options_(options), writer_(options.synced) {}
 
   Status recover(Recovered* recovered, const IdVisitor& visitor);
   Status begin_anew();
@@ -136,7 +137,7 @@ class AckLog {
   Status draft_next();
   Status step_draft();
   Result<Appended> rotate(const AckBlock& block, uint64_t length, uint8_t width);
-  void put(const AckBlock& block, uint8_t width, uint64_t length, uint8_t flags);
+  acklog::SegmentWriter::Marks marks() const;
   void publish(uint64_t offset);
   Place published() const;
   bool holds(const Live& live, Place place) const {
@@ -157,10 +158,7 @@ class AckLog {
 
   // Worker.
   SnapshotProvider provider_;
-  acklog::Segment* active_ = nullptr;
-  uint64_t end_ = 0;
-  uint64_t last_number_ = 0;
-  AckHeader last_;
+  acklog::SegmentWriter writer_;
   std::vector<const Parked*> snapshot_parked_;
   std::vector<SourceOffset> snapshot_sources_;
 
