@@ -8,7 +8,11 @@
 // Invariants:
 //  1. A block is seen by recovery whole, with every block before it, or not at all.
 //  2. durable_*() never run ahead of what a sync has returned for. After a failed write or sync they
-//     never move again (I9): every later call returns Code::poisoned.
+//     never move again (I9), and the log writes, syncs and deletes nothing more: that call returns the
+//     failure, and write_marked(), sync() and maintain() return Code::poisoned from then on. All else may
+//     still be called. append() does not look at it: it takes blocks into memory as long as there is room
+//     in segments that were made before; whoever acknowledges goes by durable_*(). A maintain() that
+//     fails poisons nothing.
 //  3. Under the direct writer no byte of a segment reaches its file before all of the segment before
 //     it is durable; a segment's link says so, which makes a hole before it damage.
 //  4. A segment is deleted only when its newest id is older than the window, a later segment's
