@@ -10,15 +10,14 @@
 namespace semel {
 
 using acklog::Identity;
-using acklog::Link;
 using acklog::Segment;
 using acklog::Window;
 using acklog::kBlockHeaderBytes;
+using acklog::kSealBytes;
 using acklog::kSegmentHeaderBytes;
 
 namespace {
 
-constexpr uint64_t kSealBytes = kBlockHeaderBytes;
 // Mapped segments that wait for a sync; behind that the worker waits too.
 constexpr std::size_t kLiveSegmentsMax = 4;
 
@@ -29,46 +28,35 @@ AckLog::~AckLog() = default;
 uint64_t AckLog::parked_bytes(const Parked& parked) { return acklog::parked_entry_bytes(parked); }
 
 Result<AckLog::Appended> AckLog::append(const AckBlock& block) {
-  if (block.header.epoch < last_.epoch && !planted(Bug::epoch_not_checked)) {
-    return Status{Code::fenced, "the ack log is at epoch " + std::to_string(last_.epoch) +
+  const AckHeader& last = writer_.last();
+  if (block.header.epoch < last.epoch && !planted(Bug::epoch_not_checked)) {
+    return Status{Code::fenced, "the ack log is at epoch " + std::to_string(last.epoch) +
                                     ", a commit came with epoch " +
                                     std::to_string(block.header.epoch)};
   }
-  if (block.header.through < last_.through) {
+  if (block.header.through < last.through) {
     return Status{Code::invalid_argument,
                   "an ack through " + std::to_string(block.header.through) + " came after one through " +
-                      std::to_string(last_.through)};
+                      std::to_string(last.through)};
   }
   const uint8_t width = acklog::id_width(block.ids);
   const uint64_t length = acklog::block_bytes(block, width);
-  if (end_ + length + kSealBytes > active_->bytes()) return rotate(block, length, width);
-  const uint64_t at = end_;
-  put(block, width, length, block.clean_close ? acklog::kCleanClose : 0);
-  publish(at);
+  if (!writer_.fits(length)) return rotate(block, length, width);
+  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, marks()));
   return Appended::stored;
 }
 
-// Writes a block behind the last one, without publishing it.
-void AckLog::put(const AckBlock& block, uint8_t width, uint64_t length, uint8_t flags) {
-  AckBlock stamped = block;
-  stamped.header.time_us = std::max(stamped.header.time_us, last_.time_us);
-  // The sync thread stores it after the sync has returned; later is only more modest.
-  stamped.header.ack_durable = options_.synced ? durable_block_.load(std::memory_order_relaxed) : 0;
-  acklog::BlockStamp stamp;
-  stamp.number = ++last_number_;
-  stamp.oldest_segment = oldest_segment_.load(std::memory_order_relaxed);
-  stamp.flags = flags | (options_.synced ? acklog::kSynced : 0);
-  stamp.seed = active_->identity().seed();
-  acklog::put(active_->memory() + end_, stamped, width, length, stamp);
-  end_ += length;
-  last_ = stamped.header;
+// The sync thread stores what is durable after the sync has returned; later is only more modest.
+acklog::SegmentWriter::Marks AckLog::marks() const {
+  return {durable_block_.load(std::memory_order_relaxed),
+          oldest_segment_.load(std::memory_order_relaxed)};
 }
 
 void AckLog::publish(uint64_t offset) {
-  through_.store(last_.through, std::memory_order_relaxed);
+  through_.store(writer_.last().through, std::memory_order_relaxed);
   // Pairs with published() in the sync thread: it finds the block, the ones before it and, after a
   // rotation, the link in memory.
-  published_.store(active_->number() << 32 | offset, std::memory_order_release);
+  published_.store(writer_.identity().number << 32 | offset, std::memory_order_release);
 }
 
 AckLog::Place AckLog::published() const {
@@ -96,9 +84,9 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
   snapshot_sources_.clear();
   provider_(snapshot_parked_, snapshot_sources_);
   std::erase_if(snapshot_parked_,
-                [&](const Parked* parked) { return parked->sequence > last_.through; });
+                [&](const Parked* parked) { return parked->sequence > writer_.last().through; });
   AckBlock snapshot;
-  snapshot.header = last_;
+  snapshot.header = writer_.last();
   snapshot.header.epoch = block.header.epoch;
   snapshot.parked = snapshot_parked_;
   snapshot.sources = snapshot_sources_;
@@ -107,29 +95,18 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
   if (needed > next->bytes()) return too_large(needed);
   ready_.store(nullptr, std::memory_order_relaxed);
 
-  AckBlock seal;
-  seal.header = last_;
-  put(seal, 0, kSealBytes, acklog::kSealed);
+  writer_.seal(marks());
   fault_point("rotate.sealed");
-  Link link;
-  link.first_block = last_number_ + 1;
-  link.previous_end = end_;
-  link.previous_block = last_number_;
-  link.previous_salt = active_->identity().salt;
   // Direct: sync() keeps the order. Unsynced: stores keep it. In between, a mapping under a level that
   // syncs, the kernel may write this segment's pages before the other's.
-  link.claims = !mapped() || !options_.synced ? last_number_
-                                              : durable_block_.load(std::memory_order_relaxed);
-  link.oldest_segment = oldest_segment_.load(std::memory_order_relaxed);
-  acklog::put_link(next->memory(), next->identity(), link);
+  const uint64_t claims = !mapped() || !options_.synced
+                              ? writer_.number()
+                              : durable_block_.load(std::memory_order_relaxed);
+  writer_.move_to(next->memory(), next->identity(), claims, marks());
   fault_point("rotate.linked");
-  active_ = next;
-  end_ = kSegmentHeaderBytes;
-  put(snapshot, 0, snapshot_length, acklog::kSnapshot);
+  writer_.put(snapshot, 0, snapshot_length, acklog::kSnapshot, marks());
   fault_point("rotate.snapshot");
-  const uint64_t at = end_;
-  put(block, width, length, block.clean_close ? acklog::kCleanClose : 0);
-  publish(at);
+  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, marks()));
   return Appended::stored;
 }
 
@@ -156,8 +133,7 @@ void AckLog::mark() { target_ = published(); }
 
 bool AckLog::has_room(const AckBlock& block) const {
   const uint64_t length = acklog::block_bytes(block, acklog::id_width(block.ids));
-  return end_ + length + kSealBytes <= active_->bytes() ||
-         ready_.load(std::memory_order_acquire) != nullptr;
+  return writer_.fits(length) || ready_.load(std::memory_order_acquire) != nullptr;
 }
 
 Status AckLog::write_marked() {

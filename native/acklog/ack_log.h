@@ -8,7 +8,11 @@
 // Invariants:
 //  1. A block is seen by recovery whole, with every block before it, or not at all.
 //  2. durable_*() never run ahead of what a sync has returned for. After a failed write or sync they
-//     never move again (I9): every later call returns Code::poisoned.
+//     never move again (I9), and the log writes, syncs and deletes nothing more: that call returns the
+//     failure, and write_marked(), sync() and maintain() return Code::poisoned from then on. All else may
+//     still be called. append() does not look at it: it takes blocks into memory as long as there is room
+//     in segments that were made before; whoever acknowledges goes by durable_*(). A maintain() that
+//     fails poisons nothing.
 //  3. Under the direct writer no byte of a segment reaches its file before all of the segment before
 //     it is durable; a segment's link says so, which makes a hole before it damage.
 //  4. A segment is deleted only when its newest id is older than the window, a later segment's
@@ -28,6 +32,7 @@
 #include "acklog/ack_types.h"
 #include "acklog/chain.h"
 #include "acklog/segment.h"
+#include "acklog/segment_writer.h"
 #include "core/region.h"
 #include "core/status.h"
 #include "core/storage.h"
@@ -127,7 +132,7 @@ class AckLog {
     uint32_t offset = 0;   // 0: no block yet
   };
 
-  explicit AckLog(const Options& options) : options_(options) {}
+  explicit AckLog(const Options& options) : options_(options), writer_(options.synced) {}
 
   Status recover(Recovered* recovered, const IdVisitor& visitor);
   Status begin_anew();
@@ -136,7 +141,7 @@ class AckLog {
   Status draft_next();
   Status step_draft();
   Result<Appended> rotate(const AckBlock& block, uint64_t length, uint8_t width);
-  void put(const AckBlock& block, uint8_t width, uint64_t length, uint8_t flags);
+  acklog::SegmentWriter::Marks marks() const;
   void publish(uint64_t offset);
   Place published() const;
   bool holds(const Live& live, Place place) const {
@@ -157,10 +162,7 @@ class AckLog {
 
   // Worker.
   SnapshotProvider provider_;
-  acklog::Segment* active_ = nullptr;
-  uint64_t end_ = 0;
-  uint64_t last_number_ = 0;
-  AckHeader last_;
+  acklog::SegmentWriter writer_;
   std::vector<const Parked*> snapshot_parked_;
   std::vector<SourceOffset> snapshot_sources_;
 

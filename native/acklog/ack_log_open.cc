@@ -164,21 +164,21 @@ Status AckLog::recover(Recovered* recovered, const IdVisitor& visitor) {
   if (mapped()) active.value()->touch(0, chain.active.bytes);
   live_.push_back({std::move(active.value()), chain.end, chain.end});
 
-  active_ = live_.front().segment.get();
-  end_ = chain.end;
-  last_ = chain.recovered.header;
-  last_number_ = chain.recovered.block_number;
+  Segment& first = *live_.front().segment;
+  writer_.enter(first.memory(), first.identity(), chain.end);
+  writer_.resume(chain.recovered.header, chain.recovered.block_number);
   publish(chain.last_offset);
   target_ = published();
   oldest_segment_.store(chain.oldest_segment, std::memory_order_relaxed);
   durable_oldest_ = chain.oldest_segment;
-  durable_segment_ = active_->number();
+  durable_segment_ = first.number();
   retired_.assign(chain.sealed.begin(), chain.sealed.end());
   if (options_.synced) {
-    durable_through_.store(last_.through, std::memory_order_release);
-    durable_journal_position_.store(last_.journal_position, std::memory_order_release);
-    durable_dead_letter_bytes_.store(last_.dead_letter_bytes, std::memory_order_release);
-    durable_block_.store(last_number_, std::memory_order_release);
+    const AckHeader& last = writer_.last();
+    durable_through_.store(last.through, std::memory_order_release);
+    durable_journal_position_.store(last.journal_position, std::memory_order_release);
+    durable_dead_letter_bytes_.store(last.dead_letter_bytes, std::memory_order_release);
+    durable_block_.store(writer_.number(), std::memory_order_release);
   }
 
   if (chain.prepared.has_value() && chain.prepared->bytes == options_.segment_bytes) {
@@ -213,8 +213,7 @@ Status AckLog::begin_anew() {
                       options_.synced, &link);
   while (!first.done()) SEMEL_TRY(first.step());
   live_.push_back({first.take(), kSegmentHeaderBytes, kSegmentHeaderBytes});
-  active_ = live_.front().segment.get();
-  end_ = kSegmentHeaderBytes;
+  writer_.enter(live_.front().segment->memory(), identity, kSegmentHeaderBytes);
   durable_segment_ = 1;
   publish(0);
   target_ = published();

@@ -54,7 +54,7 @@ class Reader final : EntryVisitor {
   Status check_oldest();
   void claim(uint64_t block, const std::string& by);
   static Status damaged(const std::string& path, uint64_t offset, const std::string& why) {
-    return {Code::damaged, path + " is damaged at offset " + std::to_string(offset) + ": " + why};
+    return Status::damaged(path, offset, why);
   }
 
   void parked(Parked&& parked) override {
@@ -169,8 +169,7 @@ Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& b
     sources_.clear();
   }
   if (const Status entries = visit_entries(block, *this); !entries.is_ok()) {
-    return {entries.code(), segment.path + " at offset " + std::to_string(offset) + ": " +
-                                entries.message()};
+    return Status::at(entries.code(), segment.path, offset, entries.message());
   }
   state.ids += block.id_count;
   if (block.id_count != 0 && visitor_) {

@@ -9,18 +9,17 @@
 namespace semel::acklog {
 namespace {
 
-constexpr uint64_t kScratchBytes = 64 * 1024;
 // Zeros that may go to disk directly.
-alignas(kBlockBytes) uint8_t zeros[kScratchBytes];
+alignas(kBlockBytes) const uint8_t zeros[64 * 1024] = {};
 
 }  // namespace
 
 Result<Window> Window::make(uint64_t bytes) {
   auto image = Region::anonymous(bytes);
   if (!image.is_ok()) return image.status();
-  auto scratch = Region::anonymous(kScratchBytes);
-  if (!scratch.is_ok()) return scratch.status();
-  return Window{std::move(image.value()), std::move(scratch.value())};
+  auto writer = DirectWriter::make();
+  if (!writer.is_ok()) return writer.status();
+  return Window{std::move(image.value()), std::move(writer.value())};
 }
 
 Result<std::unique_ptr<Segment>> Segment::open(Storage& storage, const std::string& path,
@@ -46,17 +45,8 @@ Result<std::unique_ptr<Segment>> Segment::open(Storage& storage, const std::stri
 }
 
 Status Segment::write(uint64_t from, uint64_t to) {
-  if (window_.image == nullptr || from >= to) return Status::ok();
-  const std::span<uint8_t> scratch = window_.scratch->memory();
-  const uint64_t first = round_down(from, kBlockBytes);
-  const uint64_t last = round_up(to, kBlockBytes);
-  // A small group goes out in one write; of a large one only the last block is copied.
-  const uint64_t copied = last - first <= scratch.size() ? first : round_down(to, kBlockBytes);
-  if (copied > first) SEMEL_TRY(file_->write(first, {memory_ + first, copied - first}));
-  if (copied == last) return Status::ok();
-  std::memcpy(scratch.data(), memory_ + copied, to - copied);
-  std::memset(scratch.data() + (to - copied), 0, last - to);
-  return file_->write(copied, scratch.first(last - copied));
+  if (!window_.writer.has_value()) return Status::ok();
+  return window_.writer->write(*file_, memory_, from, to, {.busy_behind = UINT64_MAX});
 }
 
 void Segment::touch(uint64_t from, uint64_t to) {

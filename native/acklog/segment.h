@@ -2,15 +2,16 @@
 //
 // Two writers (core/region.h): `mapped`, where memory() is the file's mapping, and `direct`, where
 // memory() is a window: anonymous memory as large as the segment, written to the file past the page
-// cache. Windows are the caller's and are used again for later segments, stale bytes and all: write()
-// copies the last, partly filled block and zeros the rest of it, so that nothing behind `to` ever
-// reaches the file, neither a former segment's bytes nor what the owner is storing meanwhile.
+// cache. Windows are the caller's and are used again for later segments, stale bytes and all: nothing
+// behind what is written ever reaches the file (core/direct_writer.h), neither a former segment's bytes
+// nor what the owner is storing meanwhile.
 //
 // Threads: stores into memory() by the worker; everything else by the sync thread.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -23,7 +24,7 @@ namespace semel::acklog {
 // Memory for one segment under the direct writer.
 struct Window {
   std::unique_ptr<Region> image;
-  std::unique_ptr<Region> scratch;  // for the last block, or the whole of a small group
+  std::optional<DirectWriter> writer;
 
   static Result<Window> make(uint64_t bytes);
   uint64_t bytes() const { return image == nullptr ? 0 : image->memory().size(); }

@@ -28,7 +28,7 @@ bool all_zero(std::span<const uint8_t> bytes) {
 }
 
 Status damaged(const std::string& path, const char* what) {
-  return {Code::damaged, path + " is damaged at offset 0: " + what};
+  return Status::damaged(path, 0, what);
 }
 
 }  // namespace
@@ -62,17 +62,17 @@ Result<Identity> check_identity(std::span<const uint8_t> page, const std::string
   const bool sound = crc32c(0, at, kIdentityBytes) == load<uint32_t>(at + kIdentityBytes);
   if (!sound) return damaged(path, "its header does not check");
   if (std::memcmp(at, kMagic, 8) != 0) {
-    return Status{Code::format, path + " is not a segment of an ack log"};
+    return Status::about(Code::format, path, "is not a segment of an ack log");
   }
   if (load<uint32_t>(at + 8) != kVersion || load<uint32_t>(at + 12) != kSegmentHeaderBytes) {
-    return Status{Code::format, path + " has format version " +
-                                    std::to_string(load<uint32_t>(at + 8)) +
-                                    "; this semel reads version " + std::to_string(kVersion)};
+    return Status::about(Code::format, path,
+                         "has format version " + std::to_string(load<uint32_t>(at + 8)) +
+                             "; this semel reads version " + std::to_string(kVersion));
   }
   Identity identity{load<uint64_t>(at + 16), load<uint64_t>(at + 24), load<uint64_t>(at + 32),
                     load<uint64_t>(at + 40)};
   if (identity.directory_salt != directory_salt) {
-    return Status{Code::format, path + " belongs to another directory"};
+    return Status::about(Code::format, path, "belongs to another directory");
   }
   if (identity.bytes < kSegmentBytesMin || identity.bytes > kSegmentBytesMax ||
       identity.bytes % kBlockBytes != 0) {

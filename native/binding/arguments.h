@@ -13,7 +13,8 @@
 namespace semel::binding {
 
 // Leaves a SemelError pending; the caller returns at once. A thread that is being terminated can run no
-// JavaScript, not even the error's constructor, and gets no error: nobody would catch it.
+// JavaScript, not even the error's constructor, and gets no error: nobody would catch it. What it is about,
+// where that is a file, are the error's `path` and `offset`.
 inline void throw_status(Napi::Env env, const Status& status) {
   const char* name = code_name(status.code());
   const std::string& text = status.message();
@@ -33,6 +34,17 @@ inline void throw_status(Napi::Env env, const Status& status) {
     if (napi_get_reference_value(env, own, &error_class) != napi_ok || error_class == nullptr ||
         napi_new_instance(env, error_class, 2, arguments, &error) != napi_ok) {
       return;
+    }
+  }
+  if (const FaultPlace* place = status.place()) {
+    napi_value path;
+    napi_value offset;
+    if (napi_create_string_utf8(env, place->path.data(), place->path.size(), &path) == napi_ok) {
+      static_cast<void>(napi_set_named_property(env, error, "path", path));
+    }
+    if (place->offset.has_value() &&
+        napi_create_double(env, static_cast<double>(*place->offset), &offset) == napi_ok) {
+      static_cast<void>(napi_set_named_property(env, error, "offset", offset));
     }
   }
   static_cast<void>(napi_throw(env, error));

@@ -4,9 +4,9 @@
 #include "binding/arguments.h"
 #include "binding/functions.h"
 #include "binding/letter_object.h"
+#include "repair/repair.h"
 #include "shard/box.h"
 #include "shard/inspect.h"
-#include "shard/repair.h"
 
 namespace semel::binding {
 namespace {

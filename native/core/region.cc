@@ -71,6 +71,9 @@ Result<std::unique_ptr<Region>> Region::open(Storage& storage, const std::string
   auto direct = storage.open(path, Open::existing_direct);
   if (!direct.is_ok()) return direct.status();
   region->file_ = std::move(direct.value());
+  auto made = DirectWriter::make();
+  if (!made.is_ok()) return made.status();
+  region->writer_ = std::move(made.value());
   region->path_ = path;
   return region;
 }
@@ -86,11 +89,9 @@ Region::~Region() {
   if (owns_memory_) ::munmap(memory_.data(), memory_.size());
 }
 
-Status Region::write(uint64_t from, uint64_t to) {
-  if (file_ == nullptr || !owns_memory_ || from >= to) return Status::ok();
-  const uint64_t first = round_down(from, kBlockBytes);
-  const uint64_t last = round_up(to, kBlockBytes);
-  return file_->write(first, memory_.subspan(first, last - first));
+Status Region::write(uint64_t from, uint64_t to, Beside beside) {
+  if (!writer_.has_value()) return Status::ok();
+  return writer_->write(*file_, memory_.data(), from, to, beside);
 }
 
 Status Region::check() const {

@@ -4,17 +4,19 @@
 //   mapped  the memory is a shared mapping; a store survives the process, sync() the machine
 //   direct  the memory is anonymous; write() puts 4 KiB blocks of it into the file past the page
 //           cache, so that a sync never write-protects a page that a hot thread stores to
-// The bytes in the file are the same. write() may rewrite the block that holds `from` or `to` with the
-// same bytes in front of new ones; a reader must not depend on bytes behind the last frame.
+// The bytes in the file are the same, but for those that nobody may depend on (direct_writer.h): in the
+// blocks that hold `from` and `to`, what is beside them and not steady.
 //
 // Threads: stores into memory() by the owner of the log; write() and sync() by the sync thread.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "core/direct_writer.h"
 #include "core/storage.h"
 
 namespace semel {
@@ -43,8 +45,8 @@ class Region {
   std::span<uint8_t> memory() const { return memory_; }
   const std::string& path() const { return path_; }
 
-  // Puts [from, to) on its way to the file; durable after the next sync().
-  Status write(uint64_t from, uint64_t to);
+  // Puts [from, to), and what is steady beside it, on its way to the file; durable after the next sync().
+  Status write(uint64_t from, uint64_t to, Beside beside = {});
   Status sync();
   // Whether the file is still there, in its whole length.
   Status check() const;
@@ -59,6 +61,7 @@ class Region {
   std::span<uint8_t> memory_;
   bool owns_memory_;  // anonymous memory, unmapped by us; a mapping belongs to its File
   std::string path_;
+  std::optional<DirectWriter> writer_;
 };
 
 }  // namespace semel

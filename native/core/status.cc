@@ -5,6 +5,21 @@
 
 namespace semel {
 
+Status Status::damaged(const std::string& path, uint64_t offset, std::string what) {
+  std::string message = path + " is damaged at offset " + std::to_string(offset) + ": " + what;
+  return {Code::damaged, std::move(message), {path, offset, std::move(what)}};
+}
+
+Status Status::at(Code code, const std::string& path, uint64_t offset, std::string what) {
+  std::string message = path + " at offset " + std::to_string(offset) + ": " + what;
+  return {code, std::move(message), {path, offset, std::move(what)}};
+}
+
+Status Status::about(Code code, const std::string& path, std::string what) {
+  std::string message = path + " " + what;
+  return {code, std::move(message), {path, std::nullopt, std::move(what)}};
+}
+
 Status Status::from_errno(int error, const char* action, const std::string& path) {
   Code code = Code::io;
   const char* remedy = "check its disk and the system's log";
@@ -36,8 +51,9 @@ Status Status::from_errno(int error, const char* action, const std::string& path
       break;
     default: break;
   }
-  return {code, std::string("cannot ") + action + " " + path + ": " + std::strerror(error) + "; " +
-                    remedy};
+  std::string what = std::string(std::strerror(error)) + "; " + remedy;
+  std::string message = std::string("cannot ") + action + " " + path + ": " + what;
+  return {code, std::move(message), {path, std::nullopt, std::move(what)}};
 }
 
 }  // namespace semel

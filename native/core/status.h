@@ -3,6 +3,8 @@
 // are returned as values of their own.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,22 +47,40 @@ constexpr const char* code_name(Code code) {
   return "SEMEL_IO";
 }
 
+// What a status is about, where that is a file, so that nobody has to read it out of the message.
+struct FaultPlace {
+  std::string path;
+  std::optional<uint64_t> offset;
+  std::string what;  // the message without path and offset
+};
+
 class [[nodiscard]] Status {
  public:
   Status() = default;
   Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
 
   static Status ok() { return {}; }
+  // Of a file: "PATH is damaged at offset N: WHAT", "PATH at offset N: WHAT", "PATH WHAT".
+  static Status damaged(const std::string& path, uint64_t offset, std::string what);
+  static Status at(Code code, const std::string& path, uint64_t offset, std::string what);
+  static Status about(Code code, const std::string& path, std::string what);
   // From errno, naming what was done to which file, and the remedy.
   static Status from_errno(int error, const char* action, const std::string& path);
 
   bool is_ok() const { return code_ == Code::ok; }
   Code code() const { return code_; }
   const std::string& message() const { return message_; }
+  const FaultPlace* place() const { return place_.get(); }  // null: it is about no file
 
  private:
+  Status(Code code, std::string message, FaultPlace place)
+      : code_(code),
+        message_(std::move(message)),
+        place_(std::make_shared<const FaultPlace>(std::move(place))) {}
+
   Code code_ = Code::ok;
   std::string message_;
+  std::shared_ptr<const FaultPlace> place_;
 };
 
 // A value, or the reason why there is none.

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,28 +13,8 @@
 #include "core/directory_lock.h"
 #include "core/faults.h"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SEMEL_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define SEMEL_TSAN 1
-#endif
-
 namespace semel {
 namespace {
-
-// Region::write() puts whole blocks of live memory into the file, and behind the last frame the owner
-// of the log may be storing meanwhile. That is meant, since no frame depends on the bytes behind it;
-// past TSan's interceptor, TSan does not report it.
-ssize_t put_at(int fd, std::span<const uint8_t> from, uint64_t offset) {
-#if defined(SEMEL_TSAN) && defined(__linux__)
-  return ::syscall(SYS_pwrite64, fd, from.data(), from.size(), static_cast<off_t>(offset));
-#else
-  return ::pwrite(fd, from.data(), from.size(), static_cast<off_t>(offset));
-#endif
-}
 
 class PosixFile final : public File {
  public:
@@ -60,7 +39,8 @@ class PosixFile final : public File {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return Status::from_errno(errno, "read", path_);
       if (got == 0) {
-        return {Code::damaged, path_ + " ends at offset " + std::to_string(offset) + ", too early"};
+        return Status::about(Code::damaged, path_,
+                             "ends at offset " + std::to_string(offset) + ", too early");
       }
       into = into.subspan(static_cast<std::size_t>(got));
       offset += static_cast<uint64_t>(got);
@@ -70,7 +50,7 @@ class PosixFile final : public File {
 
   Status write(uint64_t offset, std::span<const uint8_t> from) override {
     while (!from.empty()) {
-      const ssize_t put = put_at(fd_, from, offset);
+      const ssize_t put = ::pwrite(fd_, from.data(), from.size(), static_cast<off_t>(offset));
       if (put < 0 && errno == EINTR) continue;
       if (put < 0 && errno == EINVAL && leave_direct()) continue;
       if (put < 0) return Status::from_errno(errno, "write", path_);

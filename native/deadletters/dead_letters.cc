@@ -14,14 +14,6 @@ using deadletters::RecordView;
 using deadletters::kHeaderBytes;
 using deadletters::kRecordHeaderBytes;
 
-namespace {
-
-Status damaged(const std::string& path, uint64_t offset, const std::string& why) {
-  return {Code::damaged, path + " is damaged at offset " + std::to_string(offset) + ": " + why};
-}
-
-}  // namespace
-
 DeadLetters::DeadLetters(const Options& options)
     : options_(options),
       path_(options.directory + "/" + kName),
@@ -104,7 +96,7 @@ Status DeadLetters::load() {
   file_ = std::move(file.value());
   auto size = file_->size();
   if (!size.is_ok()) return size.status();
-  if (size.value() < kHeaderBytes) return damaged(path_, 0, "it is shorter than its header");
+  if (size.value() < kHeaderBytes) return Status::damaged(path_, 0, "it is shorter than its header");
   std::vector<uint8_t> page(kHeaderBytes);
   SEMEL_TRY(file_->read(0, page));
   auto header = deadletters::decode_header(page, path_, options_.directory_salt);
@@ -113,11 +105,11 @@ Status DeadLetters::load() {
   base_ = header.value().base;
   next_number_ = header.value().next_number;
   if (committed_ < base_ || physical(committed_) < kHeaderBytes) {
-    return damaged(path_, 0, "it begins behind the committed length");
+    return Status::damaged(path_, 0, "it begins behind the committed length");
   }
   const uint64_t committed = physical(committed_);
   if (size.value() < committed) {
-    return damaged(path_, size.value(), "it ends there; " + std::to_string(committed) +
+    return Status::damaged(path_, size.value(), "it ends there; " + std::to_string(committed) +
                                             " bytes were committed");
   }
   std::vector<uint8_t> record;
@@ -126,10 +118,10 @@ Status DeadLetters::load() {
     record.resize(std::min(rest, kRecordHeaderBytes));
     SEMEL_TRY(file_->read(at, record));
     const uint64_t length = deadletters::record_length(record, rest);
-    if (length == 0) return damaged(path_, at, "no record begins there");
+    if (length == 0) return Status::damaged(path_, at, "no record begins there");
     record.resize(length);
     SEMEL_TRY(file_->read(at, record));
-    if (!deadletters::check_record(record, seed_)) return damaged(path_, at, "a record does not check");
+    if (!deadletters::check_record(record, seed_)) return Status::damaged(path_, at, "a record does not check");
     SEMEL_TRY(index_record(record, at));
     at += length;
   }
@@ -145,12 +137,11 @@ Status DeadLetters::load() {
 Status DeadLetters::index_record(const std::vector<uint8_t>& record, uint64_t offset) {
   auto view = deadletters::view_record(record);
   if (!view.is_ok()) {
-    return {view.status().code(),
-            path_ + " at offset " + std::to_string(offset) + ": " + view.status().message()};
+    return Status::at(view.status().code(), path_, offset, view.status().message());
   }
   const uint64_t number = view.value().number;
   if (view.value().kind == Kind::letter) {
-    if (letters_.contains(number)) return damaged(path_, offset, "a letter is there twice");
+    if (letters_.contains(number)) return Status::damaged(path_, offset, "a letter is there twice");
     letters_.emplace(number, Place{offset, record.size()});
     open_bytes_ += record.size();
     if (number >= next_number_) next_number_ = number + 1;
@@ -158,7 +149,7 @@ Status DeadLetters::index_record(const std::vector<uint8_t>& record, uint64_t of
   }
   const auto letter = letters_.find(number);
   if (letter == letters_.end()) {
-    return damaged(path_, offset, "it resolves a letter that is not open");
+    return Status::damaged(path_, offset, "it resolves a letter that is not open");
   }
   open_bytes_ -= letter->second.bytes;
   letters_.erase(letter);
@@ -318,7 +309,7 @@ Result<DeadLetter> DeadLetters::read_at(uint64_t number, Place place) const {
   SEMEL_TRY(file_->read(place.offset, record));
   if (deadletters::record_length(record, place.bytes) != place.bytes ||
       !deadletters::check_record(record, seed_)) {
-    return damaged(path_, place.offset, "letter " + std::to_string(number) + " does not check");
+    return Status::damaged(path_, place.offset, "letter " + std::to_string(number) + " does not check");
   }
   auto view = deadletters::view_record(record);
   if (!view.is_ok()) return view.status();

@@ -65,20 +65,20 @@ Result<FileHeader> decode_header(std::span<const uint8_t> page, const std::strin
   bool blank_behind = true;
   for (uint64_t byte = kHeaderUsed + 4; byte < kHeaderBytes; ++byte) blank_behind &= at[byte] == 0;
   if (crc32c(0, at, kHeaderUsed) != load<uint32_t>(at + kHeaderUsed) || !blank_behind) {
-    return Status{Code::damaged, path + " is damaged at offset 0: its header does not check"};
+    return Status::damaged(path, 0, "its header does not check");
   }
   if (std::memcmp(at, kMagic, 8) != 0) {
-    return Status{Code::format, path + " does not hold dead letters"};
+    return Status::about(Code::format, path, "does not hold dead letters");
   }
   if (load<uint32_t>(at + 8) != kVersion || load<uint32_t>(at + 12) != kHeaderBytes) {
-    return Status{Code::format, path + " has format version " +
-                                    std::to_string(load<uint32_t>(at + 8)) +
-                                    "; this semel reads version " + std::to_string(kVersion)};
+    return Status::about(Code::format, path,
+                         "has format version " + std::to_string(load<uint32_t>(at + 8)) +
+                             "; this semel reads version " + std::to_string(kVersion));
   }
   const FileHeader header{load<uint64_t>(at + 16), load<uint64_t>(at + 24), load<uint64_t>(at + 32),
                           load<uint64_t>(at + 40)};
   if (header.directory_salt != directory_salt) {
-    return Status{Code::format, path + " belongs to another directory"};
+    return Status::about(Code::format, path, "belongs to another directory");
   }
   return header;
 }

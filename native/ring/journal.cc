@@ -1,5 +1,6 @@
 #include "ring/journal.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/faults.h"
@@ -11,10 +12,10 @@ constexpr char kMagic[8] = {'s', 'e', 'm', 'e', 'l', 'j', 'n', 'l'};
 constexpr uint64_t kHeaderUsed = 40;  // magic 8, format 4, shard 4, capacity 8, salt 8, zero 4, crc 4
 
 Status check_header(const Region& region, const JournalIdentity& identity) {
-  const HeaderCheck found = check_journal_header(region.memory(), identity);
-  if (found.what.empty()) return Status::ok();
-  return {found.code == Code::mismatch ? Code::damaged : found.code,
-          region.path() + " at offset " + std::to_string(found.offset) + ": " + found.what};
+  Status found = check_journal_header(region.memory(), region.path(), identity);
+  if (found.code() != Code::mismatch) return found;
+  // To a user, mismatch is what other options are.
+  return Status::at(Code::damaged, region.path(), found.place()->offset.value(), found.place()->what);
 }
 
 }  // namespace
@@ -29,26 +30,30 @@ void write_journal_header(uint8_t* at, const JournalIdentity& identity) {
   store<uint32_t>(at + 36, crc32c(0, at, 36));
 }
 
-HeaderCheck check_journal_header(std::span<const uint8_t> file, const JournalIdentity& identity) {
+Status check_journal_header(std::span<const uint8_t> file, const std::string& path,
+                            const JournalIdentity& identity) {
   const uint8_t* at = file.data();
+  const auto fault = [&](Code code, uint64_t offset, std::string what) {
+    return Status::at(code, path, offset, std::move(what));
+  };
   if (std::memcmp(at, kMagic, sizeof kMagic) != 0) {
-    return {Code::damaged, 0, "not a journal of semel; restore it from a copy"};
+    return fault(Code::damaged, 0, "not a journal of semel; restore it from a copy");
   }
   if (load<uint32_t>(at + 36) != crc32c(0, at, 36)) {
-    return {Code::damaged, 36, "the header's checksum is wrong"};
+    return fault(Code::damaged, 36, "the header's checksum is wrong");
   }
   if (load<uint32_t>(at + 8) != kJournalFormat) {
-    return {Code::format, 8, "it has format " + std::to_string(load<uint32_t>(at + 8)) +
-                                 ", this version reads " + std::to_string(kJournalFormat)};
+    return fault(Code::format, 8, "it has format " + std::to_string(load<uint32_t>(at + 8)) +
+                                      ", this version reads " + std::to_string(kJournalFormat));
   }
   if (load<uint64_t>(at + 24) != identity.salt || load<uint32_t>(at + 12) != identity.shard) {
-    return {Code::mismatch, 12, "belongs to another stream or shard"};
+    return fault(Code::mismatch, 12, "belongs to another stream or shard");
   }
   if (load<uint64_t>(at + 16) != identity.capacity ||
       file.size() != kJournalHeaderBytes + identity.capacity) {
-    return {Code::damaged, 16, "is not of the size that it was made with"};
+    return fault(Code::damaged, 16, "is not of the size that it was made with");
   }
-  return {};
+  return Status::ok();
 }
 
 namespace {
@@ -100,6 +105,21 @@ Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string
   SEMEL_TRY(storage.rename(draft, path));
   SEMEL_TRY(storage.sync_directory(directory));
   return Region::open(storage, path, writer);
+}
+
+Status write_journal(Region& journal, uint64_t from, uint64_t to, uint64_t released) {
+  const uint64_t capacity = journal.memory().size() - kJournalHeaderBytes;
+  const uint64_t busy = released + capacity - to;
+  while (from < to) {
+    const uint64_t place = from & (capacity - 1);
+    const uint64_t bytes = std::min(to - from, capacity - place);
+    // The header's block is no part of the ring, and a piece that ends with the ring ends with a block.
+    const Beside beside{.steady_before = from - released, .busy_behind = busy};
+    const uint64_t at = kJournalHeaderBytes + place;
+    SEMEL_TRY(journal.write(at, at + bytes, beside));
+    from += bytes;
+  }
+  return Status::ok();
 }
 
 JournalScan scan_journal(std::span<uint8_t> ring, uint32_t seed, uint64_t position,

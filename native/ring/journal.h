@@ -28,19 +28,20 @@ uint32_t journal_seed(const JournalIdentity& identity);
 
 void write_journal_header(uint8_t* at, const JournalIdentity& identity);
 
-// What is wrong with a journal's header, `what` empty where nothing is. Code::mismatch: it is whole,
-// but of another stream or shard.
-struct HeaderCheck {
-  Code code = Code::ok;
-  uint64_t offset = 0;
-  std::string what;
-};
-HeaderCheck check_journal_header(std::span<const uint8_t> file, const JournalIdentity& identity);
+// What is wrong with a journal's header, with its offset. Code::mismatch: it is whole, but of another
+// stream or shard.
+Status check_journal_header(std::span<const uint8_t> file, const std::string& path,
+                            const JournalIdentity& identity);
 
 // Makes the file `journal` in `directory`, or opens and checks the one that is there.
 Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string& directory,
                                              const JournalIdentity& identity, Writer writer,
                                              bool* created);
+
+// Puts the frames from position `from` up to `to` on their way to the file, beside a producer who may be
+// storing behind `to`, in the space that was released: up to `released`, and no further before this
+// returns (R4).
+Status write_journal(Region& journal, uint64_t from, uint64_t to, uint64_t released);
 
 struct JournalScan {
   uint64_t sequence;  // of the last valid message; as given where there is none

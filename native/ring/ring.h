@@ -8,9 +8,11 @@
 //   R4  tail - released ≤ capacity, so nothing is overwritten before it is released.
 // The memory is the caller's: an array in a test, anonymous pages, or the journal's mapping.
 //
-// Each side caches the other's index and looks again only when the cache says full or empty
-// (E. Rigtorp, "Optimizing a ring buffer for throughput", 2021): the shared lines then move once a
-// batch and not once a message. For the same reason claims are published together.
+// The shared lines move once a batch and not once a message (E. Rigtorp, "Optimizing a ring buffer for
+// throughput", 2021): claims are published together, and each side keeps what it last saw of the other's
+// index. The producer looks at `released` again only when what it kept says full. The consumer looks at
+// `tail` once a poll, not once a frame (frame_cursor.h keeps the end), and not only when it has taken all
+// that it knew of: a poll would end there, in front of frames that have come since.
 #pragma once
 
 #include <atomic>

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,17 +27,9 @@ std::vector<uint8_t> seal_box(const std::string& name, uint64_t directory_salt,
 Status write_box(Storage& storage, const std::string& directory, const std::string& name,
                  uint64_t directory_salt, std::span<const uint8_t> content);
 
-struct BoxCheck {
-  Code code = Code::ok;
-  uint64_t offset = 0;
-  std::string what;  // empty: it checks
-};
-BoxCheck check_box(std::span<const uint8_t> bytes, const std::string& name,
-                   uint64_t directory_salt);
-
-// The bytes as they were before one of them was changed, likewise; of small boxes alone.
-std::optional<std::vector<uint8_t>> mend_box(std::span<const uint8_t> bytes,
-                                             const std::string& name, uint64_t directory_salt);
+// Whether the bytes of the box at `path` check.
+Status check_box(std::span<const uint8_t> bytes, const std::string& path, const std::string& name,
+                 uint64_t directory_salt);
 
 // The content; Code::damaged with file and offset, also where there is no such file.
 Result<std::vector<uint8_t>> read_box(Storage& storage, const std::string& directory,

@@ -11,21 +11,18 @@
 #include "acklog/segment_header.h"
 #include "core/crc32c.h"
 #include "ring/ring.h"
-#include "core/crc32c_reverse.h"
 #include "shard/box.h"
 
 namespace semel {
 namespace {
 
 constexpr char kMagic[8] = {'s', 'e', 'm', 'e', 'l', 'd', 'i', 'r'};
-constexpr std::size_t kBytes = 160;
 constexpr std::size_t kNameBytes = 80;
-constexpr std::size_t kCrcAt = kBytes - 4;
 
 std::string path_of(const std::string& directory) { return directory + "/stream"; }
 
-std::array<uint8_t, kBytes> encode(const Manifest& manifest) {
-  std::array<uint8_t, kBytes> bytes{};
+std::array<uint8_t, kManifestBytes> encode(const Manifest& manifest) {
+  std::array<uint8_t, kManifestBytes> bytes{};
   uint8_t* at = bytes.data();
   std::memcpy(at, kMagic, sizeof kMagic);
   store<uint32_t>(at + 8, kDirectoryFormat);
@@ -41,7 +38,7 @@ std::array<uint8_t, kBytes> encode(const Manifest& manifest) {
   store<uint64_t>(at + 56, manifest.hash_key.k1);
   store<uint64_t>(at + 64, manifest.seed);
   std::memcpy(at + 72, manifest.name.data(), manifest.name.size());
-  store<uint32_t>(at + kCrcAt, crc32c(0, at, kCrcAt));
+  store<uint32_t>(at + kManifestCrcAt, crc32c(0, at, kManifestCrcAt));
   return bytes;
 }
 
@@ -149,7 +146,7 @@ Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
 Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::string& directory) {
   const std::string path = path_of(directory);
   if (bytes.size() < 12 || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) {
-    return Status{Code::damaged, path + " at offset 0: not a stream's manifest"};
+    return Status::at(Code::damaged, path, 0, "not a stream's manifest");
   }
   const uint32_t format = load<uint32_t>(bytes.data() + 8);
   if (format != kDirectoryFormat) {
@@ -157,10 +154,9 @@ Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::strin
                                     ", this version reads " + std::to_string(kDirectoryFormat) +
                                     "; drain it with the version that made it"};
   }
-  if (bytes.size() != kBytes ||
-      load<uint32_t>(bytes.data() + kCrcAt) != crc32c(0, bytes.data(), kCrcAt)) {
-    return Status{Code::damaged,
-                  path + " at offset " + std::to_string(kCrcAt) + ": the checksum is wrong"};
+  if (bytes.size() != kManifestBytes ||
+      load<uint32_t>(bytes.data() + kManifestCrcAt) != crc32c(0, bytes.data(), kManifestCrcAt)) {
+    return Status::at(Code::damaged, path, kManifestCrcAt, "the checksum is wrong");
   }
   const uint8_t* at = bytes.data();
   Manifest manifest;
@@ -180,22 +176,9 @@ Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::strin
   // Bytes that mean nothing are zero: encoded again, what was read is the same.
   if (fault == nullptr && !std::ranges::equal(encode(manifest), bytes)) fault = "bytes without a meaning";
   if (fault != nullptr) {
-    return Status{Code::damaged, path + " at offset 12: it says " + fault};
+    return Status::at(Code::damaged, path, 12, std::string("it says ") + fault);
   }
   return manifest;
-}
-
-std::optional<std::vector<uint8_t>> mend_manifest(std::span<const uint8_t> bytes) {
-  if (bytes.size() != kBytes) return std::nullopt;
-  std::vector<uint8_t> mended(bytes.begin(), bytes.end());
-  const uint32_t stored = load<uint32_t>(mended.data() + kCrcAt);
-  const uint32_t found = crc32c(0, mended.data(), kCrcAt);
-  if (differ_in_one_byte(stored, found)) {
-    store<uint32_t>(mended.data() + kCrcAt, found);
-  } else if (const auto fix = one_byte_fix(found, stored, kCrcAt)) {
-    mended[fix->at] ^= fix->xor_with;
-  }
-  return parse_manifest(mended, "").is_ok() ? std::optional(mended) : std::nullopt;
 }
 
 Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options) {

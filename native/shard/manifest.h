@@ -2,8 +2,8 @@
 // made with it. 160 bytes, replaced as a whole; changed afterwards by adopt_payloads() alone (FORMAT.md).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +15,8 @@
 namespace semel {
 
 constexpr uint32_t kDirectoryFormat = 1;
+constexpr std::size_t kManifestBytes = 160;
+constexpr std::size_t kManifestCrcAt = kManifestBytes - 4;  // over all before it
 
 struct Manifest {
   std::string name;
@@ -39,8 +41,6 @@ constexpr uint64_t shard_salt(const Manifest& manifest, uint32_t index) {
 // Reads the manifest; Code::format where there is none or it is of another version.
 Result<Manifest> read_manifest(Storage& storage, const std::string& directory);
 Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::string& directory);
-// Its bytes as they were before one of them was changed; nothing where that does not explain them.
-std::optional<std::vector<uint8_t>> mend_manifest(std::span<const uint8_t> bytes);
 // Reads it and compares it with `options`, or makes it with new secrets and empty boxes. Code::damaged
 // where there is none though a stream's files are there.
 Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options);

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/faults.h"
-#include "ring/journal_survey.h"
+#include "ring/frame_runs.h"
 #include "shard/kept_levels.h"
 #include "shard/memory_level.h"
 #include "shard/windowed_index.h"
@@ -143,23 +143,20 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
                          const FrameSource source = full_source(frame, meta);
                          stored_sources_.raise({source.partition, source.offset});
                        });
+  const uint64_t at = kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1));
   if (scan->sequence < header.journal_durable) {
-    return {Code::damaged,
-            journal_->path() + " at offset " +
-                std::to_string(kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1))) +
-                ": message " + std::to_string(scan->sequence + 1) + " was synced (up to " +
-                std::to_string(header.journal_durable) + " were) and does not check"};
+    return Status::at(Code::damaged, journal_->path(), at,
+                      "message " + std::to_string(scan->sequence + 1) + " was synced (up to " +
+                          std::to_string(header.journal_durable) + " were) and does not check");
   }
   // Below a level that syncs nothing is claimed, but stores land in order when a process dies: good
   // frames behind a bad one are no torn tail.
   if (!acked.empty && !acked.synced && !acked.clean) {
-    const auto behind = find_runs(ring_memory_, seed_, scan->position, scan->sequence, Laps::this_one);
+    const auto behind = find_runs(ring_memory_, seed_, scan->position, scan->sequence);
     if (!behind.empty()) {
-      return {Code::damaged,
-              journal_->path() + " at offset " +
-                  std::to_string(kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1))) +
-                  ": message " + std::to_string(scan->sequence + 1) + " does not check, but " +
-                  std::to_string(behind.front().last) + " behind it does"};
+      return Status::at(Code::damaged, journal_->path(), at,
+                        "message " + std::to_string(scan->sequence + 1) + " does not check, but " +
+                            std::to_string(behind.front().last) + " behind it does");
     }
   }
   recovery_.redelivered = scan->sequence - header.through;
@@ -179,7 +176,7 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
   const uint64_t until_end = std::min(cut, options.ring_bytes - place);
   std::memset(ring_memory_.data() + place, 0, until_end);
   std::memset(ring_memory_.data(), 0, cut - until_end);
-  SEMEL_TRY(write_ring(scan->position, scan->position + cut));
+  SEMEL_TRY(write_journal(*journal_, scan->position, scan->position + cut, header.journal_position));
   fault_point("open.journal-cut");
   recovery_.journal_cut = cut;
   return journal_->sync();
@@ -254,17 +251,6 @@ void Shard::choose_strategies(const StreamOptions& options) {
   }
 }
 
-Status Shard::write_ring(uint64_t from, uint64_t to) {
-  const uint64_t capacity = ring_memory_.size();
-  while (from < to) {
-    const uint64_t place = from & (capacity - 1);
-    const uint64_t bytes = std::min(to - from, capacity - place);
-    SEMEL_TRY(journal_->write(kJournalHeaderBytes + place, kJournalHeaderBytes + place + bytes));
-    from += bytes;
-  }
-  return Status::ok();
-}
-
 bool Shard::has_unsynced() const {
   if (!syncs_) return false;
   return ring_->tail() != durable_position_.load(std::memory_order_relaxed) ||
@@ -293,7 +279,8 @@ Status Shard::sync_group(const std::atomic<bool>* failed) {
     if (planted(Bug::receipt_before_sync)) {
       durable_sequence_.store(sequence, std::memory_order_release);
     }
-    SEMEL_TRY(write_ring(durable, tail));
+    // At `disk`, where this writes, nobody else releases (R1).
+    SEMEL_TRY(write_journal(*journal_, durable, tail, ring_->released()));
     fault_point("group.journal-written");
     SEMEL_TRY(journal_->sync());
     fault_point("group.journal-synced");

@@ -122,7 +122,6 @@ class Shard {
   Status compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked);
   void choose_strategies(const StreamOptions& options);
   void note_asked(const uint8_t* frame, uint64_t meta);
-  Status write_ring(uint64_t from, uint64_t to);
   bool is_short_of_space() const;
 
   bool compact_ = false;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "shard/box.h"
-#include "shard/repair_intent.h"
+#include "shard/unfinished_repair.h"
 
 namespace semel {
 namespace {

@@ -282,6 +282,49 @@ TEST(AckLog, is_poisoned_by_the_first_failed_sync) {
   EXPECT_EQ(owner.log().durable_through(), 3u);
 }
 
+TEST(AckLog, takes_blocks_when_poisoned_but_never_writes_one) {
+  MemoryStorage disk;
+  Owner owner(test::memory_options(disk, true, Writer::direct));
+  ASSERT_TRUE(owner.open().is_ok());
+  owner.must_append(3);
+  ASSERT_TRUE(owner.make_durable().is_ok());
+  owner.must_append(3);
+  disk.sync_fails = true;
+  EXPECT_EQ(owner.make_durable().code(), Code::io);
+  disk.sync_fails = false;
+  const auto before = disk.image();
+  uint64_t stored = 0;
+  while (owner.append(100).value() == Appended::stored) ++stored;
+  EXPECT_GT(stored, 100u);  // the segments that were there
+  for (int again = 0; again < 3; ++again) {
+    owner.log().mark();
+    EXPECT_EQ(owner.log().write_marked().code(), Code::poisoned);
+    EXPECT_EQ(owner.log().sync().code(), Code::poisoned);
+    EXPECT_EQ(owner.log().maintain(UINT64_MAX).code(), Code::poisoned);
+    EXPECT_TRUE(owner.log().check().is_ok());
+  }
+  EXPECT_TRUE(owner.log().has_unsynced());
+  EXPECT_EQ(owner.log().published_through(), 6 + stored * 100);
+  EXPECT_EQ(owner.log().durable_through(), 3u);
+  EXPECT_EQ(disk.image(), before);
+  EXPECT_EQ(owner.append(100).value(), Appended::full);
+}
+
+TEST(AckLog, is_not_poisoned_by_maintenance_that_fails) {
+  MemoryStorage disk;
+  Owner owner(test::memory_options(disk, true, Writer::direct));
+  ASSERT_TRUE(owner.open().is_ok());
+  while (owner.append(100).value() == Appended::stored) {
+  }
+  ASSERT_TRUE(owner.make_durable().is_ok());
+  disk.sync_fails = true;
+  EXPECT_EQ(owner.maintain_all().code(), Code::io);
+  disk.sync_fails = false;
+  ASSERT_TRUE(owner.maintain_all().is_ok());
+  owner.must_append(100);
+  EXPECT_TRUE(owner.make_durable().is_ok());
+}
+
 TEST(AckLog, refuses_to_begin_anew_where_a_log_must_be) {
   MemoryStorage disk;
   AckLog::Options options = test::memory_options(disk, false);

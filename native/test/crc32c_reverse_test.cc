@@ -1,4 +1,4 @@
-#include "core/crc32c_reverse.h"
+#include "repair/crc32c_reverse.h"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-#include "growing_storage.h"
+#include "watched_storage.h"
 #include "shard/stream.h"
 
 namespace semel {
@@ -139,7 +139,7 @@ TEST_P(FullDisk, OpensOrIsRefusedAndLosesNothingWhereverTheSpaceEnds) {
     for (uint64_t growths = 0; growths <= grown_max; ++growths) {
       fs::remove_all(path("tried"));
       fs::copy(path("made"), path("tried"), fs::copy_options::recursive);
-      test::GrowingStorage disk(growths);
+      test::FillingStorage disk(growths);
       {
         auto opened = open(disk, "tried");
         // Nothing that recovery needs takes any space, so that it is never refused.
@@ -168,7 +168,7 @@ TEST_P(FullDisk, RefusesANewDirectoryUntilItFitsAndThenMakesIt) {
   for (uint64_t growths = 0;; ++growths) {
     ASSERT_LT(growths, 100u);
     fs::remove_all(path("new"));
-    test::GrowingStorage disk(growths);
+    test::FillingStorage disk(growths);
     auto opened = open(disk, "new");
     if (opened.is_ok()) break;
     EXPECT_EQ(opened.status().code(), Code::no_space) << opened.status().message();
@@ -186,7 +186,7 @@ TEST_P(FullDisk, TakesMessagesUntilTheSegmentIsFullAndGoesOnWithSpaceAgain) {
   fill("made", true);
   if (HasFatalFailure()) return;
   spoil("made");
-  test::GrowingStorage disk(0);
+  test::FillingStorage disk(0);
   uint64_t id = 1000;
   const auto process = [&](Stream& stream) {
     Consumer& consumer = stream.shard(0).consumer();

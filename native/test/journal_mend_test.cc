@@ -1,6 +1,6 @@
 // Journals with every kind of hole: whatever is damaged, what is left stays where it was, recovery
 // accepts the result, and lost messages are exactly those that are said to be.
-#include "ring/journal_mend.h"
+#include "repair/journal_mend.h"
 
 #include <gtest/gtest.h>
 
@@ -138,7 +138,8 @@ TEST_P(JournalMend, KeepsWhatIsGoodAndPutsAFrameInThePlaceOfWhatIsNot) {
     expect_padding_in_bounds(written.ring, order.position, mended.position);
     kept_behind += mended.kept.count();
     // Nothing of before lies behind the end.
-    const auto behind = find_runs(written.ring, kSeed, mended.position, mended.sequence, Laps::any);
+    const auto behind =
+        find_runs_in_any_lap(written.ring, kSeed, mended.position, mended.sequence);
     EXPECT_TRUE(behind.empty()) << round;
   }
   EXPECT_GT(kept_behind, 1000u);
@@ -148,7 +149,7 @@ TEST(JournalSurvey, FindsFramesOfALaterLapAndTheirPosition) {
   std::mt19937_64 random(3);
   for (int round = 0; round < 50; ++round) {
     Written written = write_ring(random, true);
-    const auto runs = find_runs(written.ring, kSeed, 0, 0, Laps::any);
+    const auto runs = find_runs_in_any_lap(written.ring, kSeed, 0, 0);
     ASSERT_FALSE(runs.empty());
     EXPECT_EQ(runs.back().end, written.end);
     EXPECT_EQ(runs.back().last, written.last);
@@ -163,8 +164,8 @@ TEST(JournalSurvey, FindsNothingInBytesThatAreNoFrames) {
       store<uint32_t>(&ring[at], static_cast<uint32_t>(random() % 9000));
       store<uint32_t>(&ring[at + 4], static_cast<uint32_t>(random()));
     }
-    EXPECT_TRUE(find_runs(ring, kSeed, 0, 0, Laps::any).empty());
-    EXPECT_TRUE(find_runs(ring, kSeed, 0, 0, Laps::this_one).empty());
+    EXPECT_TRUE(find_runs_in_any_lap(ring, kSeed, 0, 0).empty());
+    EXPECT_TRUE(find_runs(ring, kSeed, 0, 0).empty());
   }
 }
 

@@ -99,9 +99,9 @@ TEST(BoxTest, IsTheWorkedExampleAndNoOtherBoxOrDirectorys) {
   const Bytes content = {'[', ']'};
   const uint64_t salt = 0x0123456789ABCDEF;
   EXPECT_EQ(seal_box("structures", salt, content), expected);
-  EXPECT_TRUE(check_box(expected, "structures", salt).what.empty());
-  EXPECT_EQ(check_box(expected, "sources", salt).code, Code::damaged);
-  EXPECT_EQ(check_box(expected, "structures", salt + 1).code, Code::damaged);
+  EXPECT_TRUE(check_box(expected, "box", "structures", salt).is_ok());
+  EXPECT_EQ(check_box(expected, "box", "sources", salt).code(), Code::damaged);
+  EXPECT_EQ(check_box(expected, "box", "structures", salt + 1).code(), Code::damaged);
 }
 
 TEST_F(ManifestTest, IsNotMadeWhereAStreamsFilesAre) {

@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
-#include "ring/journal_mend.h"
+#include "repair/journal_mend.h"
+#include "repair/repair.h"
 #include "shard/box.h"
-#include "shard/repair.h"
 #include "shard/stream.h"
 
 namespace semel::test {

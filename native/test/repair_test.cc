@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "acklog/segment_header.h"
-#include "failing_storage.h"
+#include "watched_storage.h"
 #include "repair_fixture.h"
 
 namespace semel::test {
@@ -364,7 +364,7 @@ TEST_P(RepairTest, MayDieAtAnyMomentAndBeRunAgain) {
   bool ended = false;
   int died = 0;
   for (uint64_t changes = 0; !ended; ++changes) {
-    FailingStorage dies(changes);
+    DyingStorage dies(changes);
     ended = repair(dies, directory_).is_ok();
     died += ended ? 0 : 1;
     ASSERT_LT(died, 1000);

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "ring/frame_cursor.h"
 #include "shard/stream.h"
 
 namespace semel {
@@ -106,19 +107,16 @@ class RepliesTest : public ::testing::Test {
   bool follows(uint64_t sequence) { return (mark(sequence) & kFollows) != 0; }
   std::vector<Told> read_answers() {
     std::vector<Told> told;
-    const std::span<uint8_t> ring = replies().ring_memory();
-    const uint64_t end = shard().replies_through();
-    while (read_ < end) {
-      const uint8_t* at = ring.data() + read_ % ring.size();
-      if (!is_padding(at)) {
-        const uint32_t word = load<uint32_t>(at + 4);
-        told.push_back({static_cast<uint64_t>(load<double>(at + 8)),
-                        static_cast<Outcome>(word & 0xFF), static_cast<AnswerKind>(word >> 8),
-                        std::string(reinterpret_cast<const char*>(at + kReplyHeaderBytes),
-                                    frame_length(at) - kReplyHeaderBytes)});
-      }
-      read_ += frame_span(at);
+    FrameCursor cursor(replies().ring_memory(), read_);
+    cursor.extend(shard().replies_through());
+    for (const uint8_t* at; (at = cursor.frame()) != nullptr; cursor.pass()) {
+      const uint32_t word = load<uint32_t>(at + 4);
+      told.push_back({static_cast<uint64_t>(load<double>(at + 8)),
+                      static_cast<Outcome>(word & 0xFF), static_cast<AnswerKind>(word >> 8),
+                      std::string(reinterpret_cast<const char*>(at + kReplyHeaderBytes),
+                                  frame_length(at) - kReplyHeaderBytes)});
     }
+    read_ = cursor.position();
     replies().read(shard().intake().sequence() + 1, read_);
     return told;
   }

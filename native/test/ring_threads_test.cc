@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/crc32c.h"
+#include "ring/frame_cursor.h"
 #include "ring/journal.h"
 #include "shard/intake.h"
 
@@ -52,21 +53,18 @@ void pass(Ring& ring, uint64_t messages, Append append, Visit visit) {
     }
     intake.publish();
   });
-  uint64_t position = ring.released();
+  FrameCursor cursor(ring, ring.released());
   uint64_t next = 1;
   while (next <= messages) {
-    uint64_t tail = position;
-    wait_until([&] { return (tail = ring.tail()) != position; });
-    while (position < tail) {
-      const uint8_t* at = ring.at(position);
-      if (!is_padding(at)) visit(position, at, next++);
-      position += frame_span(at);
+    wait_until([&] { return cursor.extend(ring.tail()), !cursor.at_end(); });
+    for (const uint8_t* at; (at = cursor.frame()) != nullptr; cursor.pass()) {
+      visit(cursor.position(), at, next++);
     }
-    ring.release(position);
+    ring.release(cursor.position());
   }
   producer.join();
   EXPECT_EQ(intake.published_sequence(), messages);
-  EXPECT_EQ(position, ring.tail());
+  EXPECT_EQ(cursor.position(), ring.tail());
 }
 
 TEST(RingThreads, SmallFramesArriveInOrderWithTheirContent) {
@@ -153,17 +151,14 @@ TEST(RingThreads, ReleaseByAThirdThreadNeverOverwritesWhatIsUnread) {
     intake.publish();
   });
   uint64_t wrong = 0;
-  uint64_t position = 0;
+  FrameCursor cursor(ring, 0);
   for (uint64_t next = 1; next <= messages;) {
-    uint64_t tail = position;
-    wait_until([&] { return (tail = ring.tail()) != position; });
-    for (; position < tail; position += frame_span(ring.at(position))) {
-      const uint8_t* at = ring.at(position);
-      if (is_padding(at)) continue;
+    wait_until([&] { return cursor.extend(ring.tail()), !cursor.at_end(); });
+    for (const uint8_t* at; (at = cursor.frame()) != nullptr; cursor.pass()) {
       wrong += load<uint64_t>(at + 8) != next || load<uint64_t>(at + 16) != scramble(next);
       ++next;
     }
-    done.store(position, std::memory_order_release);
+    done.store(cursor.position(), std::memory_order_release);
   }
   producer.join();
   ended.store(true, std::memory_order_release);

@@ -16,6 +16,7 @@
 
 #include "core/bytes.h"
 #include "core/region.h"
+#include "watched_storage.h"
 
 namespace semel {
 namespace {
@@ -25,85 +26,40 @@ using Bytes = std::vector<uint8_t>;
 
 Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
-// Passes on to the real storage, remembers each call, and fails the n-th one that changes something.
-class FailingStorage final : public Storage {
+// Remembers each call, and fails the n-th.
+class FailingStorage final : public test::WatchedStorage {
  public:
+  FailingStorage() : WatchedStorage([this](const test::Change& change) { return note(change); }) {}
+
   int fail_at = 0;  // 0: never
   std::vector<std::string> calls;
 
-  Result<std::unique_ptr<File>> open(const std::string& path, Open how) override {
-    SEMEL_TRY(note("open"));
-    auto file = real_.open(path, how);
-    if (!file.is_ok()) return file.status();
-    return std::unique_ptr<File>(std::make_unique<FailingFile>(*this, std::move(file.value())));
-  }
-  Result<Bytes> content(const std::string& path) { return read_whole(real_, path); }
-  Result<std::vector<std::string>> list(const std::string& directory) override {
-    return real_.list(directory);
-  }
-  Result<bool> exists(const std::string& path) override { return real_.exists(path); }
-  Status make_directory(const std::string& path) override { return real_.make_directory(path); }
-  Status rename(const std::string& from, const std::string& to) override {
-    SEMEL_TRY(note("rename"));
-    return real_.rename(from, to);
-  }
-  Status remove(const std::string& path) override {
-    SEMEL_TRY(note("remove"));
-    return real_.remove(path);
-  }
-  Status sync_directory(const std::string& directory) override {
-    SEMEL_TRY(note("sync directory"));
-    return real_.sync_directory(directory);
-  }
-  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) override {
-    return real_.lock(directory);
-  }
-  uint64_t holder(const std::string& directory) override { return real_.holder(directory); }
-
  private:
-  class FailingFile final : public File {
-   public:
-    FailingFile(FailingStorage& storage, std::unique_ptr<File> file)
-        : storage_(storage), file_(std::move(file)) {}
-    const std::string& path() const override { return file_->path(); }
-    Result<uint64_t> size() const override { return file_->size(); }
-    Status read(uint64_t offset, std::span<uint8_t> into) const override {
-      return file_->read(offset, into);
+  static const char* name_of(test::Call call) {
+    switch (call) {
+      case test::Call::open:
+      case test::Call::create: return "open";
+      case test::Call::make_directory: return "make directory";
+      case test::Call::rename: return "rename";
+      case test::Call::remove: return "remove";
+      case test::Call::sync_directory: return "sync directory";
+      case test::Call::write: return "write";
+      case test::Call::preallocate: return "preallocate";
+      case test::Call::truncate: return "truncate";
+      case test::Call::sync: return "sync";
     }
-    Status write(uint64_t offset, std::span<const uint8_t> from) override {
-      if (Status failed = storage_.note("write"); !failed.is_ok()) {
-        // A disk that fails has often written a part.
-        static_cast<void>(file_->write(offset, from.first(from.size() / 2)));
-        return failed;
-      }
-      return file_->write(offset, from);
-    }
-    Status preallocate(uint64_t bytes) override {
-      SEMEL_TRY(storage_.note("preallocate"));
-      return file_->preallocate(bytes);
-    }
-    Status truncate(uint64_t bytes) override {
-      SEMEL_TRY(storage_.note("truncate"));
-      return file_->truncate(bytes);
-    }
-    Result<std::span<uint8_t>> map(uint64_t bytes) override { return file_->map(bytes); }
-    Status sync() override {
-      SEMEL_TRY(storage_.note("sync"));
-      return file_->sync();
-    }
-
-   private:
-    FailingStorage& storage_;
-    std::unique_ptr<File> file_;
-  };
-
-  Status note(const char* call) {
-    calls.push_back(call);
-    if (static_cast<int>(calls.size()) != fail_at) return Status::ok();
-    return {Code::io, std::string(call) + " fails on demand"};
+    return "";
   }
 
-  Storage& real_ = Storage::real();
+  Status note(const test::Change& change) {
+    calls.push_back(name_of(change.call));
+    if (static_cast<int>(calls.size()) != fail_at) return Status::ok();
+    if (change.call == test::Call::write) {
+      // A disk that fails has often written a part.
+      static_cast<void>(change.file->write(change.offset, change.from.first(change.from.size() / 2)));
+    }
+    return {Code::io, calls.back() + " fails on demand"};
+  }
 };
 
 class StorageTest : public testing::Test {

@@ -70,7 +70,7 @@ export class Decoder {
   }
 }
 
-/** Where repair has put something in a lost message's place (native/ring/journal_mend.h). */
+/** Where repair has put something in a lost message's place (native/repair/journal_mend.h). */
 const lostMark = 0xc1
 const lostRow: MalformedRow = {
   text: '',

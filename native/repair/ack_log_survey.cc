@@ -1,4 +1,4 @@
-#include "acklog/survey.h"
+#include "repair/ack_log_survey.h"
 
 #include <algorithm>
 #include <map>
@@ -56,7 +56,7 @@ class Surveyor final : EntryVisitor {
     auto read = survey_segment(storage_, directory_, segment_name(number), salt_);
     if (!read.is_ok()) return read.status();
     SurveyedSegment& segment = read.value();
-    for (SegmentFault& one : segment.faults) survey_.faults.push_back(std::move(one));
+    for (Finding& one : segment.faults) survey_.faults.push_back(std::move(one));
     if (!segment.readable) return Status::ok();
     if (segment.linked) claimed_ = std::max(claimed_, segment.link.claims);
     if (segment.linked) claimed_ = std::max(claimed_, segment.link.previous_block);
@@ -74,8 +74,8 @@ class Surveyor final : EntryVisitor {
         continue;
       }
       if (bad != 0) {
-        survey_.faults.push_back({path, bad, "no block checks there, though good ones follow",
-                                  false, false});
+        survey_.faults.push_back({FindingKind::damage, path, bad,
+                                  "no block checks there, though good ones follow"});
       }
       bad = 0;
       claimed_ = std::max(claimed_, block.claims());
@@ -154,8 +154,8 @@ class Surveyor final : EntryVisitor {
     if (end != ends_.end()) {
       survey_.tail_lost |= end->second.cut && !end->second.blank;
       if (survey_.tail_lost && !sealed_) {
-        survey_.faults.push_back({directory_ + "/" + segment_name(last_segment), end->second.offset,
-                                  "blocks that were complete are gone", false, false});
+        survey_.faults.push_back({FindingKind::damage, directory_ + "/" + segment_name(last_segment),
+                                  end->second.offset, "blocks that were complete are gone"});
       }
     }
     const Counters& c = state.header.counters;
@@ -188,8 +188,8 @@ class Surveyor final : EntryVisitor {
 
   void missing(uint64_t number) {
     if (missing_count_++ >= kMissingMax) return;
-    survey_.faults.push_back({directory_ + "/" + segment_name(number), 0,
-                              "the log still needs it", false, true});
+    survey_.faults.push_back({FindingKind::missing, directory_ + "/" + segment_name(number), 0,
+                              "the log still needs it"});
   }
 
   void parked(Parked&& parked) override {

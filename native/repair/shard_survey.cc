@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "acklog/chain.h"
-#include "shard/directory_survey.h"
-#include "shard/shard_log_survey.h"
+#include "repair/directory_survey.h"
+#include "repair/shard_log_survey.h"
 
 namespace semel {
 namespace {
@@ -36,6 +36,12 @@ class Surveyor {
     survey_.findings.push_back(
         {kind, survey_.directory + "/" + name, offset, std::move(what),
          static_cast<int>(survey_.shard)});
+  }
+  // A file that is another's is not to be repaired.
+  void add(Finding finding) {
+    finding.shard = static_cast<int>(survey_.shard);
+    if (finding.kind == FindingKind::foreign) survey_.refusals.push_back(finding.path + " " + kPutBack);
+    survey_.findings.push_back(std::move(finding));
   }
   void refuse(const std::string& name, const std::string& why) {
     survey_.refusals.push_back(survey_.directory + "/" + name + " " + why);
@@ -75,15 +81,8 @@ class Surveyor {
     auto log = acklog::survey(storage_, survey_.directory, salt);
     if (!log.is_ok()) return log.status();
     survey_.log = std::move(log.value());
-    for (const acklog::SegmentFault& fault : survey_.log.faults) {
-      const std::string name = fault.path.substr(survey_.directory.size() + 1);
-      const FindingKind kind = fault.foreign   ? FindingKind::foreign
-                               : fault.missing ? FindingKind::missing
-                                               : FindingKind::damage;
-      find(kind, name, fault.offset, fault.what);
-      if (fault.foreign) refuse(name, kPutBack);
-    }
-    if (survey_.log.faults.empty()) add_strict(chain.status().message());
+    for (const Finding& fault : survey_.log.faults) add(fault);
+    if (survey_.log.faults.empty()) add_strict(chain.status());
     survey_.state = survey_.log.state;
     if (survey_.log.blocks.empty() && survey_.refusals.empty()) {
       refuse("ack-*.log", kNoState);
@@ -99,17 +98,13 @@ class Surveyor {
     return Status::ok();
   }
 
-  // "PATH is damaged at offset N: why", in its parts.
-  void add_strict(const std::string& message) {
-    const std::string prefix = survey_.directory + "/";
-    const std::size_t end = message.find(' ');
-    const std::size_t number = message.find(" at offset ");
-    const std::size_t why = message.find(": ");
-    if (!message.starts_with(prefix) || number == std::string::npos || why == std::string::npos) {
-      return find(FindingKind::damage, "", 0, message);
+  // What a strict reader refused, where the lenient one has found nothing.
+  void add_strict(const Status& status) {
+    const FaultPlace* place = status.place();
+    if (place == nullptr || !place->offset.has_value()) {
+      return find(FindingKind::damage, "", 0, status.message());
     }
-    find(FindingKind::damage, message.substr(prefix.size(), end - prefix.size()),
-         std::strtoull(message.c_str() + number + 11, nullptr, 10), message.substr(why + 2));
+    add({FindingKind::damage, place->path, *place->offset, place->what});
   }
 
   Status look_at_journal() {
@@ -122,13 +117,8 @@ class Surveyor {
       find(FindingKind::missing, "journal", 0, "what was stored and not done was in it");
       survey_.journal_damaged = true;
     } else if (content.fault.has_value()) {
-      const JournalFault& fault = *content.fault;
-      find(fault.foreign ? FindingKind::foreign : FindingKind::damage, "journal", fault.offset,
-           fault.what);
-      if (fault.foreign) {
-        refuse("journal", kPutBack);
-        return Status::ok();
-      }
+      add(*content.fault);
+      if (!survey_.refusals.empty()) return Status::ok();
       survey_.journal_damaged = true;
     }
     ring_ = std::span(content.bytes).subspan(kJournalHeaderBytes);
@@ -178,8 +168,7 @@ class Surveyor {
       return;
     }
     if (!survey_.journal.exists || survey_.journal_damaged || survey_.state.clean) return;
-    const auto behind =
-        find_runs(ring_, seed_, mended.position, mended.sequence, Laps::this_one);
+    const auto behind = find_runs(ring_, seed_, mended.position, mended.sequence);
     if (!behind.empty()) {
       find(FindingKind::torn_tail, "journal", file_offset(mended.position),
            "message " + std::to_string(mended.sequence + 1) + " does not check, later ones up to " +
@@ -207,14 +196,8 @@ class Surveyor {
     auto letters = deadletters::survey(options, survey_.state.header.counters.dead_lettered);
     if (!letters.is_ok()) return letters.status();
     survey_.letters = std::move(letters.value());
-    for (const deadletters::LetterFault& fault : survey_.letters.faults) {
-      const FindingKind kind = fault.foreign   ? FindingKind::foreign
-                               : fault.missing ? FindingKind::missing
-                                               : FindingKind::damage;
-      find(kind, DeadLetters::kName, fault.offset, fault.what);
-      if (fault.foreign) refuse(DeadLetters::kName, kPutBack);
-    }
-    if (survey_.letters.faults.empty()) add_strict(opened.status().message());
+    for (const Finding& fault : survey_.letters.faults) add(fault);
+    if (survey_.letters.faults.empty()) add_strict(opened.status());
     survey_.letters_damaged = true;
     survey_.stake.letters.add(survey_.letters.lost);
     return Status::ok();

@@ -1,4 +1,4 @@
-#include "shard/shard_log_survey.h"
+#include "repair/shard_log_survey.h"
 
 #include <algorithm>
 #include <set>
@@ -37,7 +37,7 @@ void find_ids(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed) {
   std::set<uint64_t> parked;
   for (const Parked& one : survey.state.parked) parked.insert(one.sequence);
   Ranges found;
-  for (const FrameRun& run : find_runs(ring, seed, 0, 0, Laps::any)) {
+  for (const FrameRun& run : find_runs_in_any_lap(ring, seed, 0, 0)) {
     scan_journal(ring, seed, run.position, run.before, [&](const uint8_t* frame, uint64_t meta) {
       const uint64_t sequence = load<uint64_t>(frame + 8);
       if (is_control(meta_type(meta)) || meta_id_kind(meta) == IdKind::none ||
@@ -78,7 +78,8 @@ void settle_tail(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed) {
   }
   // Its place has been used again, or wiped: then those messages were done. The journal goes on with the
   // first that it still has.
-  const auto runs = find_runs(ring, seed, header.journal_position, header.through, Laps::any);
+  const auto runs =
+      find_runs_in_any_lap(ring, seed, header.journal_position, header.through);
   if (runs.empty()) {
     stake.unknown_behind = header.through;
     return;

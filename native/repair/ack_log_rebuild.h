@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "acklog/survey.h"
+#include "repair/ack_log_survey.h"
 
 namespace semel::acklog {
 

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "acklog/rebuild.h"
-#include "acklog/survey.h"
-#include "deadletters/survey.h"
-#include "ring/journal_mend.h"
+#include "repair/ack_log_rebuild.h"
+#include "repair/ack_log_survey.h"
+#include "repair/dead_letters_survey.h"
+#include "repair/journal_mend.h"
+#include "repair/verify.h"
 #include "shard/manifest.h"
-#include "shard/verify.h"
 
 namespace semel {
 

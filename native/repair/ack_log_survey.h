@@ -14,16 +14,9 @@
 #include "acklog/segment_header.h"
 #include "core/ranges.h"
 #include "core/storage.h"
+#include "repair/finding.h"
 
 namespace semel::acklog {
-
-struct SegmentFault {
-  std::string path;
-  uint64_t offset = 0;
-  std::string what;
-  bool foreign = false;  // whole, but of another directory, shard or version
-  bool missing = false;
-};
 
 struct BlockPlace {
   uint64_t segment = 0;  // as in the file's name
@@ -35,7 +28,7 @@ struct Survey {
   bool exists = false;              // there is a file with a segment's name
   uint64_t highest_segment = 0;
   std::vector<std::string> names;   // of all of them, foreign ones included
-  std::vector<SegmentFault> faults;
+  std::vector<Finding> faults;
   std::vector<BlockPlace> blocks;   // good ones that count, in order
   bool tail_lost = false;           // blocks behind the last one were complete, and are gone
 
@@ -57,7 +50,7 @@ struct SurveyedSegment {
   bool readable = false;
   Link link;
   bool linked = false;
-  std::vector<SegmentFault> faults;
+  std::vector<Finding> faults;
   uint64_t meant_bytes = 0;  // its size by its header; 0: unknown
 };
 Result<SurveyedSegment> survey_segment(Storage& storage, const std::string& directory,

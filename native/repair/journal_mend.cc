@@ -1,4 +1,4 @@
-#include "ring/journal_mend.h"
+#include "repair/journal_mend.h"
 
 #include <algorithm>
 
@@ -164,7 +164,7 @@ Mended mend(std::span<uint8_t> ring, uint32_t seed, const MendOrder& order, bool
   const uint64_t limit = order.position + ring.size();
   const bool wants_more = sound.sequence < order.stored || order.keeps_all;
   const std::vector<FrameRun> runs =
-      wants_more ? find_runs(ring, seed, sound.position, sound.sequence, Laps::this_one)
+      wants_more ? find_runs(ring, seed, sound.position, sound.sequence)
                  : std::vector<FrameRun>();
   for (const FrameRun& run : runs) {
     if (!order.keeps_all && mended.sequence >= order.stored) break;

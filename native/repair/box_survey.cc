@@ -1,7 +1,8 @@
-#include "shard/box_survey.h"
+#include "repair/box_survey.h"
 
 #include <algorithm>
 
+#include "repair/byte_mend.h"
 #include "shard/box.h"
 
 namespace semel {
@@ -31,7 +32,7 @@ uint64_t partitions_of(const std::vector<ShardSurvey>& shards, const Manifest& m
     auto& content = const_cast<std::vector<uint8_t>&>(shard.journal.bytes);
     const auto ring = std::span<uint8_t>(content).subspan(kJournalHeaderBytes);
     const uint32_t seed = journal_seed({manifest.salt, shard.shard, manifest.ring_bytes});
-    for (const FrameRun& run : find_runs(ring, seed, 0, 0, Laps::any)) {
+    for (const FrameRun& run : find_runs_in_any_lap(ring, seed, 0, 0)) {
       scan_journal(ring, seed, run.position, run.before, [&](const uint8_t* frame, uint64_t meta) {
         if (!meta_has_source(meta)) return;
         count = std::max<uint64_t>(count, full_source(frame, meta).partition + 1ull);

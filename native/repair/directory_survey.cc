@@ -1,10 +1,12 @@
-#include "shard/directory_survey.h"
+#include "repair/directory_survey.h"
 
 #include <algorithm>
 
+#include "repair/box_survey.h"
+#include "repair/byte_mend.h"
+#include "repair/repair_intent.h"
 #include "shard/box.h"
-#include "shard/box_survey.h"
-#include "shard/repair_intent.h"
+#include "shard/unfinished_repair.h"
 
 namespace semel {
 namespace {
@@ -68,11 +70,11 @@ class Surveyor {
   }
 
   Status look_at_intent() {
-    auto exists = storage_.exists(directory_ + "/" + kIntentName);
+    auto exists = storage_.exists(directory_ + "/" + kRepairIntent);
     if (!exists.is_ok()) return exists.status();
     survey_.repair_unfinished = exists.value();
     if (exists.value()) {
-      find(FindingKind::damage, kIntentName, 0,
+      find(FindingKind::damage, kRepairIntent, 0,
            "a repair was begun and not finished: what follows is of a state in between");
     }
     return Status::ok();
@@ -120,8 +122,11 @@ class Surveyor {
       }
       auto bytes = read_whole(storage_, path);
       if (!bytes.is_ok()) return bytes.status();
-      const BoxCheck check = check_box(bytes.value(), name, survey_.manifest->salt);
-      find(FindingKind::damage, name, check.offset, check.what);
+      // It may be whole by now, beside a stream that has just replaced it.
+      const Status check = check_box(bytes.value(), path, name, survey_.manifest->salt);
+      const FaultPlace* place = check.place();
+      find(FindingKind::damage, name, place == nullptr ? 0 : place->offset.value_or(0),
+           place == nullptr ? "" : place->what);
     }
     return Status::ok();
   }

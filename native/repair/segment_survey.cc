@@ -3,9 +3,9 @@
 #include <cstring>
 
 #include "acklog/block.h"
-#include "acklog/survey.h"
 #include "core/bytes.h"
-#include "core/crc32c_reverse.h"
+#include "repair/ack_log_survey.h"
+#include "repair/crc32c_reverse.h"
 
 namespace semel::acklog {
 namespace {
@@ -36,8 +36,9 @@ Result<SurveyedSegment> survey_segment(Storage& storage, const std::string& dire
   if (!file.is_ok()) return file.status();
   auto size = file.value()->size();
   if (!size.is_ok()) return size.status();
-  const auto fault = [&](uint64_t offset, std::string what, bool foreign = false) {
-    segment.faults.push_back({path, offset, std::move(what), foreign, false});
+  const auto fault = [&](uint64_t offset, std::string what,
+                         FindingKind kind = FindingKind::damage) {
+    segment.faults.push_back({kind, path, offset, std::move(what)});
   };
   segment.bytes.resize(std::min(size.value(), kSegmentBytesMax));
   SEMEL_TRY(file.value()->read(0, segment.bytes));
@@ -54,7 +55,7 @@ Result<SurveyedSegment> survey_segment(Storage& storage, const std::string& dire
     segment.seed = one.seed();
     segment.meant_bytes = one.bytes;
     if (one.number != segment_number(name)) {
-      fault(16, "it holds segment " + std::to_string(one.number), true);
+      fault(16, "it holds segment " + std::to_string(one.number), FindingKind::foreign);
       segment.readable = false;
       return segment;
     }
@@ -67,8 +68,7 @@ Result<SurveyedSegment> survey_segment(Storage& storage, const std::string& dire
     return segment;
   }
   if (identity.status().code() == Code::format) {
-    // "PATH belongs to …": the path is said already.
-    fault(8, identity.status().message().substr(path.size() + 1), true);
+    fault(8, identity.status().place()->what, FindingKind::foreign);
     return segment;
   }
   fault(0, "its header does not check");

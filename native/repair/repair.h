@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "shard/verify.h"
+#include "repair/verify.h"
 
 namespace semel {
 

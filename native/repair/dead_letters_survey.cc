@@ -1,12 +1,12 @@
-#include "deadletters/survey.h"
+#include "repair/dead_letters_survey.h"
 
 #include <algorithm>
 #include <map>
 
 #include "core/bytes.h"
 #include "core/crc32c.h"
-#include "core/crc32c_reverse.h"
 #include "deadletters/record.h"
+#include "repair/crc32c_reverse.h"
 
 namespace semel::deadletters {
 namespace {
@@ -30,8 +30,8 @@ class Surveyor {
     auto exists = options_.storage->exists(path_);
     if (!exists.is_ok()) return exists.status();
     if (!exists.value()) {
-      fault(0, "the ack log counts " + std::to_string(options_.committed_bytes) + " bytes of it");
-      survey_.faults.back().missing = true;
+      fault(0, "the ack log counts " + std::to_string(options_.committed_bytes) + " bytes of it",
+            FindingKind::missing);
       survey_.lost.add(1, letters_);
       return std::move(survey_);
     }
@@ -45,8 +45,8 @@ class Surveyor {
   }
 
  private:
-  void fault(uint64_t offset, std::string what) {
-    survey_.faults.push_back({offset, std::move(what), false, false});
+  void fault(uint64_t offset, std::string what, FindingKind kind = FindingKind::damage) {
+    survey_.faults.push_back({kind, path_, offset, std::move(what)});
   }
 
   // False: nothing behind the header can be made out.
@@ -62,8 +62,7 @@ class Surveyor {
     if (header.is_ok()) {
       survey_.seed = header.value().seed();
     } else if (header.status().code() == Code::format) {
-      fault(8, header.status().message().substr(path_.size() + 1));
-      survey_.faults.back().foreign = true;
+      fault(8, header.status().place()->what, FindingKind::foreign);
       return false;
     } else {
       fault(0, "its header does not check");

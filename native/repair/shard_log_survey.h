@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "shard/directory_survey.h"
+#include "repair/directory_survey.h"
 
 namespace semel {
 

@@ -16,15 +16,11 @@ namespace semel {
 
 constexpr const char* kRepairedSuffix = ".repaired";
 constexpr const char* kOriginalsPrefix = "before-repair-";
-constexpr const char* kIntentName = "repair";
 
 struct Change {
   std::string path;       // below the stream's directory
   bool replaces = false;  // by `path`.repaired, which may make it new; else it goes
 };
-
-// Code::damaged where a repair was begun and not finished: nothing in the directory can be trusted.
-Status refuse_unfinished_repair(Storage& storage, const std::string& directory);
 
 // Copies what the changes concern; the folder's name. Nothing where none of it is there.
 Result<std::string> keep_originals(Storage& storage, const std::string& directory,

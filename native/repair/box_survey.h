@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "shard/directory_survey.h"
+#include "repair/directory_survey.h"
 
 namespace semel {
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "core/ranges.h"
-#include "ring/journal_survey.h"
+#include "repair/journal_survey.h"
 
 namespace semel {
 

@@ -1,9 +1,9 @@
-#include "shard/repair.h"
+#include "repair/repair.h"
 
+#include "repair/directory_survey.h"
+#include "repair/repair_intent.h"
+#include "repair/shard_log_survey.h"
 #include "shard/box.h"
-#include "shard/directory_survey.h"
-#include "shard/repair_intent.h"
-#include "shard/shard_log_survey.h"
 
 namespace semel {
 namespace {

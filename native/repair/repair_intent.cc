@@ -1,9 +1,10 @@
-#include "shard/repair_intent.h"
+#include "repair/repair_intent.h"
 
 #include <algorithm>
 #include <set>
 
 #include "shard/box.h"
+#include "shard/unfinished_repair.h"
 
 namespace semel {
 namespace {
@@ -90,19 +91,11 @@ Status apply(Storage& storage, const std::string& directory, const std::vector<C
       SEMEL_TRY(storage.sync_directory(within(directory, folder)));
     }
   }
-  SEMEL_TRY(storage.remove(directory + "/" + kIntentName));
+  SEMEL_TRY(storage.remove(directory + "/" + kRepairIntent));
   return storage.sync_directory(directory);
 }
 
 }  // namespace
-
-Status refuse_unfinished_repair(Storage& storage, const std::string& directory) {
-  auto exists = storage.exists(directory + "/" + kIntentName);
-  if (!exists.is_ok()) return exists.status();
-  if (!exists.value()) return Status::ok();
-  return {Code::damaged, "a repair of " + directory +
-                             " was begun and not finished; finish it with: semel repair " + directory};
-}
 
 Result<std::string> keep_originals(Storage& storage, const std::string& directory,
                                    const std::vector<Change>& changes) {
@@ -137,23 +130,23 @@ Status carry_out(Storage& storage, const std::string& directory,
     SEMEL_TRY(storage.sync_directory(within(directory, folder)));
   }
   const std::string text = encode(changes);
-  SEMEL_TRY(write_box(storage, directory, kIntentName, kNoSalt,
+  SEMEL_TRY(write_box(storage, directory, kRepairIntent, kNoSalt,
                       {reinterpret_cast<const uint8_t*>(text.data()), text.size()}));
   return apply(storage, directory, changes);
 }
 
 Result<bool> finish_repair(Storage& storage, const std::string& directory) {
-  auto exists = storage.exists(directory + "/" + kIntentName);
+  auto exists = storage.exists(directory + "/" + kRepairIntent);
   if (!exists.is_ok()) return exists.status();
   if (!exists.value()) return false;
-  auto content = read_box(storage, directory, kIntentName, kNoSalt);
+  auto content = read_box(storage, directory, kRepairIntent, kNoSalt);
   if (!content.is_ok()) {
     return Status{content.status().code(),
                   content.status().message() + "; put the files of the newest " + directory + "/" +
-                      kOriginalsPrefix + "N back, remove " + directory + "/" + kIntentName +
+                      kOriginalsPrefix + "N back, remove " + directory + "/" + kRepairIntent +
                       ", and repair again"};
   }
-  auto changes = decode(content.value(), directory + "/" + kIntentName);
+  auto changes = decode(content.value(), directory + "/" + kRepairIntent);
   if (!changes.is_ok()) return changes.status();
   SEMEL_TRY(apply(storage, directory, changes.value()));
   return true;

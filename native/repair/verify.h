@@ -15,26 +15,10 @@
 #include <vector>
 
 #include "core/ranges.h"
+#include "repair/finding.h"
 #include "shard/manifest.h"
 
 namespace semel {
-
-enum class FindingKind { damage, missing, foreign, torn_tail, leftover };
-
-constexpr bool is_damage(FindingKind kind) {
-  return kind == FindingKind::damage || kind == FindingKind::missing ||
-         kind == FindingKind::foreign;
-}
-
-constexpr int kWholeDirectory = -1;
-
-struct Finding {
-  FindingKind kind = FindingKind::damage;
-  std::string path;
-  uint64_t offset = 0;
-  std::string what;
-  int shard = kWholeDirectory;
-};
 
 // What damage costs, by sequence; of dead letters by their number.
 struct Stake {

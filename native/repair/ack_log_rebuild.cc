@@ -1,35 +1,37 @@
-#include "acklog/rebuild.h"
+#include "repair/ack_log_rebuild.h"
 
 #include <algorithm>
 #include <cstring>
 #include <functional>
 
 #include "acklog/block.h"
+#include "acklog/segment_writer.h"
 #include "core/bytes.h"
 
 namespace semel::acklog {
 namespace {
 
-constexpr uint64_t kSealBytes = kBlockHeaderBytes;
-
 // Appends blocks to segments in memory and writes each out when it is full.
-class Writer final {
+class Rebuilder final {
  public:
-  Writer(Storage& storage, const RebuildOrder& order, uint64_t first_segment, bool synced)
-      : storage_(storage), order_(order), synced_(synced), number_(first_segment),
+  Rebuilder(Storage& storage, const RebuildOrder& order, uint64_t first_segment, bool synced)
+      : storage_(storage), order_(order), writer_(synced), number_(first_segment),
         oldest_(first_segment) {}
 
   Status append(const AckBlock& block) {
     const uint8_t width = id_width(block.ids);
     const uint64_t length = block_bytes(block, width);
-    if (!page_.empty() && end_ + length + kSealBytes > page_.size()) SEMEL_TRY(seal());
+    if (!page_.empty() && !writer_.fits(length)) {
+      writer_.seal(marks());
+      SEMEL_TRY(write_out());
+    }
     if (page_.empty()) begin(block.header);
-    if (end_ + length + kSealBytes > page_.size()) {
+    if (!writer_.fits(length)) {
       return {Code::too_large, "a block of " + std::to_string(length) +
                                    " bytes does not fit a segment of " +
                                    std::to_string(page_.size())};
     }
-    put_block(block, width, length, 0);
+    writer_.put(block, width, length, 0, marks());
     return Status::ok();
   }
 
@@ -37,42 +39,18 @@ class Writer final {
   const std::vector<std::string>& names() const { return names_; }
 
  private:
+  // All of it is durable before any of it counts.
+  SegmentWriter::Marks marks() const { return {writer_.number(), oldest_}; }
+
   void begin(const AckHeader& header) {
     page_.assign(order_.segment_bytes, 0);
-    identity_ = {number_, order_.segment_bytes, random_salt(), order_.directory_salt};
-    put_identity(page_.data(), identity_);
-    Link link;
-    link.first_block = block_ + 1;
-    link.previous_end = previous_end_;
-    link.previous_block = block_;
-    link.previous_salt = previous_salt_;
-    link.claims = block_;
-    link.oldest_segment = oldest_;
-    put_link(page_.data(), identity_, link);
-    end_ = kSegmentHeaderBytes;
+    const Identity identity{number_, order_.segment_bytes, random_salt(), order_.directory_salt};
+    put_identity(page_.data(), identity);
+    writer_.move_to(page_.data(), identity, writer_.number(), marks());
     // A snapshot of nothing: what is parked comes with the last block.
     AckBlock snapshot;
-    snapshot.header = previous_end_ == 0 ? header : last_;
-    put_block(snapshot, 0, kBlockHeaderBytes, kSnapshot);
-  }
-
-  void put_block(const AckBlock& block, uint8_t width, uint64_t length, uint8_t flags) {
-    AckBlock stamped = block;
-    stamped.header.ack_durable = synced_ ? block_ : 0;
-    put(page_.data() + end_, stamped, width, length,
-        {++block_, oldest_, static_cast<uint8_t>(flags | (synced_ ? kSynced : 0)),
-         identity_.seed()});
-    last_ = block.header;
-    end_ += length;
-  }
-
-  Status seal() {
-    AckBlock block;
-    block.header = last_;
-    put_block(block, 0, kSealBytes, kSealed);
-    previous_end_ = end_;
-    previous_salt_ = identity_.salt;
-    return write_out();
+    snapshot.header = writer_.number() == 0 ? header : writer_.last();
+    writer_.put(snapshot, 0, kBlockHeaderBytes, kSnapshot, marks());
   }
 
   Status write_out() {
@@ -91,15 +69,9 @@ class Writer final {
 
   Storage& storage_;
   const RebuildOrder& order_;
-  const bool synced_;
+  SegmentWriter writer_;
   uint64_t number_;
   const uint64_t oldest_;
-  uint64_t block_ = 0;
-  uint64_t end_ = 0;
-  uint64_t previous_end_ = 0;
-  uint64_t previous_salt_ = 0;
-  Identity identity_;
-  AckHeader last_;
   std::vector<uint8_t> page_;
   std::vector<std::string> names_;
 };
@@ -115,19 +87,19 @@ std::vector<Id> ids_of(const BlockView& block) {
 }
 
 // In pieces, so that a block with many ids leaves room for a snapshot before it.
-Status append_ids(Writer& writer, const AckHeader& header, std::span<const Id> ids,
+Status append_ids(Rebuilder& rebuilder, const AckHeader& header, std::span<const Id> ids,
                   uint64_t segment_bytes) {
   const std::size_t piece = segment_bytes / 4 / sizeof(Id);
   for (std::size_t at = 0; at < ids.size(); at += piece) {
     AckBlock block;
     block.header = header;
     block.ids = ids.subspan(at, std::min(piece, ids.size() - at));
-    SEMEL_TRY(writer.append(block));
+    SEMEL_TRY(rebuilder.append(block));
   }
   return Status::ok();
 }
 
-Status copy_ids(Storage& storage, const RebuildOrder& order, const Survey& survey, Writer& writer) {
+Status copy_ids(Storage& storage, const RebuildOrder& order, const Survey& survey, Rebuilder& rebuilder) {
   SurveyedSegment segment;
   uint64_t loaded = 0;
   for (const BlockPlace& place : survey.blocks) {
@@ -144,7 +116,7 @@ Status copy_ids(Storage& storage, const RebuildOrder& order, const Survey& surve
       return {Code::io, "the ack log in " + order.directory + " changed while it was read"};
     }
     if (block.id_count == 0) continue;
-    SEMEL_TRY(append_ids(writer, block.header, ids_of(block), order.segment_bytes));
+    SEMEL_TRY(append_ids(rebuilder, block.header, ids_of(block), order.segment_bytes));
   }
   return Status::ok();
 }
@@ -154,10 +126,10 @@ Status copy_ids(Storage& storage, const RebuildOrder& order, const Survey& surve
 Result<std::vector<std::string>> rebuild(Storage& storage, const RebuildOrder& order,
                                          const Survey& survey, const AckRecovered& state) {
   // Only a segment behind the first may begin with a snapshot.
-  Writer writer(storage, order, std::max<uint64_t>(2, survey.highest_segment + 1), state.synced);
-  SEMEL_TRY(copy_ids(storage, order, survey, writer));
+  Rebuilder rebuilder(storage, order, std::max<uint64_t>(2, survey.highest_segment + 1), state.synced);
+  SEMEL_TRY(copy_ids(storage, order, survey, rebuilder));
   if (order.ids_unseen != nullptr) {
-    SEMEL_TRY(append_ids(writer, state.header, *order.ids_unseen, order.segment_bytes));
+    SEMEL_TRY(append_ids(rebuilder, state.header, *order.ids_unseen, order.segment_bytes));
   }
   AckBlock block;
   block.header = state.header;
@@ -166,7 +138,7 @@ Result<std::vector<std::string>> rebuild(Storage& storage, const RebuildOrder& o
   for (const Parked& one : state.parked) {
     if (bytes + parked_entry_bytes(one) > order.segment_bytes / 4 && !parked.empty()) {
       block.parked = parked;
-      SEMEL_TRY(writer.append(block));
+      SEMEL_TRY(rebuilder.append(block));
       parked.clear();
       bytes = 0;
     }
@@ -175,9 +147,9 @@ Result<std::vector<std::string>> rebuild(Storage& storage, const RebuildOrder& o
   }
   block.parked = parked;
   block.sources = state.sources;
-  SEMEL_TRY(writer.append(block));
-  SEMEL_TRY(writer.finish());
-  return writer.names();
+  SEMEL_TRY(rebuilder.append(block));
+  SEMEL_TRY(rebuilder.finish());
+  return rebuilder.names();
 }
 
 }  // namespace semel::acklog

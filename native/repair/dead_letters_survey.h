@@ -8,15 +8,9 @@
 #include "core/ranges.h"
 #include "core/storage.h"
 #include "deadletters/dead_letters.h"
+#include "repair/finding.h"
 
 namespace semel::deadletters {
-
-struct LetterFault {
-  uint64_t offset = 0;
-  std::string what;
-  bool foreign = false;  // whole, but of another directory, shard or version
-  bool missing = false;
-};
 
 struct LetterPlace {
   uint64_t number = 0;
@@ -26,7 +20,7 @@ struct LetterPlace {
 };
 
 struct Survey {
-  std::vector<LetterFault> faults;  // empty: the file is as the ack log says
+  std::vector<Finding> faults;  // empty: the file is as the ack log says
   std::vector<LetterPlace> open;    // good ones that are not resolved, by number
   Ranges lost;                      // numbers of letters that are gone; some may have been dealt with
   Ranges maybe_resolved;            // open here, but their resolution may be what was lost
