@@ -62,7 +62,7 @@ const rooms: Record<
   },
   operators: {
     below: ['message'],
-    face: ['chain', 'finished', 'lane', 'program', 'slot-reader'],
+    face: ['chain', 'finished', 'job', 'lane', 'program', 'slot-reader'],
   },
   replies: { below: ['operators', 'settings'], face: ['answers', 'reply-reader'] },
   failures: {

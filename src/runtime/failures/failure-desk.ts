@@ -15,7 +15,7 @@ import {
   waitedMs,
 } from './verdicts.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
-import type { JobParts } from '../operators/lane.js'
+import type { JobParts } from '../operators/job.js'
 import { Parking, type ParkedMessage } from './parking.js'
 import { Unkeyed } from '../message/readers.js'
 import type { ShardEvent } from './shard-event.js'

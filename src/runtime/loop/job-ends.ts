@@ -8,7 +8,7 @@ import {
 import type { FailureDesk } from '../failures/failure-desk.js'
 import { settled } from '../failures/verdicts.js'
 import type { Finished } from '../operators/finished.js'
-import type { Job } from '../operators/lane.js'
+import type { Job } from '../operators/job.js'
 import { Unkeyed } from '../message/readers.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 

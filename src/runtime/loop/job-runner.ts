@@ -2,7 +2,7 @@ import { frameTypes, kindInFlight, kindTypeMask } from '../../native/slots.js'
 import type { FailureDesk } from '../failures/failure-desk.js'
 import { BufferFrame } from '../message/frame.js'
 import type { Pulse } from './heartbeat.js'
-import type { Job } from '../operators/lane.js'
+import type { Job } from '../operators/job.js'
 import type { Program } from '../operators/program.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 

@@ -2,7 +2,7 @@ import type { MessageContext } from '../../core/message.js'
 import { caught } from '../../core/thrown.js'
 import { after, type End } from '../../core/timers.js'
 import { Collector, isPromise, type Chain } from './chain.js'
-import type { Job } from './lane.js'
+import type { Job } from './job.js'
 import { noContext } from './slot-reader.js'
 
 /** A value on its way between two stages, and the messages that it was made of. */

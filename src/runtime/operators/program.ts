@@ -1,7 +1,7 @@
 import type { Operator } from '../../core/operator.js'
 import { Batcher, contextOf, lastOf, type Held } from './batcher.js'
 import { Collector, compile, isPromise, type Chain } from './chain.js'
-import { bind, type Job } from './lane.js'
+import { bind, type Job } from './job.js'
 
 type Stage = Exclude<Operator, { kind: 'batch' }>
 

@@ -13,7 +13,7 @@ import type { Graph } from '../../pipeline/graph.js'
 import { Decoder } from '../message/decoder.js'
 import { idReader, type IdOf } from '../message/id-reader.js'
 import { shardOf } from '../message/keys.js'
-import type { JobParts } from './lane.js'
+import type { JobParts } from './job.js'
 import { keyReader, lateReader, Unkeyed, type IsLate, type KeyOf } from '../message/readers.js'
 
 /** For operators that do not declare it. */
