@@ -8,6 +8,8 @@ export {
   InvalidArgumentError,
   SemelError,
 } from './core/errors.js'
+export { Fatal, Unavailable } from './core/handler-errors.js'
+export type { FatalOptions, UnavailableOptions } from './core/handler-errors.js'
 export type { Frame } from './core/frame.js'
 export type {
   Counters,
@@ -65,7 +67,7 @@ export type { StandardSchema } from './pipeline/schema.js'
 export type { FailedAttempt } from './reliability/attempts.js'
 export { exponential, fixed } from './reliability/backoff.js'
 export type { Backoff } from './reliability/backoff.js'
-export type { RetryOptions, RetryPolicy } from './reliability/retry.js'
+export type { Ending, FailedOnce, RetryOptions, RetryPolicy } from './reliability/retry.js'
 
 export { guaranteeText } from './delivery/guarantee-text.js'
 export type { Guarantee } from './delivery/guarantee.js'

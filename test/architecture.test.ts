@@ -62,7 +62,17 @@ const rooms: Record<
   },
   operators: {
     below: ['message'],
-    face: ['chain', 'finished', 'job', 'lane', 'program', 'slot-reader'],
+    face: [
+      'chain',
+      'context',
+      'failure',
+      'finished',
+      'job',
+      'lane',
+      'outage',
+      'program',
+      'slot-reader',
+    ],
   },
   replies: { below: ['operators', 'settings'], face: ['answers', 'reply-reader'] },
   failures: {

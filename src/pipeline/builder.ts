@@ -22,11 +22,14 @@ interface Draft {
   readonly operators: readonly Operator[]
   readonly retry: RetryPolicy
   readonly concurrency: number
+  readonly timeoutMs?: number
 }
 
 type Apply = Extract<Operator, { apply: unknown }>
 
 const concurrencyDefault = 64
+
+const timeoutMsMax = 86_400_000
 
 /** No batch waits longer: its messages hold ring space all the while. */
 const withinMsMax = 3_600_000
@@ -109,6 +112,16 @@ export class Builder {
 
   concurrency(inFlight: unknown): Builder {
     return this.#with({ concurrency: wholeNumber(inFlight, 'concurrency', 1, 65_536) })
+  }
+
+  timeout(time: unknown): Builder {
+    const timeoutMs = durationMs(time as Duration, 'timeout')
+    if (timeoutMs < 1 || timeoutMs > timeoutMsMax) {
+      throw new InvalidArgumentError(
+        `timeout: ${shown(time)} is out of bounds; give a duration from '1ms' to '24h'`,
+      )
+    }
+    return this.#with({ timeoutMs })
   }
 
   to(sink: unknown): Definition<never> {

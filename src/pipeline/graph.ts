@@ -31,6 +31,8 @@ export interface Graph {
   readonly retry: RetryPolicy
   /** Asynchronous operators in flight for each shard. */
   readonly concurrency: number
+  /** Of one attempt's promises; undefined: they have all the time. */
+  readonly timeoutMs?: number
   readonly sink: Sink<never>
 }
 

@@ -144,6 +144,25 @@ export interface Pipeline<
   concurrency(inFlight: number): Pipeline<In, Out, D, M, S>
 
   /**
+   * How long an attempt may take, from `'1ms'` to `'24h'`: one whose promise takes longer fails with
+   * `SEMEL_TIMEOUT`, and its context's `signal` is given. It is tried again as `retry` says; at most
+   * once it is dropped. What it answers later is ignored, and none of its further operators runs; what
+   * the handler itself still does goes on beside the next attempt, unless it heeds the signal. Behind
+   * `batch` each batch has the same time; the wait for a batch to fill does not count.
+   *
+   * A function that answers without a promise can't be interrupted; a worker that hangs in one is
+   * replaced by `heartbeat`. The last `timeout` counts.
+   * @default none
+   * @throws InvalidArgumentError where it is out of its bounds
+   * @example
+   * ```ts
+   * .timeout('5s')
+   * .map(async (order, { signal }) => (await fetch(url(order), { signal })).json())
+   * ```
+   */
+  timeout(time: Duration): Pipeline<In, Out, D, M, S>
+
+  /**
    * Ends the pipeline. The sink's kind must carry the delivery: exactly-once takes a transactional,
    * rewindable or idempotent one, the others any.
    * @throws InvalidArgumentError where there is no delivery, or the sink can't carry it

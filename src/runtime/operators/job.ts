@@ -1,5 +1,7 @@
-import type { Key, MessageContext } from '../../core/message.js'
+import type { Key } from '../../core/message.js'
 import { Collector } from './chain.js'
+import type { AttemptContext } from './context.js'
+import type { Failure } from './failure.js'
 import type { Owners } from './finished.js'
 import type { FrameMemory } from '../message/frame.js'
 import type { Unkeyed } from '../message/readers.js'
@@ -29,7 +31,7 @@ export class Job implements JobParts {
   readonly unkeyed: Unkeyed | undefined
   readonly kind: number
   readonly timeMs: number
-  readonly payload: Buffer | undefined
+  payload: Buffer | undefined
   /** A parked message's attempt: it has no slot any more. */
   isRetry: boolean
   out = new Collector()
@@ -38,11 +40,11 @@ export class Job implements JobParts {
   /** Set where it shares an output with others. */
   fate: Fate | undefined
   end: JobEnd | undefined
-  error: { readonly thrown: unknown } | undefined
+  error: Failure | undefined
   /** Its frame's, which ends with it. */
   frames: FrameMemory | undefined
   /** Where operators may ask for it. */
-  context: MessageContext | undefined
+  context: AttemptContext | undefined
   isDone = false
   /** Nothing came out of it. */
   isFiltered = false
@@ -61,6 +63,13 @@ export class Job implements JobParts {
     this.timeMs = parts.timeMs
     this.payload = parts.payload
     this.isRetry = isRetry
+  }
+
+  /** It has come to nothing, and runs once more from the beginning. */
+  reset(): void {
+    this.frames?.end()
+    this.context?.end()
+    this.out = new Collector()
   }
 }
 

@@ -158,7 +158,7 @@ export class Inline implements Runner {
     let asideMs = Infinity
     for (const loop of this.#loops) {
       dueMs = Math.min(dueMs, loop.dueInMs, loop.isStalled ? stalledMs : Infinity)
-      asideMs = Math.min(asideMs, loop.aside?.dueInMs ?? Infinity)
+      asideMs = Math.min(asideMs, loop.asideInMs)
     }
     this.#endRest?.()
     this.#endRest = undefined
