@@ -3,6 +3,8 @@ import { forEachBatch } from '../../src/connectors/for-each/batch.js'
 import { Unavailable } from '../../src/core/handler-errors.js'
 import { RejectedOutputs, type Sink } from '../../src/core/sink.js'
 
+function store(): void {}
+
 const position = { epoch: 3, through: 7 }
 
 /** What a write has come to. */
@@ -37,7 +39,6 @@ test('is idempotent only where it is declared, by type and by value', () => {
   expectTypeOf(declared).toEqualTypeOf<Sink<number, 'idempotent'>>()
   expect([plain.kind, plain.name]).toEqual(['repeatable', 'forEachBatch'])
   expect([declared.kind, declared.declared]).toEqual(['idempotent', true])
-  function store(): void {}
   expect(forEachBatch(store).name).toBe('forEachBatch(store)')
 })
 
