@@ -67,6 +67,7 @@ export type { StandardSchema } from './pipeline/schema.js'
 export type { FailedAttempt } from './reliability/attempts.js'
 export { exponential, fixed } from './reliability/backoff.js'
 export type { Backoff } from './reliability/backoff.js'
+export type { Limit, LimitOptions, Rate } from './reliability/limit.js'
 export type { Ending, FailedOnce, RetryOptions, RetryPolicy } from './reliability/retry.js'
 
 export { guaranteeText } from './delivery/guarantee-text.js'

@@ -69,6 +69,7 @@ const rooms: Record<
       'finished',
       'job',
       'lane',
+      'limiter',
       'outage',
       'program',
       'slot-reader',

@@ -3,6 +3,7 @@ import type { Duration } from '../core/durations.js'
 import type { Frame } from '../core/frame.js'
 import type { Key, MessageContext } from '../core/message.js'
 import type { Sink, SinkKind } from '../core/sink.js'
+import type { LimitOptions, Rate } from '../reliability/limit.js'
 import type { RetryOptions } from '../reliability/retry.js'
 import { Builder, checkName } from './builder.js'
 import type { Carried } from './carriers.js'
@@ -161,6 +162,26 @@ export interface Pipeline<
    * ```
    */
   timeout(time: Duration): Pipeline<In, Out, D, M, S>
+
+  /**
+   * How many attempts may begin in a time, retries included: `'100/s'` for the whole stream, over all of
+   * its shards and workers (where messages choose their delivery, for each class); with
+   * `{ by: 'key' }` for each key. Both may be said, and of each the last one counts. They are evenly
+   * spaced; `burst` lets so many go at once after a rest.
+   *
+   * What has to wait fails of nothing and keeps its place among those of its key. By key it is parked
+   * until its turn, so that other keys go on, and at-most-once, which parks nothing, refuses that.
+   * @param rate a whole number in an `ms`, `s`, `m`, `h` or `d`; at most a million in a second
+   * @default none
+   * @throws InvalidArgumentError for any other rate, an option out of its bounds, or by key without keys
+   * @example
+   * ```ts
+   * .keyBy((order) => order.customer)
+   * .limit('100/s', { burst: 20 })
+   * .limit('5/s', { by: 'key' })
+   * ```
+   */
+  limit(rate: Rate, options?: LimitOptions): Pipeline<In, Out, D, M, S>
 
   /**
    * Ends the pipeline. The sink's kind must carry the delivery: exactly-once takes a transactional,

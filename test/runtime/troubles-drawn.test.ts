@@ -51,10 +51,11 @@ const cases = (hangs: boolean, sinkFails = true) =>
       .map((all): Trouble[] => all.map((one, id) => ({ ...one, id }))),
     attempts: fc.integer({ min: 1, max: 4 }),
     concurrency: fc.constantFrom(1, 3, 64),
+    isLimited: fc.boolean(),
   })
 
-function start(delivery: Delivery, attempts: number, concurrency: number) {
-  return pipeline('troubles')
+function start(delivery: Delivery, attempts: number, concurrency: number, isLimited: boolean) {
+  const begun = pipeline('troubles')
     .accepts<Trouble>()
     .deliver(
       delivery as 'exactly-once',
@@ -67,6 +68,9 @@ function start(delivery: Delivery, attempts: number, concurrency: number) {
     .concurrency(concurrency)
     .timeout(timeoutMs)
     .keyBy(({ key }) => key)
+  if (!isLimited) return begun
+  const limited = begun.limit('2000/s', { burst: 3 })
+  return delivery === 'at-most-once' ? limited : limited.limit('200/s', { by: 'key', burst: 2 })
 }
 
 const turn = (): Promise<void> =>
@@ -149,11 +153,11 @@ describe.each(deliveries)('handlers that say what their failures mean, %s', (del
     async (how) => {
       const property = fc.asyncProperty(
         cases(how === 'async'),
-        async ({ messages, attempts, concurrency }) => {
+        async ({ messages, attempts, concurrency, isLimited }) => {
           const written: Output[] = []
           const runs = new Runs()
           const through = wayThrough[how]
-          const definition = start(delivery, attempts, concurrency)
+          const definition = start(delivery, attempts, concurrency, isLimited)
             .filter((message) => through(message, runs))
             .to(sinkOf(written))
           const stream = await opened(definition, {
@@ -178,44 +182,47 @@ describe.each(deliveries)('handlers that say what their failures mean, %s', (del
 
   test('give every message one outcome behind a batch, and blame none for another', async () => {
     // Outputs of a batch are its messages' together: where one is refused, the others are written again.
-    const property = fc.asyncProperty(cases(false, false), async ({ messages, concurrency }) => {
-      const written: Output[] = []
-      const runs = new Runs()
-      const definition = start(delivery, 20, concurrency)
-        .batch(3, { within: '2ms' })
-        .flatMap(async (batch) => {
-          await turn()
-          const passed: Trouble[] = []
-          for (const message of batch) if (wayThrough.sync(message, runs)) passed.push(message)
-          return passed
+    const property = fc.asyncProperty(
+      cases(false, false),
+      async ({ messages, concurrency, isLimited }) => {
+        const written: Output[] = []
+        const runs = new Runs()
+        const definition = start(delivery, 20, concurrency, isLimited)
+          .batch(3, { within: '2ms' })
+          .flatMap(async (batch) => {
+            await turn()
+            const passed: Trouble[] = []
+            for (const message of batch) if (wayThrough.sync(message, runs)) passed.push(message)
+            return passed
+          })
+          .to(sinkOf(written))
+        const stream = await opened(definition, {
+          ...small,
+          ...(delivery === 'at-most-once' ? {} : { dir: scratch() }),
+          workers: 0,
+          shards: 1,
+          durability: delivery === 'at-most-once' ? 'memory' : 'process',
         })
-        .to(sinkOf(written))
-      const stream = await opened(definition, {
-        ...small,
-        ...(delivery === 'at-most-once' ? {} : { dir: scratch() }),
-        workers: 0,
-        shards: 1,
-        durability: delivery === 'at-most-once' ? 'memory' : 'process',
-      })
-      await whileBalanced(stream, async () => {
-        await pushAll(stream, messages)
-        await stream.drain({ timeout: 20_000 })
-      })
-      const { stored, parked, inFlight, deadLettered } = stream.counters()
-      expect({ stored, parked, inFlight }).toEqual({
-        stored: messages.length,
-        parked: 0,
-        inFlight: 0,
-      })
-      expectInOrder(written)
-      if (delivery !== 'at-most-once') {
-        const lost = messages.filter(
-          (message) => expected(message, delivery, 20).outcome === 'deadLettered',
-        )
-        expect(deadLettered).toBe(lost.length)
-      }
-      await stream.close()
-    })
+        await whileBalanced(stream, async () => {
+          await pushAll(stream, messages)
+          await stream.drain({ timeout: 20_000 })
+        })
+        const { stored, parked, inFlight, deadLettered } = stream.counters()
+        expect({ stored, parked, inFlight }).toEqual({
+          stored: messages.length,
+          parked: 0,
+          inFlight: 0,
+        })
+        expectInOrder(written)
+        if (delivery !== 'at-most-once') {
+          const lost = messages.filter(
+            (message) => expected(message, delivery, 20).outcome === 'deadLettered',
+          )
+          expect(deadLettered).toBe(lost.length)
+        }
+        await stream.close()
+      },
+    )
     await fc.assert(property, { numRuns })
   }, 120_000)
 

@@ -9,7 +9,7 @@ import { checkForEach, type ForEachOptions } from './options.js'
 export interface ForEachBatchOptions extends ForEachOptions {
   /**
    * The most outputs that one call is given, 1…65,536: as many rows as a statement may have, say.
-   * @default all that are committed together: some hundreds at most, and fewer the less is waiting
+   * @default all that are committed together: what is ready when a commit begins
    */
   size?: number
 }

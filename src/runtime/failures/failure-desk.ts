@@ -151,6 +151,13 @@ export class FailureDesk {
     return outcomes.deadLettered
   }
 
+  /** It came too early for the rate of its key; none of its attempts has failed. */
+  paced({ sequence, attempt, history, key, pausedMs }: Job, finished: Finished): OutcomeNumber {
+    const dueMs = this.#nowMs() + pausedMs
+    const detail = { ...waitBehind(sequence), attempts: attempt - 1, history, dueMs }
+    return this.#park(detail, key, finished)
+  }
+
   /** An earlier message of its key is parked. */
   behind(sequence: number, key: Key | undefined, finished: Finished): OutcomeNumber {
     return this.#park(waitBehind(sequence), key, finished)

@@ -82,6 +82,8 @@ export class JobEnds {
         const failure = failureOf(new Error('malformed row'))
         return this.#failures.failed(sequence, attempt, history, failure, key, finished)
       }
+      case 'paced':
+        return this.#failures.paced(job, finished)
       case 'behind':
         return this.#failures.joined(sequence, finished)
       case 'duplicate':

@@ -26,6 +26,7 @@ import { Poll } from './poll.js'
 import { JobEnds } from './job-ends.js'
 import { JobRunner } from './job-runner.js'
 import type { JobParts } from '../operators/job.js'
+import type { Limiter } from '../operators/limiter.js'
 import { Lane } from '../operators/lane.js'
 import { Outage } from '../operators/outage.js'
 import { Program } from '../operators/program.js'
@@ -45,6 +46,7 @@ export interface ShardLoopParts {
   readonly connection: SinkConnection<unknown>
   /** Whether outputs are flushed before their ack. */
   readonly flushes: boolean
+  readonly limiter: Limiter | undefined
   readonly tell: (event: ShardEvent) => void
   /** Whether somebody waits for outcomes; unset where handlers run on another thread than senders. */
   readonly outcomesAwaited: (() => boolean) | undefined
@@ -113,8 +115,7 @@ export class ShardLoop {
       through: () => this.#committer.through,
     })
     this.#outage = new Outage({
-      tell: (error, attempt, retryInMs) =>
-        tell({ kind: 'unavailable', shard, error, attempt, retryInMs }),
+      tell: (event) => tell({ kind: 'unavailable', shard, ...event }),
       over: () => this.#lane.resume(),
     })
     this.#program = new Program({
@@ -124,7 +125,7 @@ export class ShardLoop {
       outage: this.#outage,
     })
     this.#ends = new JobEnds(this.#slots, this.#failures)
-    const jobs = new JobRunner(this.#slots, this.#failures, this.#program, parts.pulse)
+    const jobs = new JobRunner(this.#slots, this.#failures, this.#program, this.#outage, parts)
     this.#lane = new Lane({
       concurrency: graph.concurrency,
       run: (job) => jobs.run(job),
@@ -245,8 +246,7 @@ export class ShardLoop {
 
   /** Nothing is committed from now on; what is in flight is left to the next opening. */
   stop(): void {
-    this.#committer.stop()
-    this.#outage.stop()
+    for (const one of [this.#committer, this.#outage, this.#parts.limiter]) one?.stop()
     this.#signals.abort(new ClosedError())
   }
 
@@ -256,7 +256,8 @@ export class ShardLoop {
   }
 
   #processPolled(): void {
-    if (this.#program.isStaged || !this.#lane.isEmpty || this.#lane.isUsed) {
+    const isInPlace = !this.#program.isStaged && this.#parts.limiter === undefined
+    if (!isInPlace || !this.#lane.isEmpty || this.#lane.isUsed) {
       this.#processInLane()
       return
     }

@@ -20,7 +20,7 @@ export interface JobParts {
 }
 
 /** How a job ended other than by running: what the shard loop makes an outcome of. */
-export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late'
+export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late' | 'paced'
 
 /** A message on its way through operators that may take their time. */
 export class Job implements JobParts {
@@ -52,6 +52,8 @@ export class Job implements JobParts {
   held = 0
   hasRun = false
   hasPassedKey = false
+  /** Of one that is paced: how long until it is its turn. */
+  pausedMs = 0
 
   constructor(parts: JobParts, isRetry: boolean) {
     this.sequence = parts.sequence

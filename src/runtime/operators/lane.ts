@@ -284,7 +284,9 @@ export class Lane {
   #end(job: Job): void {
     job.isDone = true
     job.context?.end()
-    if (job.error === undefined || !this.#isTriedAgain(job, job.error)) {
+    const isParked =
+      job.error === undefined ? job.end === 'paced' : this.#isTriedAgain(job, job.error)
+    if (!isParked) {
       this.#passKey(job)
       return
     }

@@ -8,7 +8,7 @@ const backoff = exponential('50ms', { max: '10s', jitter: 'full' })
 
 export interface OutageParts {
   /** Something that handlers need is down, and is asked for again. */
-  readonly tell: (error: string, attempt: number, retryInMs: number) => void
+  readonly tell: (outage: { error: string; attempt: number; retryInMs: number }) => void
   /** It is over: what has not begun may begin. */
   readonly over: () => void
 }
@@ -98,7 +98,8 @@ export class Outage {
     this.#untilMs = nowMs() + nextMs
     this.#endWait?.()
     this.#endWait = after(nextMs, () => this.#try())
-    this.#parts.tell(toError(thrown).message, this.#attempt, nextMs)
+    const { message } = toError(thrown)
+    this.#parts.tell({ error: message, attempt: this.#attempt, retryInMs: nextMs })
   }
 
   #try(): void {

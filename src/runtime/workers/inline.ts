@@ -17,6 +17,7 @@ export interface InlineParts {
   /** Whether somebody waits for outcomes: a handler may, on the same thread. */
   readonly outcomesAwaited: () => boolean
   readonly directories: Directories
+  readonly limitMemory: SharedArrayBuffer
 }
 
 /** How soon a stalled shard looks again: nothing tells it that ids have aged out. */

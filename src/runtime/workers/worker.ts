@@ -23,6 +23,7 @@ export interface WorkerTask {
   readonly delivery: string
   readonly durability: unknown
   readonly directories: Directories
+  readonly limitMemory: SharedArrayBuffer
   readonly waiting: Waiting
   /** Word `worker` is raised when the worker is to finish what it has and go. */
   readonly control: Int32Array
