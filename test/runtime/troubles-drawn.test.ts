@@ -226,6 +226,55 @@ describe.each(deliveries)('handlers that say what their failures mean, %s', (del
     await fc.assert(property, { numRuns })
   }, 120_000)
 
+  test('give it over closes in the middle, which leave it to the next opening', async (t) => {
+    if (delivery === 'at-most-once')
+      return t.skip('at-most-once keeps nothing for the next opening')
+    const property = fc.asyncProperty(
+      cases(false),
+      fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 4 }),
+      async ({ messages, concurrency, isLimited }, closes) => {
+        // What a close cuts off has had its run, and its attempt is not counted: so many as never end them.
+        const attempts = 30
+        const written: Output[] = []
+        const runs = new Runs()
+        const definition = start(delivery, attempts, concurrency, isLimited)
+          .filter((message) => wayThrough.mixed(message, runs))
+          .to(sinkOf(written))
+        const options = {
+          ...small,
+          dir: scratch(),
+          workers: 0,
+          shards: 2,
+          durability: 'process',
+        } as const
+        for (const [n, timeout] of closes.entries()) {
+          const stream = await opened(definition, options)
+          if (n === 0) await pushAll(stream, messages)
+          await whileBalanced(stream, () => stream.close({ timeout }))
+        }
+        const stream = await opened(definition, options)
+        await whileBalanced(stream, () => stream.drain({ timeout: 20_000 }))
+        const ended = (outcome: string) =>
+          messages
+            .filter((one) => expected(one, delivery, attempts).outcome === outcome)
+            .map(({ id }) => id)
+        expect([...new Set(written.map(({ id }) => id))].toSorted((a, b) => a - b)).toEqual(
+          ended('processed'),
+        )
+        expect(stream.counters()).toMatchObject({
+          stored: messages.length,
+          processed: ended('processed').length,
+          filtered: ended('filtered').length,
+          deadLettered: ended('deadLettered').length,
+          parked: 0,
+          inFlight: 0,
+        })
+        await stream.close()
+      },
+    )
+    await fc.assert(property, { numRuns })
+  }, 120_000)
+
   test.each(['sync', 'async'] as const)(
     'do so on worker threads: %s',
     async (how) => {

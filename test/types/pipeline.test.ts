@@ -74,6 +74,17 @@ describe('steps that say how messages are handled', () => {
     atLeastOnce.timeout(100).keyBy((trade) => trade.symbol)
   })
 
+  it('take a rate as a text that is one', () => {
+    atLeastOnce
+      .keyBy((trade) => trade.symbol)
+      .limit('100/s', { burst: 5 })
+      .limit('1/h', { by: 'key' })
+    // @ts-expect-error it says no time
+    refused(() => atLeastOnce.limit('100'))
+    // @ts-expect-error by what else
+    refused(() => atLeastOnce.limit('100/s', { by: 'id' }))
+  })
+
   it('take a sink of arrays for the values that it is given', () => {
     atLeastOnce.to(forEachBatch((rows: readonly Trade[]) => void rows))
     // @ts-expect-error it takes numbers
