@@ -42,7 +42,7 @@ export interface NamedPipeline {
  *
  * Functions may return promises: up to `concurrency` messages of a shard are then in flight at once,
  * those of one key one after the other. A function that throws or rejects fails its message, which
- * is retried as `retry` says.
+ * is retried as `retry` says; `Fatal` ends its retries, and `Unavailable` is no failure of the message.
  *
  * @typeParam In what `send` takes
  * @typeParam Out what the next operator, or the sink, gets
