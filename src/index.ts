@@ -8,6 +8,8 @@ export {
   InvalidArgumentError,
   SemelError,
 } from './core/errors.js'
+export { Fatal, Unavailable } from './core/handler-errors.js'
+export type { FatalOptions, UnavailableOptions } from './core/handler-errors.js'
 export type { Frame } from './core/frame.js'
 export type {
   Counters,
@@ -70,7 +72,8 @@ export type { StandardSchema } from './pipeline/schema.js'
 export type { FailedAttempt } from './reliability/attempts.js'
 export { exponential, fixed } from './reliability/backoff.js'
 export type { Backoff } from './reliability/backoff.js'
-export type { RetryOptions, RetryPolicy } from './reliability/retry.js'
+export type { Limit, LimitOptions, Rate } from './reliability/limit.js'
+export type { Ending, FailedOnce, RetryOptions, RetryPolicy } from './reliability/retry.js'
 
 export { guaranteeText } from './delivery/guarantee-text.js'
 export type { Guarantee } from './delivery/guarantee.js'
@@ -82,7 +85,10 @@ export type { RotateOptions } from './connectors/file/sink/rotation.js'
 export { fileSource } from './connectors/file/source/source.js'
 export type { FileSourceOptions } from './connectors/file/source/source.js'
 export { forEach } from './connectors/for-each/sink.js'
-export type { ForEachFunction, ForEachOptions } from './connectors/for-each/sink.js'
+export type { ForEachFunction } from './connectors/for-each/sink.js'
+export { forEachBatch } from './connectors/for-each/batch.js'
+export type { ForEachBatchFunction, ForEachBatchOptions } from './connectors/for-each/batch.js'
+export type { ForEachOptions } from './connectors/for-each/options.js'
 export { iterable } from './connectors/iterable/source.js'
 export type { IterableOptions } from './connectors/iterable/source.js'
 export { memory } from './connectors/memory/sink.js'

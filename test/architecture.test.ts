@@ -63,7 +63,18 @@ const rooms: Record<
   },
   operators: {
     below: ['message'],
-    face: ['chain', 'finished', 'lane', 'program', 'slot-reader'],
+    face: [
+      'chain',
+      'context',
+      'failure',
+      'finished',
+      'job',
+      'lane',
+      'limiter',
+      'outage',
+      'program',
+      'slot-reader',
+    ],
   },
   replies: { below: ['operators', 'settings'], face: ['answers', 'reply-reader'] },
   failures: {

@@ -136,14 +136,15 @@ describe('the programs of the README and of the pages for users', () => {
 test('what the pages show in part can be written so', async () => {
   const wholes = steps.map((step) => {
     const chosen = step.includes('.deliver(') ? step : `.deliver('at-least-once')${step}`
-    return `import { exponential, memory, pipeline } from 'semel'\npipeline('part').accepts()${chosen}.to(memory())\n`
+    const whole = step.includes('.to(') ? chosen : `${chosen}.to(memory())`
+    return `import { exponential, forEachBatch, memory, pipeline } from 'semel'\npipeline('part').accepts()${whole}\n`
   })
   const names = [...wholes, ...modules].map((code, at) => {
     writeFileSync(join(folder, `part-${at}.js`), code)
     return `part-${at}.js`
   })
   await run(names)
-  expect([steps.length, modules.length]).toEqual([4, 2])
+  expect([steps.length, modules.length]).toEqual([10, 2])
 })
 
 test('what a page shows of a file is in it', () => {

@@ -28,6 +28,17 @@ export interface MessageContext {
   readonly timeMs: number
   /** By the pipeline's `id`; use it as the idempotency key of effects made elsewhere. */
   readonly id: Id | undefined
+  /**
+   * Given when the attempt is to end: its time is over (`timeout`), the stream is being closed and its
+   * time is over, or the worker is stopped. Hand it to what you wait for. Behind `batch` it is that of
+   * the batch. It is made when you first look at it.
+   * @example
+   * ```ts
+   * .timeout('5s')
+   * .map(async (order, { signal }) => (await fetch(url(order), { signal })).json())
+   * ```
+   */
+  readonly signal: AbortSignal
 }
 
 /** The one explicit end of every message. */

@@ -13,6 +13,7 @@ const real = {
   clearImmediate,
   queueMicrotask: globalThis.queueMicrotask,
   now: performance.now.bind(performance),
+  hrtime: process.hrtime.bigint.bind(process.hrtime),
 } as const
 
 /** The longest wait that a timer of Node.js holds, 24 days and 20 hours; a longer one ends at once. */
@@ -20,6 +21,9 @@ export const timerMsMax = 2 ** 31 - 1
 
 /** Milliseconds of a clock that only goes forward; from no particular time. */
 export const nowMs: () => number = real.now
+
+/** Nanoseconds of a clock that only goes forward, the same in all threads of the process. */
+export const processNs: () => bigint = real.hrtime
 
 /** Ends what was planned; without effect where that has happened. */
 export type End = () => void

@@ -3,12 +3,13 @@ import type { Key } from '../core/message.js'
 import { durationMs, type Duration } from '../core/durations.js'
 import type { Operator } from '../core/operator.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
+import { limitOf, type Limit } from '../reliability/limit.js'
 import { retryPolicy, type RetryPolicy } from '../reliability/retry.js'
 import { checkSink } from './carriers.js'
 import { checkClasses, type Classes } from './classes.js'
 import { checkDeliver, type Deliver } from './deliver.js'
 import { checkExtractor, isFrameFormat, type At } from './frames.js'
-import { define, unfinishedKey, type Accepts, type Definition } from './graph.js'
+import { checkLimits, define, unfinishedKey, type Accepts, type Definition } from './graph.js'
 import { refusals } from './refusals.js'
 import { validator } from './schema.js'
 
@@ -22,11 +23,15 @@ interface Draft {
   readonly operators: readonly Operator[]
   readonly retry: RetryPolicy
   readonly concurrency: number
+  readonly timeoutMs?: number
+  readonly limits?: readonly Limit[]
 }
 
 type Apply = Extract<Operator, { apply: unknown }>
 
 const concurrencyDefault = 64
+
+const timeoutMsMax = 86_400_000
 
 /** No batch waits longer: its messages hold ring space all the while. */
 const withinMsMax = 3_600_000
@@ -111,10 +116,28 @@ export class Builder {
     return this.#with({ concurrency: wholeNumber(inFlight, 'concurrency', 1, 65_536) })
   }
 
+  timeout(time: unknown): Builder {
+    const timeoutMs = durationMs(time as Duration, 'timeout')
+    if (timeoutMs < 1 || timeoutMs > timeoutMsMax) {
+      throw new InvalidArgumentError(
+        `timeout: ${shown(time)} is out of bounds; give a duration from '1ms' to '24h'`,
+      )
+    }
+    return this.#with({ timeoutMs })
+  }
+
+  limit(rate: unknown, options?: unknown): Builder {
+    const limit = limitOf(rate, options)
+    const others = (this.#draft.limits ?? []).filter(({ by }) => by !== limit.by)
+    return this.#with({ limits: Object.freeze([...others, limit]) })
+  }
+
   to(sink: unknown): Definition<never> {
     const { deliver, ...draft } = this.#draft
     if (deliver === undefined) return this.#refuse(refusals.undelivered)
-    for (const { overflow, id } of draft.classes?.delivers ?? [deliver]) {
+    for (const each of draft.classes?.delivers ?? [deliver]) {
+      checkLimits(draft, each, `pipeline ${draft.name}`)
+      const { overflow, id } = each
       const isKeyed = draft.keyBy !== undefined || id !== undefined
       if (overflow === 'conflate' && !isKeyed) return this.#refuse(refusals.conflated)
     }

@@ -4,6 +4,7 @@ import type { Key } from '../core/message.js'
 import type { Operator } from '../core/operator.js'
 import { shown } from '../core/options.js'
 import type { Sink } from '../core/sink.js'
+import type { Limit } from '../reliability/limit.js'
 import type { RetryPolicy } from '../reliability/retry.js'
 import { checkSink } from './carriers.js'
 import type { Classes } from './classes.js'
@@ -32,9 +33,28 @@ export interface Graph {
   readonly retry: RetryPolicy
   /** Asynchronous operators in flight for each shard. */
   readonly concurrency: number
+  /** Of one attempt's promises; undefined: they have all the time. */
+  readonly timeoutMs?: number
+  /** Of the rates at which attempts begin: at most one of the stream, and one of each key. */
+  readonly limits?: readonly Limit[]
   readonly sink: Sink<never>
   /** What its handlers share: opened in each worker before its shards, closed behind them. */
   readonly resources?: readonly OpenedResource[]
+}
+
+/** @throws InvalidArgumentError for a rate of each key that can't be kept */
+export function checkLimits(
+  { limits, keyBy }: Pick<Graph, 'limits' | 'keyBy'>,
+  { delivery, id }: Deliver,
+  where: string,
+): void {
+  if (limits?.some(({ by }) => by === 'key') !== true) return
+  if (delivery === 'at-most-once') {
+    throw new InvalidArgumentError(`${where}: ${refusals.unparked}`)
+  }
+  if (keyBy === undefined && id === undefined) {
+    throw new InvalidArgumentError(`${where}: ${refusals.keyless}`)
+  }
 }
 
 /** The property that holds a definition's graph; registered, so that two copies of semel share it. */
@@ -137,5 +157,6 @@ export function withDelivery(graph: Graph, delivery: Delivery): Graph {
   const { classes, ...rest } = graph
   const own = classes?.delivers.find((deliver) => deliver.delivery === delivery)
   const deliver = own ?? redeliver(graph.deliver, delivery, 'open')
+  checkLimits(rest, deliver, 'open')
   return Object.freeze({ ...rest, deliver, sink: checkSink(graph.sink, delivery, 'open') })
 }

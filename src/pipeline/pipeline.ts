@@ -3,6 +3,7 @@ import type { Duration } from '../core/durations.js'
 import type { Frame } from '../core/frame.js'
 import type { Key, MessageContext } from '../core/message.js'
 import type { Sink, SinkKind } from '../core/sink.js'
+import type { LimitOptions, Rate } from '../reliability/limit.js'
 import type { RetryOptions } from '../reliability/retry.js'
 import { Builder, checkName } from './builder.js'
 import type { Carried } from './carriers.js'
@@ -64,7 +65,7 @@ export interface Start extends NamedPipeline {
  *
  * Functions may return promises: up to `concurrency` messages of a shard are then in flight at once,
  * those of one key one after the other. A function that throws or rejects fails its message, which
- * is retried as `retry` says.
+ * is retried as `retry` says; `Fatal` ends its retries, and `Unavailable` is no failure of the message.
  *
  * @typeParam In what `send` takes
  * @typeParam Out what the next operator, or the sink, gets
@@ -191,6 +192,45 @@ export interface Pipeline<
    * @example .concurrency(256)
    */
   concurrency(inFlight: number): Pipeline<In, Out, D, M, S>
+
+  /**
+   * How long an attempt may take, from `'1ms'` to `'24h'`: one whose promise takes longer fails with
+   * `SEMEL_TIMEOUT`, and its context's `signal` is given. It is tried again as `retry` says; at most
+   * once it is dropped. What it answers later is ignored, and none of its further operators runs; what
+   * the handler itself still does goes on beside the next attempt, unless it heeds the signal. Behind
+   * `batch` each batch has the same time; the wait for a batch to fill does not count.
+   *
+   * A function that answers without a promise can't be interrupted; a worker that hangs in one is
+   * replaced by `heartbeat`. The last `timeout` counts.
+   * @default none
+   * @throws InvalidArgumentError where it is out of its bounds
+   * @example
+   * ```ts
+   * .timeout('5s')
+   * .map(async (order, { signal }) => (await fetch(url(order), { signal })).json())
+   * ```
+   */
+  timeout(time: Duration): Pipeline<In, Out, D, M, S>
+
+  /**
+   * How many attempts may begin in a time, retries included: `'100/s'` for the whole stream, over all of
+   * its shards and workers (where messages choose their delivery, for each class); with
+   * `{ by: 'key' }` for each key. Both may be said, and of each the last one counts. They are evenly
+   * spaced; `burst` lets so many go at once after a rest.
+   *
+   * What has to wait fails of nothing and keeps its place among those of its key. By key it is parked
+   * until its turn, so that other keys go on, and at-most-once, which parks nothing, refuses that.
+   * @param rate a whole number in an `ms`, `s`, `m`, `h` or `d`; at most a million in a second
+   * @default none
+   * @throws InvalidArgumentError for any other rate, an option out of its bounds, or by key without keys
+   * @example
+   * ```ts
+   * .keyBy((order) => order.customer)
+   * .limit('100/s', { burst: 20 })
+   * .limit('5/s', { by: 'key' })
+   * ```
+   */
+  limit(rate: Rate, options?: LimitOptions): Pipeline<In, Out, D, M, S>
 
   /**
    * Ends the pipeline. The sink's kind must carry the delivery: exactly-once takes a transactional,

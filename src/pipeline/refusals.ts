@@ -21,6 +21,9 @@ export const refusals = {
   operated:
     'keyBy comes before the operators: the key is of the message as it was sent, and decides its shard',
   conflated: 'conflate keeps the newest message of each key: add keyBy, or id and window',
+  keyless: "limit('…', { by: 'key' }) needs keys: add keyBy, or id and window",
+  unparked:
+    "limit('…', { by: 'key' }) parks what comes too early, and at-most-once keeps nothing: use another delivery, or a limit of the whole stream",
   framesBatched:
     'a frame is valid only during the call: put .map((frame) => frame.copy()) before batch',
 } as const

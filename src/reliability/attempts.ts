@@ -11,6 +11,10 @@ export interface FailedAttempt {
   readonly code?: string
   /** Why the wait for the next attempt is not what the pipeline's backoff answered. */
   readonly backoff?: string
+  /** Why no other attempt followed, where attempts were left: a `Fatal` was thrown, or `when` said so. */
+  readonly endedBy?: 'fatal' | 'when'
+  /** Why another attempt followed that the pipeline's `when` has not asked for. */
+  readonly when?: string
 }
 
 /** As the native core bounds it (native/shard/outcome.h). */

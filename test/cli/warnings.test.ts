@@ -29,6 +29,22 @@ describe('what a stream says while it runs', () => {
     expect(told[1]).toBe('semel: SEMEL_SINK_FAILED: shard 3: disk full; attempt 3 in 400 ms')
   })
 
+  it('does not repeat itself for as long as a service is unavailable', () => {
+    for (let attempt = 1; attempt <= 100; attempt++) {
+      stream.emit('unavailable', {
+        shard: 1,
+        error: 'the bank is\nclosed',
+        attempt,
+        retryInMs: 400,
+      })
+    }
+    const told = lines()
+    expect(told).toHaveLength(7)
+    expect(told[0]).toBe(
+      'semel: SEMEL_UNAVAILABLE: shard 1: the bank is closed; it goes on in 400 ms',
+    )
+  })
+
   it('keeps the first few dead letters for the summary', () => {
     for (let sequence = 1; sequence <= 10; sequence++) {
       stream.emit('dead-letter', { shard: 0, sequence, error: 'not\n  a number' })

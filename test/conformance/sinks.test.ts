@@ -3,6 +3,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { file, fileSinkPath } from '../../src/connectors/file/sink/sink.js'
+import { forEachBatch } from '../../src/connectors/for-each/batch.js'
 import { forEach } from '../../src/connectors/for-each/sink.js'
 import { memory } from '../../src/connectors/memory/sink.js'
 import type { SinkContext } from '../../src/core/sink.js'
@@ -107,6 +108,27 @@ for (const how of ['sync', 'async'] as const) {
     },
   })
 }
+
+describeSink(vitest, {
+  name: 'forEachBatch',
+  kind: 'repeatable',
+  create(): SinkFixture {
+    const seen: unknown[][] = []
+    const forShard = (shard: number) => async (outputs: readonly unknown[]) => {
+      await new Promise(setImmediate)
+      for (const output of outputs) refusePoison(output)
+      ;(seen[shard] ??= []).push(...outputs)
+    }
+    return {
+      sink: Object.freeze({
+        ...forEachBatch(() => {}),
+        connect: (context: SinkContext) => forEachBatch(forShard(context.shard)).connect(context),
+      }),
+      read: (shard) => seen[shard] ?? [],
+      ...aFunction,
+    }
+  },
+})
 
 describeSink(vitest, {
   name: 'forEach, idempotent',

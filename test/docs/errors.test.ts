@@ -16,6 +16,8 @@ const classes: Record<string, string> = {
   SEMEL_ACK_TIMEOUT: 'AckTimeoutError',
   SEMEL_FENCED: 'FencedError',
   SEMEL_COLLECT: 'CollectError',
+  SEMEL_FATAL: 'Fatal',
+  SEMEL_UNAVAILABLE: 'Unavailable',
   SEMEL_USAGE: 'UsageError',
 }
 

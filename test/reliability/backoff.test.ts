@@ -229,7 +229,7 @@ describe('retryPolicy', () => {
     ],
     [
       () => retryPolicy({ retries: 3 } as never),
-      'retry: there is no option "retries"; there are attempts, backoff',
+      'retry: there is no option "retries"; there are attempts, backoff, when',
     ],
   ])('refuses what it cannot use: %s', (make, message) => {
     expect(refused(make)).toBe(message)

@@ -1,6 +1,7 @@
 // Checked by the compiler (npm run test:types), and run as well: what does not compile must also be
 // refused at run time, where the run can know.
 import { describe, expect, expectTypeOf, it } from 'vitest'
+import { forEachBatch } from '../../src/connectors/for-each/batch.js'
 import type { Delivery } from '../../src/core/delivery.js'
 import { InvalidArgumentError } from '../../src/core/errors.js'
 import type { Frame } from '../../src/core/frame.js'
@@ -8,6 +9,7 @@ import type { Sink, SinkKind } from '../../src/core/sink.js'
 import type { Carried } from '../../src/pipeline/carriers.js'
 import { at, frames } from '../../src/pipeline/frames.js'
 import type { Definition } from '../../src/pipeline/graph.js'
+import type { FailedOnce } from '../../src/reliability/retry.js'
 import { pipeline, type Pipeline } from '../../src/pipeline/pipeline.js'
 import type { Refused } from '../../src/pipeline/refusals.js'
 import type { StandardSchema } from '../../src/pipeline/schema.js'
@@ -47,6 +49,51 @@ type NeedsCarrier =
   Refused<'the sink is repeatable, and exactly-once needs one that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })'>
 type NeedsDelivery =
   Refused<"to needs a delivery before it: add deliver('at-most-once'), deliver('at-least-once') or deliver('exactly-once', { id, window })">
+
+describe('steps that say how messages are handled', () => {
+  it('leave types as they are, and give the context a signal', () => {
+    const handled = atLeastOnce
+      .timeout('5s')
+      .retry({
+        when: (error, failed) => {
+          expectTypeOf(error).toEqualTypeOf<unknown>()
+          expectTypeOf(failed).toEqualTypeOf<FailedOnce>()
+          return failed.attempt < 2
+        },
+      })
+      .map((trade, { signal }) => {
+        expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+        return trade.size
+      })
+    expectTypeOf<Out<typeof handled>>().toEqualTypeOf<number>()
+    // @ts-expect-error a promise is no answer
+    notRun(() => atLeastOnce.retry({ when: async () => true }))
+    // @ts-expect-error a duration is a number or a text
+    refused(() => atLeastOnce.timeout({}))
+    // Behind keyBy-to-be, like retry and concurrency.
+    atLeastOnce.timeout(100).keyBy((trade) => trade.symbol)
+  })
+
+  it('take a rate as a text that is one', () => {
+    atLeastOnce
+      .keyBy((trade) => trade.symbol)
+      .limit('100/s', { burst: 5 })
+      .limit('1/h', { by: 'key' })
+    // @ts-expect-error it says no time
+    refused(() => atLeastOnce.limit('100'))
+    // @ts-expect-error by what else
+    refused(() => atLeastOnce.limit('100/s', { by: 'id' }))
+  })
+
+  it('take a sink of arrays for the values that it is given', () => {
+    atLeastOnce.to(forEachBatch((rows: readonly Trade[]) => void rows))
+    // @ts-expect-error it takes numbers
+    notRun(() => atLeastOnce.to(forEachBatch((rows: readonly number[]) => void rows)))
+    exactlyOnce.to(forEachBatch((rows: readonly Trade[]) => void rows, { idempotent: true }))
+    // @ts-expect-error it is repeatable
+    refused(() => exactlyOnce.to(forEachBatch((rows: readonly Trade[]) => void rows)))
+  })
+})
 
 describe('delivery × sink', () => {
   it('is accepted or refused as the table says', () => {

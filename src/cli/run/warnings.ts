@@ -22,6 +22,12 @@ export function warnOf(stream: Stream<unknown>, say: (line: string) => void): re
       `semel: SEMEL_SINK_FAILED: shard ${shard}: ${oneLine(error)}; attempt ${attempt + 1} in ${elapsedText(retryInMs)}`,
     )
   })
+  stream.on('unavailable', ({ shard, error, attempt, retryInMs }) => {
+    if ((attempt & (attempt - 1)) !== 0) return
+    say(
+      `semel: SEMEL_UNAVAILABLE: shard ${shard}: ${oneLine(error)}; it goes on in ${elapsedText(retryInMs)}`,
+    )
+  })
   stream.on('stalled', ({ shard, reason }) => {
     const why =
       reason === 'parked'

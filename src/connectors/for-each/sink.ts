@@ -1,22 +1,9 @@
-import { ClosedError, InvalidArgumentError, toError } from '../../core/errors.js'
-import { checkOptions, shown } from '../../core/options.js'
+import { ClosedError, toError } from '../../core/errors.js'
+import { checkOptions } from '../../core/options.js'
 import { RejectedOutputs, type Position, type Sink, type SinkConnection } from '../../core/sink.js'
 import { adopted } from '../../core/thenable.js'
 import { caught } from '../../core/thrown.js'
-
-export interface ForEachOptions {
-  /**
-   * Declares that the same output given twice has the effect of one: an upsert by id, a put by name. An
-   * exactly-once pipeline takes the sink only with it, and relies on it after a crash.
-   * @default false
-   */
-  idempotent?: boolean
-  /**
-   * What messages and reports call it.
-   * @default by the function's name: `forEach(store)`
-   */
-  name?: string
-}
+import { checkForEach, type ForEachOptions } from './options.js'
 
 /** What is done with an output; what it returns is awaited. */
 export type ForEachFunction<T> = (output: T, position: Position) => unknown
@@ -26,9 +13,14 @@ export type ForEachFunction<T> = (output: T, position: Position) => unknown
  * before the next call. `position` is that of the batch which the output belongs to.
  *
  * When the function throws, that output has failed: its message is parked and tried again, or
- * dead-lettered, and the outputs in front of it are not repeated for that. After a crash those that were
- * not committed yet are.
+ * dead-lettered (at once where it throws `Fatal`), and the outputs in front of it are not repeated for
+ * that. After a crash those that were not committed yet are. Where it throws `Unavailable`, no message
+ * has failed: the shard waits, and goes on from that output.
  *
+ * @example
+ * ```ts
+ * .to(forEach((order) => database.upsert(order.id, order), { idempotent: true }))
+ * ```
  * @throws InvalidArgumentError for what is no function, or for an unknown option
  * @example forEach((order) => store.put(order.id, order), { idempotent: true })
  */
@@ -44,26 +36,11 @@ export function forEach<T>(
   each: ForEachFunction<T>,
   options?: ForEachOptions,
 ): Sink<T, 'idempotent' | 'repeatable'> {
-  if (typeof each !== 'function') {
-    throw new InvalidArgumentError(
-      `forEach: ${shown(each)} is not a function; give (output, position) => …`,
-    )
-  }
   const given = checkOptions<ForEachOptions>(options, 'forEach', ['idempotent', 'name'])
-  const { idempotent = false, name = nameOf(each) } = given
-  if (typeof idempotent !== 'boolean') {
-    throw new InvalidArgumentError(
-      `forEach.idempotent: ${shown(idempotent)} is neither true nor false; give one of them`,
-    )
-  }
-  if (typeof name !== 'string' || name === '') {
-    throw new InvalidArgumentError(`forEach.name: ${shown(name)} is not a name; give a text`)
-  }
+  const declared = checkForEach('forEach', '(output, position)', each, given)
   return Object.freeze({
-    name,
-    kind: idempotent ? ('idempotent' as const) : ('repeatable' as const),
-    ...(idempotent ? { declared: true as const } : {}),
-    connect: () => new ForEachConnection(name, each),
+    ...declared,
+    connect: () => new ForEachConnection(declared.name, each),
   })
 }
 
@@ -113,8 +90,4 @@ class ForEachConnection<T> implements SinkConnection<T> {
 
 function rejected(index: number, thrown: unknown): RejectedOutputs {
   return new RejectedOutputs(new Map([[index, toError(caught(thrown).thrown)]]), index)
-}
-
-function nameOf(each: { readonly name: unknown }): string {
-  return typeof each.name === 'string' && each.name !== '' ? `forEach(${each.name})` : 'forEach'
 }

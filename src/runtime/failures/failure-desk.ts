@@ -3,27 +3,19 @@ import { describeThrown } from '../../core/thrown.js'
 import { addon, type NativeSeat } from '../../native/addon.js'
 import { actions, type Detail } from '../../native/details.js'
 import { frameTypes, outcomes, type OutcomeNumber } from '../../native/slots.js'
-import { errorText } from '../../reliability/attempts.js'
+import type { Ending } from '../../reliability/retry.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { Answers } from '../replies/answers.js'
-import {
-  afterFailure,
-  deadLetter,
-  isTriedAgain,
-  settled,
-  waitBehind,
-  waitedMs,
-} from './verdicts.js'
+import { afterFailure, settled, waitBehind, waitedMs } from './verdicts.js'
+import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
-import type { JobParts } from '../operators/lane.js'
+import type { Job, JobParts } from '../operators/job.js'
+import { Hopeless } from './hopeless.js'
 import { Parking, type ParkedMessage } from './parking.js'
 import { Unkeyed } from '../message/readers.js'
 import type { ShardEvent } from './shard-event.js'
 import { keyed, type SlotReader } from '../operators/slot-reader.js'
 import { Traces } from './traces.js'
-
-/** Of what those who watch are told. */
-const toldLengthMax = 2000
 
 export interface FailureDeskParts {
   readonly handle: number
@@ -44,6 +36,7 @@ export interface FailureDeskParts {
 export class FailureDesk {
   readonly #parts: FailureDeskParts
   readonly #atMostOnce: boolean
+  readonly hopeless: Hopeless
   readonly #parking = new Parking()
   /** Ids of parked messages that are being tried or committed: their copies wait for the outcome. */
   readonly #retriedIds = new Map<string, number>()
@@ -61,6 +54,7 @@ export class FailureDesk {
   constructor(parts: FailureDeskParts) {
     this.#parts = parts
     this.#traces = new Traces(parts)
+    this.hopeless = new Hopeless(parts)
     this.#atMostOnce = parts.graph.deliver.delivery === 'at-most-once'
     const { handle, shard, seat, slots } = parts
     const nowMs = this.#nowMs()
@@ -112,76 +106,56 @@ export class FailureDesk {
   }
 
   /** Whether a message whose attempt failed is parked for another one. */
-  isTriedAgain(attempt: number): boolean {
-    return !this.#atMostOnce && isTriedAgain(attempt, this.#parts.graph.retry)
+  isTriedAgain({ sequence, attempt }: Job, failure: Failure): boolean {
+    return !this.#atMostOnce && !this.#endingOf(sequence, attempt, failure).isLast
+  }
+
+  #endingOf(sequence: number, attempt: number, failure: Failure): Ending {
+    const { retry } = this.#parts.graph
+    // Which of several is at fault shows only where each is tried alone.
+    if (failure.isShared) return { isLast: attempt >= retry.attempts }
+    failure.ending ??= retry.ending(attempt, failure.thrown, () => this.#traces.idOf(sequence))
+    return failure.ending
   }
 
   // ---- what becomes of a message ----
-
-  /** A row that its source could not read: no attempt can help it. */
-  malformed(sequence: number, at: number, finished: Finished): OutcomeNumber {
-    if (this.#atMostOnce) return outcomes.dropped
-    const row = this.#parts.slots.malformedRow(at)
-    const reason = row.line === 0 ? row.reason : `line ${row.line}: ${row.reason}`
-    finished.details.set(sequence, deadLetter(sequence, reason, this.#nowMs()))
-    this.#tellDeadLetter(sequence, reason)
-    return outcomes.deadLettered
-  }
 
   /** An attempt failed. */
   failed(
     sequence: number,
     attempt: number,
     history: string,
-    error: unknown,
+    failure: Failure,
     key: Key | Unkeyed | undefined,
     finished: Finished,
   ): OutcomeNumber {
     if (key instanceof Unkeyed)
-      return this.#unkeyed(sequence, attempt, history, error, key, finished)
+      return this.hopeless.unkeyed(sequence, attempt, history, failure, key, finished)
+    const { thrown } = failure
     if (this.#atMostOnce) {
-      this.#parts.answers.dropped(sequence, error, finished)
+      this.#parts.answers.dropped(sequence, thrown, finished)
       return outcomes.dropped
     }
     const detail = afterFailure(
       sequence,
       attempt,
       history,
-      error,
+      thrown,
       this.#parts.graph.retry,
       this.#nowMs(),
+      this.#endingOf(sequence, attempt, failure),
     )
     if (detail.action === actions.park) return this.#park(detail, key, finished)
     finished.details.set(sequence, detail)
-    this.#tellDeadLetter(sequence, describeThrown(error).message)
+    this.hopeless.tellDeadLetter(sequence, describeThrown(thrown).message)
     return outcomes.deadLettered
   }
 
-  /**
-   * A message whose key can't be told: parked, it would let later ones of its key pass, and processed,
-   * it might pass an earlier one. So it is not tried again.
-   */
-  #unkeyed(
-    sequence: number,
-    attempt: number,
-    history: string,
-    error: unknown,
-    { error: why }: Unkeyed,
-    finished: Finished,
-  ): OutcomeNumber {
-    const both = error === why ? why : new Error(`${errorText(error)}; and ${why.message}`)
-    if (this.#atMostOnce) {
-      this.#parts.answers.dropped(sequence, both, finished)
-      return outcomes.dropped
-    }
-    const { retry } = this.#parts.graph
-    const once = { ...retry, attempts: attempt }
-    finished.details.set(
-      sequence,
-      afterFailure(sequence, attempt, history, both, once, this.#nowMs()),
-    )
-    this.#tellDeadLetter(sequence, both.message)
-    return outcomes.deadLettered
+  /** It came too early for the rate of its key; none of its attempts has failed. */
+  paced({ sequence, attempt, history, key, pausedMs }: Job, finished: Finished): OutcomeNumber {
+    const dueMs = this.#nowMs() + pausedMs
+    const detail = { ...waitBehind(sequence), attempts: attempt - 1, history, dueMs }
+    return this.#park(detail, key, finished)
   }
 
   /** An earlier message of its key is parked. */
@@ -205,12 +179,12 @@ export class FailureDesk {
   }
 
   /** The sink refuses outputs of these messages; those that have to wait behind them go out as well. */
-  refused(errors: ReadonlyMap<number, unknown>, finished: Finished): void {
-    for (const [sequence, error] of errors) {
+  refused(failures: ReadonlyMap<number, Failure>, finished: Finished): void {
+    for (const [sequence, failure] of failures) {
       const { attempt, history, key } = this.#traces.of(sequence)
-      this.#end(sequence, this.failed(sequence, attempt, history, error, key, finished))
+      this.#end(sequence, this.failed(sequence, attempt, history, failure, key, finished))
     }
-    this.withdraw(finished, new Set(errors.keys()))
+    this.withdraw(finished, new Set(failures.keys()))
   }
 
   /**
@@ -376,7 +350,8 @@ export class FailureDesk {
     if (this.#atMostOnce) return outcomes.dropped
     const { attempt, history, key } = this.#traces.of(sequence)
     if (key instanceof Unkeyed) {
-      return this.#unkeyed(sequence, attempt, history, key.error, key, finished)
+      const failure = failureOf(key.error)
+      return this.hopeless.unkeyed(sequence, attempt, history, failure, key, finished)
     }
     return this.#park({ ...waitBehind(sequence), attempts: attempt - 1, history }, key, finished)
   }
@@ -390,10 +365,5 @@ export class FailureDesk {
   /** The stream's clock: due times are kept over openings, so no wall clock that jumps may decide them. */
   #nowMs(): number {
     return addon().clockMs(this.#parts.handle)
-  }
-
-  #tellDeadLetter(sequence: number, error: string): void {
-    const told = error.slice(0, toldLengthMax)
-    this.#parts.tell({ kind: 'dead-letter', shard: this.#parts.shard, sequence, error: told })
   }
 }

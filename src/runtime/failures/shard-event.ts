@@ -8,6 +8,14 @@ export type ShardEvent =
       readonly retryInMs: number
     }
   | {
+      readonly kind: 'unavailable'
+      readonly shard: number
+      readonly error: string
+      /** Of the shard, in a row: 1 for the first. */
+      readonly attempt: number
+      readonly retryInMs: number
+    }
+  | {
       readonly kind: 'dead-letter'
       readonly shard: number
       readonly sequence: number

@@ -1,4 +1,4 @@
-import type { Key } from '../../core/message.js'
+import type { Id, Key } from '../../core/message.js'
 import { addon, type NativeParked, type NativeSeat } from '../../native/addon.js'
 import type { Unkeyed } from '../message/readers.js'
 import type { SlotReader } from '../operators/slot-reader.js'
@@ -43,6 +43,13 @@ export class Traces {
     const { key } = this.of(sequence)
     this.#keys.set(sequence, key)
     return key
+  }
+
+  /** Undefined also where it can't be told. */
+  idOf(sequence: number): Id | undefined {
+    const { slots, through } = this.#parts
+    if (sequence <= through()) return slots.idOf(this.entry(sequence).payload)
+    return slots.idOf(slots.payload(slots.slotOf(sequence)))
   }
 
   /** A parked message. */

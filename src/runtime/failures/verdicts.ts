@@ -7,10 +7,10 @@ import {
   errorLengthMax,
   errorText,
 } from '../../reliability/attempts.js'
-import type { RetryPolicy } from '../../reliability/retry.js'
+import type { Ending, RetryPolicy } from '../../reliability/retry.js'
 
-/** Of why a wait is not what the pipeline's backoff answered. */
-const backoffLengthMax = 150
+/** Of why something is not what a function of the pipeline's answered. */
+const insteadLengthMax = 150
 
 /** How long a parked message was to wait after its last attempt. */
 export function waitedMs({
@@ -22,11 +22,10 @@ export function waitedMs({
   return typeof at === 'number' ? dueMs - at : 0
 }
 
-export function isTriedAgain(attempt: number, policy: RetryPolicy): boolean {
-  return attempt < policy.attempts
-}
-
-/** What becomes of a message after an attempt failed: parked for the next one, or a dead letter. */
+/**
+ * What becomes of a message after an attempt failed: parked for the next one, or a dead letter.
+ * @param ending as the number of attempts has it by default
+ */
 export function afterFailure(
   sequence: number,
   attempt: number,
@@ -34,9 +33,10 @@ export function afterFailure(
   thrown: unknown,
   policy: RetryPolicy,
   nowMs: number,
+  ending: Ending = { isLast: attempt >= policy.attempts },
 ): Detail {
-  const last = !isTriedAgain(attempt, policy)
-  const wait = last ? undefined : policy.wait(attempt)
+  const { isLast, by, instead } = ending
+  const wait = isLast ? undefined : policy.wait(attempt)
   const { code } = describeThrown(thrown)
   const attempts = decodeHistory(history)
   attempts.push({
@@ -44,11 +44,13 @@ export function afterFailure(
     at: nowMs,
     error: errorText(thrown),
     ...(code === undefined ? {} : { code }),
-    ...(wait?.instead === undefined ? {} : { backoff: wait.instead.slice(0, backoffLengthMax) }),
+    ...(wait?.instead === undefined ? {} : { backoff: wait.instead.slice(0, insteadLengthMax) }),
+    ...(by === undefined ? {} : { endedBy: by }),
+    ...(instead === undefined ? {} : { when: instead.slice(0, insteadLengthMax) }),
   })
   return {
     sequence,
-    action: last ? actions.deadLetter : actions.park,
+    action: isLast ? actions.deadLetter : actions.park,
     attempts: attempt,
     dueMs: wait === undefined ? 0 : nowMs + wait.delayMs,
     outcome: outcomes.deadLettered,

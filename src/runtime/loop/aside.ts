@@ -4,7 +4,8 @@ import type { Graph } from '../../pipeline/graph.js'
 import type { Answers } from '../replies/answers.js'
 import type { FailureDesk } from '../failures/failure-desk.js'
 import type { Finished } from '../operators/finished.js'
-import type { Job, Lane } from '../operators/lane.js'
+import type { Job } from '../operators/job.js'
+import type { Lane } from '../operators/lane.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 
 /** How long a running message may hold up those behind it that somebody waits for. */

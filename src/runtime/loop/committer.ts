@@ -1,4 +1,5 @@
 import { ClosedError, SemelError, toError } from '../../core/errors.js'
+import { isUnavailable, retryAfterMsOf } from '../../core/handler-errors.js'
 import type { Position, SinkConnection } from '../../core/sink.js'
 import { adopted } from '../../core/thenable.js'
 import { caught } from '../../core/thrown.js'
@@ -8,6 +9,7 @@ import { encodeDetails } from '../../native/details.js'
 import { exponential } from '../../reliability/backoff.js'
 import type { Answers } from '../replies/answers.js'
 import { placeOf, rejectionOf, type Rejection } from './connection.js'
+import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished, type Owners } from '../operators/finished.js'
 
 /** A sink that fails as a whole is tried again, for as long as it takes (I13). */
@@ -34,7 +36,7 @@ export interface CommitterParts {
    * Outputs of these messages were refused: what becomes of them, and of those that have to wait
    * behind them, is told in `finished`, and their outputs go out of it.
    */
-  readonly refused: (errors: ReadonlyMap<number, unknown>, finished: Finished) => void
+  readonly refused: (failures: ReadonlyMap<number, Failure>, finished: Finished) => void
   /** The sink failed as a whole and will be tried again. */
   readonly sinkFailed: (error: Error, attempt: number, delayMs: number) => void
 }
@@ -128,8 +130,12 @@ export class Committer {
         if (failed instanceof SemelError && failed.code === 'SEMEL_SINK_BEHIND') throw failed
         await this.#afterSinkFailure(failed, attempt)
       } else {
-        attempt = 0
-        this.#takeOut(finished, rejection)
+        const unavailable = this.#takeOut(finished, rejection)
+        if (unavailable === undefined) attempt = 0
+        else {
+          if (rejection.written > 0) attempt = 1
+          await this.#afterSinkFailure(unavailable, attempt)
+        }
       }
       if (finished.outputs.length === 0) break
       try {
@@ -142,16 +148,27 @@ export class Committer {
     return this.#flushAndAcknowledge(finished)
   }
 
-  /** What is written, what was refused, and what has to wait behind that, goes out of the batch. */
-  #takeOut(finished: Finished, rejection: Rejection): void {
-    const errors = new Map<number, unknown>()
-    for (const [index, error] of rejection.rejected) {
-      for (const owner of ownersOf(finished.owners[index] as Owners)) {
-        if (!errors.has(owner)) errors.set(owner, error)
+  /**
+   * What is written, what was refused, and what has to wait behind that, goes out of the batch. An
+   * output that was rejected as unavailable stays in it: that is the sink's failure.
+   * @returns why the sink is unavailable, where it is
+   */
+  #takeOut(finished: Finished, { rejected, written }: Rejection): unknown {
+    const failures = new Map<number, Failure>()
+    let unavailable: unknown
+    for (const [index, error] of rejected) {
+      if (isUnavailable(error)) {
+        unavailable ??= error
+        continue
+      }
+      const owners = ownersOf(finished.owners[index] as Owners)
+      for (const owner of owners) {
+        if (!failures.has(owner)) failures.set(owner, failureOf(error, owners.length > 1))
       }
     }
-    finished.dropFirst(rejection.written)
-    this.#parts.refused(errors, finished)
+    finished.dropFirst(written)
+    if (failures.size > 0) this.#parts.refused(failures, finished)
+    return unavailable
   }
 
   async #flushAndAcknowledge(finished: Finished): Promise<void> {
@@ -169,7 +186,7 @@ export class Committer {
   }
 
   async #afterSinkFailure(failure: unknown, attempt: number): Promise<void> {
-    const delayMs = sinkBackoff.delayMs(attempt)
+    const delayMs = retryAfterMsOf(failure) ?? sinkBackoff.delayMs(attempt)
     this.#parts.sinkFailed(toError(caught(failure).thrown), attempt, delayMs)
     await this.#sleep(delayMs)
   }

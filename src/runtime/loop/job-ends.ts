@@ -6,9 +6,10 @@ import {
   type OutcomeNumber,
 } from '../../native/slots.js'
 import type { FailureDesk } from '../failures/failure-desk.js'
+import { failureOf } from '../operators/failure.js'
 import { settled } from '../failures/verdicts.js'
 import type { Finished } from '../operators/finished.js'
-import type { Job } from '../operators/lane.js'
+import type { Job } from '../operators/job.js'
 import { Unkeyed } from '../message/readers.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 
@@ -28,11 +29,13 @@ export class JobEnds {
   /** What ends a message in place, before its operators; or undefined, and it runs like any other. */
   early(sequence: number, at: number, kind: number, finished: Finished): OutcomeNumber | undefined {
     const type = kind & kindTypeMask
-    if (type === frameTypes.malformed) return this.#failures.malformed(sequence, at, finished)
+    if (type === frameTypes.malformed)
+      return this.#failures.hopeless.malformed(sequence, at, finished)
     if (!this.#failures.isEmpty) {
       const key = this.#slots.keyAt(sequence, at)
       if (key instanceof Unkeyed) {
-        return this.#failures.failed(sequence, 1, '', key.error, key, finished)
+        const failure = failureOf(key.error)
+        return this.#failures.failed(sequence, 1, '', failure, key, finished)
       }
       if (this.#failures.isBlocked(key)) return this.#failures.behind(sequence, key, finished)
     }
@@ -68,16 +71,19 @@ export class JobEnds {
     const { sequence, attempt, history } = job
     const key = job.unkeyed ?? job.key
     if (job.error !== undefined) {
-      return this.#failures.failed(sequence, attempt, history, job.error.thrown, key, finished)
+      return this.#failures.failed(sequence, attempt, history, job.error, key, finished)
     }
     switch (job.end) {
       case 'malformed': {
         if (!job.isRetry) {
-          return this.#failures.malformed(sequence, this.#slots.slotOf(sequence), finished)
+          const at = this.#slots.slotOf(sequence)
+          return this.#failures.hopeless.malformed(sequence, at, finished)
         }
-        const error = new Error('malformed row')
-        return this.#failures.failed(sequence, attempt, history, error, key, finished)
+        const failure = failureOf(new Error('malformed row'))
+        return this.#failures.failed(sequence, attempt, history, failure, key, finished)
       }
+      case 'paced':
+        return this.#failures.paced(job, finished)
       case 'behind':
         return this.#failures.joined(sequence, finished)
       case 'duplicate':

@@ -2,9 +2,17 @@ import { frameTypes, kindInFlight, kindTypeMask } from '../../native/slots.js'
 import type { FailureDesk } from '../failures/failure-desk.js'
 import { BufferFrame } from '../message/frame.js'
 import type { Pulse } from './heartbeat.js'
-import type { Job } from '../operators/lane.js'
+import type { Job } from '../operators/job.js'
+import type { Limiter } from '../operators/limiter.js'
+import type { Outage } from '../operators/outage.js'
 import type { Program } from '../operators/program.js'
 import type { SlotReader } from '../operators/slot-reader.js'
+
+export interface JobRunnerParts {
+  readonly pulse: Pulse
+  /** Undefined where attempts may begin at any rate. */
+  readonly limiter: Limiter | undefined
+}
 
 /** Begins the jobs of a lane: a message's way through the operators, or what ends it before them. */
 export class JobRunner {
@@ -12,12 +20,22 @@ export class JobRunner {
   readonly #failures: FailureDesk
   readonly #program: Program
   readonly #pulse: Pulse
+  readonly #outage: Outage
+  readonly #limiter: Limiter | undefined
 
-  constructor(slots: SlotReader, failures: FailureDesk, program: Program, pulse: Pulse) {
+  constructor(
+    slots: SlotReader,
+    failures: FailureDesk,
+    program: Program,
+    outage: Outage,
+    { pulse, limiter }: JobRunnerParts,
+  ) {
     this.#slots = slots
     this.#failures = failures
     this.#program = program
+    this.#outage = outage
     this.#pulse = pulse
+    this.#limiter = limiter
   }
 
   run(job: Job): void | Promise<void> {
@@ -49,6 +67,27 @@ export class JobRunner {
     if (this.#program.usesContext) {
       job.context = this.#slots.context(job.sequence, job.attempt, job.timeMs, message)
     }
+    if (this.#limiter === undefined) return this.#program.runJob(message, job)
+    job.pausedMs = this.#limiter.earlyMs(job.key)
+    if (job.pausedMs > 0) {
+      job.end = 'paced'
+      return
+    }
+    const turn = this.#limiter.turn()
+    return turn === undefined
+      ? this.#program.runJob(message, job)
+      : this.#runLater(message, job, turn)
+  }
+
+  /** An outage that has come meanwhile is waited for as well. */
+  async #runLater(message: unknown, job: Job, turn: Promise<void>): Promise<void> {
+    await turn
+    if (this.#outage.isHeld && this.#outage.trying !== job.sequence) {
+      await new Promise<void>((go) => {
+        this.#outage.joins(job.sequence, go)
+      })
+    }
+    this.#pulse.beat()
     return this.#program.runJob(message, job)
   }
 }

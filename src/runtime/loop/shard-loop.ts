@@ -1,7 +1,6 @@
-import { toError } from '../../core/errors.js'
+import { ClosedError, toError } from '../../core/errors.js'
 import type { SinkConnection } from '../../core/sink.js'
-import { caught } from '../../core/thrown.js'
-import { addon, type NativeSeat } from '../../native/addon.js'
+import type { NativeSeat } from '../../native/addon.js'
 import {
   kindInFlight,
   kindTypeMask,
@@ -10,27 +9,29 @@ import {
   slotLength,
   slotOutcome,
   slotPlace,
-  stalls,
   type OutcomeNumber,
 } from '../../native/slots.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { Answers } from '../replies/answers.js'
 import { asideFor, type Aside } from './aside.js'
 import { Collector, isPromise } from '../operators/chain.js'
+import { noContext, Signals, type AttemptContext } from '../operators/context.js'
+import { failureOf } from '../operators/failure.js'
 import { Committer } from './committer.js'
 import { FailureDesk } from '../failures/failure-desk.js'
 import { Finished } from '../operators/finished.js'
 import { BufferFrame } from '../message/frame.js'
 import type { Pulse } from './heartbeat.js'
+import { Poll } from './poll.js'
 import { JobEnds } from './job-ends.js'
 import { JobRunner } from './job-runner.js'
-import { Lane, type JobParts } from '../operators/lane.js'
+import type { JobParts } from '../operators/job.js'
+import type { Limiter } from '../operators/limiter.js'
+import { Lane } from '../operators/lane.js'
+import { Outage } from '../operators/outage.js'
 import { Program } from '../operators/program.js'
 import type { ShardEvent } from '../failures/shard-event.js'
-import { keyed, noContext, SlotReader } from '../operators/slot-reader.js'
-
-/** Messages that one poll brings at most. */
-const pollMax = 512
+import { SlotReader } from '../operators/slot-reader.js'
 
 export interface ShardLoopParts {
   readonly handle: number
@@ -45,6 +46,7 @@ export interface ShardLoopParts {
   readonly connection: SinkConnection<unknown>
   /** Whether outputs are flushed before their ack. */
   readonly flushes: boolean
+  readonly limiter: Limiter | undefined
   readonly tell: (event: ShardEvent) => void
   /** Whether somebody waits for outcomes; unset where handlers run on another thread than senders. */
   readonly outcomesAwaited: (() => boolean) | undefined
@@ -69,23 +71,26 @@ export class ShardLoop {
   readonly #ends: JobEnds
   readonly #committer: Committer
   readonly #answers: Answers
-  readonly aside: Aside | undefined
-  /** The last sequence that was polled, and the last that was processed or given to the lane. */
-  #polled: number
+  readonly #signals = new Signals()
+  readonly #outage: Outage
+  readonly #aside: Aside | undefined
+  readonly #poll: Poll
+  /** The last sequence that was processed or given to the lane. */
   #processed: number
   #finished = new Finished()
   #committing = false
   #failure: Error | undefined
-  #stalled = false
   /** The message to try before any other; 0: none. */
   #accused: number
 
   constructor(parts: ShardLoopParts) {
     const { handle, shard, graph, seat, connection, flushes, tell } = parts
     this.#parts = parts
-    this.#slots = new SlotReader(parts)
-    this.#polled = seat.firstSequence - 1
-    this.#processed = this.#polled
+    this.#slots = new SlotReader({ ...parts, signals: this.#signals })
+    this.#poll = new Poll(parts, () => {
+      if (!this.#committing) this.flushBatches()
+    })
+    this.#processed = this.#poll.through
     this.#accused = seat.accused
     this.#answers = new Answers(seat, this.#slots)
     this.#committer = new Committer({
@@ -95,7 +100,7 @@ export class ShardLoop {
       connection,
       answers: this.#answers,
       flushes,
-      refused: (errors, finished) => this.#failures.refused(errors, finished),
+      refused: (failures, finished) => this.#failures.refused(failures, finished),
       sinkFailed: (error, attempt, retryInMs) =>
         tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs }),
     })
@@ -109,17 +114,27 @@ export class ShardLoop {
       answers: this.#answers,
       through: () => this.#committer.through,
     })
-    this.#program = new Program(graph.operators, (job) => this.#lane.release(job))
+    this.#outage = new Outage({
+      tell: (event) => tell({ kind: 'unavailable', shard, ...event }),
+      over: () => this.#lane.resume(),
+    })
+    this.#program = new Program({
+      operators: graph.operators,
+      timeoutMs: graph.timeoutMs,
+      release: (job) => this.#lane.release(job),
+      outage: this.#outage,
+    })
     this.#ends = new JobEnds(this.#slots, this.#failures)
-    const jobs = new JobRunner(this.#slots, this.#failures, this.#program, parts.pulse)
+    const jobs = new JobRunner(this.#slots, this.#failures, this.#program, this.#outage, parts)
     this.#lane = new Lane({
       concurrency: graph.concurrency,
       run: (job) => jobs.run(job),
-      isTriedAgain: ({ attempt }) => this.#failures.isTriedAgain(attempt),
+      isTriedAgain: (job, failure) => this.#failures.isTriedAgain(job, failure),
       joinLine: ({ sequence, key }) => this.#failures.joinLine(sequence, key),
       kick: parts.kick,
+      outage: this.#outage,
     })
-    this.aside = asideFor(graph, {
+    this.#aside = asideFor(graph, {
       lane: this.#lane,
       failures: this.#failures,
       slots: this.#slots,
@@ -154,12 +169,17 @@ export class ShardLoop {
 
   /** How long until the next parked message is due: 0 where one is, Infinity where none is parked. */
   get dueInMs(): number {
-    return this.#failures.dueInMs
+    return this.#outage.isHeld ? Infinity : this.#failures.dueInMs
+  }
+
+  /** How long until a message that runs is to be set aside. */
+  get asideInMs(): number {
+    return this.#outage.isHeld ? Infinity : (this.#aside?.dueInMs ?? Infinity)
   }
 
   /** Whether it takes no messages although there may be some. */
   get isStalled(): boolean {
-    return this.#stalled
+    return this.#poll.isStalled || this.#outage.isHeld
   }
 
   /**
@@ -168,15 +188,20 @@ export class ShardLoop {
    */
   step(): boolean {
     if (this.#failure !== undefined) throw this.#failure
+    const begun = !this.#outage.isHeld && this.#begin()
+    this.#promote()
+    if (!this.#outage.isHeld && this.#aside?.step(this.#finished) === true) this.#promote()
+    const committed = this.#commit()
+    return begun || committed
+  }
+
+  #begin(): boolean {
     const retried =
       this.#failures.dueInMs === 0 &&
       this.#failures.retryDue(this.#finished, (parts) => this.#lane.addRetry(parts))
-    const polled = this.#poll()
+    const polled = this.#poll.take()
     if (polled > 0) this.#process()
-    this.#promote()
-    if (this.aside?.step(this.#finished) === true) this.#promote()
-    const committed = this.#commit()
-    return retried || polled > 0 || committed
+    return retried || polled > 0
   }
 
   /** Brings what is under way to its end, as far as it goes now, and begins nothing. */
@@ -201,17 +226,17 @@ export class ShardLoop {
 
   #beginAlone(): boolean {
     const retry = (parts: JobParts): void => this.#lane.addRetry(parts)
-    if (this.#failures.triesLoner) return false
+    if (this.#failures.triesLoner || this.#outage.isHeld) return false
     if (this.#accused <= this.#committer.through && !this.isWaiting) {
       if (this.#failures.retryAlone(this.#accused, this.#finished, retry)) return true
     }
     if (!this.#isNarrowing) return false
-    if (this.#poll() > 0) {
+    if (this.#poll.take() > 0) {
       this.#process()
       return true
     }
     // No room is left for parked messages: only their attempts can make some.
-    return this.#stalled && this.#failures.retryDue(this.#finished, retry)
+    return this.#poll.isStalled && this.#failures.retryDue(this.#finished, retry)
   }
 
   /** Lets half-filled batches go: no more messages are expected for now. */
@@ -221,26 +246,8 @@ export class ShardLoop {
 
   /** Nothing is committed from now on; what is in flight is left to the next opening. */
   stop(): void {
-    this.#committer.stop()
-  }
-
-  #poll(): number {
-    const { handle, shard, seat, tell } = this.#parts
-    const found = addon().poll(handle, shard, seat.attempt, pollMax)
-    if (found === stalls.inFlight) {
-      // They may be waiting for more of their batch, which can't come.
-      if (!this.#committing) this.flushBatches()
-      return 0
-    }
-    if (found < 0) {
-      const reason = found === stalls.parked ? 'parked' : 'ids'
-      if (!this.#stalled) tell({ kind: 'stalled', shard, reason })
-      this.#stalled = true
-      return 0
-    }
-    this.#stalled = false
-    this.#polled += found
-    return found
+    for (const one of [this.#committer, this.#outage, this.#parts.limiter]) one?.stop()
+    this.#signals.abort(new ClosedError())
   }
 
   #process(): void {
@@ -249,7 +256,8 @@ export class ShardLoop {
   }
 
   #processPolled(): void {
-    if (this.#program.isStaged || !this.#lane.isEmpty || this.#lane.isUsed) {
+    const isInPlace = !this.#program.isStaged && this.#parts.limiter === undefined
+    if (!isInPlace || !this.#lane.isEmpty || this.#lane.isUsed) {
       this.#processInLane()
       return
     }
@@ -259,7 +267,7 @@ export class ShardLoop {
     const { outputs } = finished
     const collector = this.#program.collector
     collector.values = outputs
-    while (this.#processed < this.#polled) {
+    while (this.#processed < this.#poll.through) {
       const sequence = this.#processed + 1
       const at = this.#slots.slotOf(sequence)
       pulse.beat()
@@ -280,26 +288,35 @@ export class ShardLoop {
           continue
         }
       }
+      let context = noContext
       try {
         const place = words[at + slotPlace] as number
         const message = decoder.at(place, words[at + slotLength] as number)
         if (isLate !== undefined && isLate(message, decoder.timeMs(place, kind))) {
           outcome = outcomes.late
         } else {
-          const context = this.#program.usesContext
-            ? this.#slots.context(sequence, 1, decoder.timeMs(place, kind), message)
-            : noContext
+          if (this.#program.usesContext) {
+            context = this.#slots.context(sequence, 1, decoder.timeMs(place, kind), message)
+          }
           const pending = this.#program.run(message, context, collector)
           if (isPromise(pending)) {
-            this.#moveToLane(sequence, at, mark, message, pending)
+            this.#moveToLane(sequence, at, mark, message, context, pending)
             return
           }
+          context?.end()
           outcome = outputs.length === mark ? outcomes.filtered : outcomes.processed
         }
       } catch (error) {
+        context?.end()
         outputs.length = mark
+        if (this.#outage.begins(error, sequence)) {
+          // It waits there, and those behind it.
+          this.#outage.joins(sequence, () => this.#lane.beginOnly(sequence))
+          this.#processInLane()
+          return
+        }
         const key = this.#slots.keyAt(sequence, at)
-        outcome = this.#failures.failed(sequence, 1, '', caught(error).thrown, key, finished)
+        outcome = this.#failures.failed(sequence, 1, '', failureOf(error), key, finished)
       }
       finished.own(sequence)
       words[at + slotOutcome] = outcome
@@ -311,7 +328,7 @@ export class ShardLoop {
   // ---- the lane: messages side by side ----
 
   #processInLane(): void {
-    while (this.#processed < this.#polled) {
+    while (this.#processed < this.#poll.through) {
       const sequence = this.#processed + 1
       const at = this.#slots.slotOf(sequence)
       this.#processed = sequence
@@ -329,19 +346,14 @@ export class ShardLoop {
     at: number,
     mark: number,
     message: unknown,
-    pending: Promise<unknown>,
+    context: AttemptContext,
+    pending: Promise<void>,
   ): void {
     const own = this.#program.takeCollector(mark)
     this.#processed = sequence
     const frames = message instanceof BufferFrame ? message.outlive() : undefined
-    const key = keyed(this.#slots.keyAt(sequence, at))
-    const kind = this.#slots.kind(at)
-    this.#lane.addRunning(
-      { sequence, attempt: 1, history: '', ...key, kind, timeMs: 0, payload: undefined },
-      own,
-      frames,
-      pending,
-    )
+    const timed = this.#program.timed(pending, context, own)
+    this.#lane.addRunning(this.#slots.firstAttempt(sequence, at), own, frames, context, timed)
     this.#processInLane()
   }
 
@@ -370,7 +382,7 @@ export class ShardLoop {
     const pending = this.#committer.commit(finished)
     const committed = (): void => {
       this.#failures.committed(finished.details)
-      this.aside?.committed(finished.details)
+      this.#aside?.committed(finished.details)
     }
     if (!isPromise(pending)) {
       committed()

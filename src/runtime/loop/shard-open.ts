@@ -2,11 +2,14 @@ import type { Durability } from '../../core/delivery.js'
 import { checkConnection, closeConnection } from './connection.js'
 import { addon } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
+import { Limiter } from '../operators/limiter.js'
 import type { Pulse } from './heartbeat.js'
 import { refuseOwnFile } from '../directory/own-files.js'
 import { shardMemo } from './sink-memo.js'
 import type { ShardEvent } from '../failures/shard-event.js'
 import { ShardLoop } from './shard-loop.js'
+
+export { limitMemory } from '../operators/limiter.js'
 
 export interface ShardOpening {
   readonly handle: number
@@ -21,6 +24,8 @@ export interface ShardOpening {
   readonly graph: Graph
   readonly durability: unknown
   readonly directories: Directories
+  /** Of the rate of the whole stream. */
+  readonly limitMemory: SharedArrayBuffer
   readonly pulse: Pulse
   readonly tell: (event: ShardEvent) => void
   readonly kick: () => void
@@ -78,6 +83,8 @@ export async function openShard(
       seat,
       storedBefore: opening.storedBefore[shard] as number,
       pulse,
+      limiter:
+        graph.limits === undefined ? undefined : new Limiter(graph.limits, opening.limitMemory),
       connection,
       flushes: durability === 'disk' || typeof durability === 'object',
       tell,

@@ -1,14 +1,26 @@
-import type { MessageContext } from '../../core/message.js'
-import { caught } from '../../core/thrown.js'
 import { after, type End } from '../../core/timers.js'
 import { Collector, isPromise, type Chain } from './chain.js'
-import type { Job } from './lane.js'
-import { noContext } from './slot-reader.js'
+import { noContext, type AttemptContext } from './context.js'
+import { failureOf, type Failure } from './failure.js'
+import type { Job } from './job.js'
+import type { Outage } from './outage.js'
+import { timed } from './time-limit.js'
 
 /** A value on its way between two stages, and the messages that it was made of. */
 export interface Held {
   readonly value: unknown
   readonly owners: readonly Job[]
+}
+
+export interface BatcherParts {
+  readonly size: number
+  readonly withinMs: number
+  readonly chain: Chain
+  readonly deliver: (held: Held) => void
+  readonly release: (job: Job) => void
+  readonly outage: Outage
+  /** Of a batch's way through its chain; 0: it has all the time. */
+  readonly timeoutMs: number
 }
 
 /**
@@ -21,22 +33,21 @@ export class Batcher {
   readonly #chain: Chain
   readonly #deliver: (held: Held) => void
   readonly #release: (job: Job) => void
+  readonly #outage: Outage
+  readonly #timeoutMs: number
   #held: Held[] = []
   #endWait: End | undefined
   /** Batches go through the chain one after another, so that their order stays. */
   #tail: Promise<void> | undefined
 
-  constructor(
-    options: { readonly size: number; readonly withinMs: number },
-    chain: Chain,
-    deliver: (held: Held) => void,
-    release: (job: Job) => void,
-  ) {
-    this.#size = options.size
-    this.#withinMs = options.withinMs
-    this.#chain = chain
-    this.#deliver = deliver
-    this.#release = release
+  constructor(parts: BatcherParts) {
+    this.#size = parts.size
+    this.#withinMs = parts.withinMs
+    this.#chain = parts.chain
+    this.#deliver = parts.deliver
+    this.#release = parts.release
+    this.#outage = parts.outage
+    this.#timeoutMs = parts.timeoutMs
   }
 
   add(held: Held): void {
@@ -86,30 +97,64 @@ export class Batcher {
 
   /** Never rejects: a failure is the messages'. */
   #run(group: readonly Held[]): void | Promise<void> {
+    if (this.#outage.isHeld) {
+      return this.#later(group)
+    }
+    return this.#runNow(group)
+  }
+
+  #runNow(group: readonly Held[]): void | Promise<void> {
     const out = new Collector()
+    const context = contextOf(group)
     let pending: void | Promise<void>
     try {
       pending = this.#chain(
         group.map(({ value }) => value),
-        contextOf(lastOf(group.flatMap(({ owners }) => owners))),
+        context,
         out,
       )
     } catch (thrown) {
-      this.#end(group, out, caught(thrown))
-      return
+      return this.#failed(group, out, context, thrown)
     }
     if (!isPromise(pending)) {
-      this.#end(group, out)
+      this.#end(group, out, context)
       return
     }
-    return pending.then(
-      () => this.#end(group, out),
-      (thrown: unknown) => this.#end(group, out, caught(thrown)),
+    const ended = this.#timeoutMs === 0 ? pending : timed(pending, this.#timeoutMs, context, out)
+    return ended.then(
+      () => this.#end(group, out, context),
+      (thrown: unknown) => this.#failed(group, out, context, thrown),
     )
   }
 
-  #end(group: readonly Held[], out: Collector, error?: { readonly thrown: unknown }): void {
-    const owners = group.flatMap((held) => held.owners)
+  #failed(
+    group: readonly Held[],
+    out: Collector,
+    context: AttemptContext,
+    thrown: unknown,
+  ): void | Promise<void> {
+    if (this.#outage.begins(thrown, sequenceOf(group))) {
+      context?.end()
+      return this.#later(group)
+    }
+    this.#end(group, out, context, failureOf(thrown, new Set(ownersOf(group)).size > 1))
+  }
+
+  /** Runs it when it is its turn in the outage. */
+  #later(group: readonly Held[]): Promise<void> {
+    return new Promise((resolve) => {
+      this.#outage.joins(sequenceOf(group), () => resolve(this.#runNow(group)))
+    })
+  }
+
+  #end(
+    group: readonly Held[],
+    out: Collector,
+    context: AttemptContext | undefined,
+    error?: Failure,
+  ): void {
+    context?.end()
+    const owners = ownersOf(group)
     if (error === undefined) {
       const distinct = [...new Set(owners)]
       for (const value of out.values) this.#deliver({ value, owners: distinct })
@@ -120,6 +165,8 @@ export class Batcher {
       if (error !== undefined) job.error = error
     }
     for (const job of new Set(owners)) this.#release(job)
+    // What follows comes behind it.
+    if (this.#outage.trying === sequenceOf(group)) this.#outage.passed()
   }
 }
 
@@ -128,7 +175,15 @@ export function lastOf(jobs: readonly Job[]): Job {
   return jobs.reduce((a, b) => (b.sequence > a.sequence ? b : a))
 }
 
-/** Operators that may ask for it find one. Behind a batch it is that of its last message. */
-export function contextOf({ context }: Job): MessageContext {
-  return context ?? noContext
+function sequenceOf(group: readonly Held[]): number {
+  return lastOf(ownersOf(group)).sequence
+}
+
+function ownersOf(group: readonly Held[]): readonly Job[] {
+  return group.flatMap(({ owners }) => owners)
+}
+
+/** That of the last message, where operators may ask for it, with a signal of the batch's own. */
+function contextOf(group: readonly Held[]): AttemptContext {
+  return lastOf(ownersOf(group)).context?.anew() ?? noContext
 }

@@ -10,6 +10,8 @@ import { closing, closingSoon } from './iterators.js'
 /** Where a chain puts what comes out of it. */
 export class Collector {
   values: unknown[] = []
+  /** The time of what it collects for is over: nothing goes on. */
+  isOver = false
 }
 
 /** Runs a message through the operators; a promise only where one of them gave one. */
@@ -51,7 +53,7 @@ function step(operator: Sync, next: Chain): Chain {
         const pending = adopted(mapped)
         return pending === undefined
           ? next(mapped, context, out)
-          : pending.then((result) => next(result, context, out))
+          : pending.then((result) => goOn(result, context, out, next))
       }
     case 'filter':
       return (value, context, out) => {
@@ -59,14 +61,14 @@ function step(operator: Sync, next: Chain): Chain {
         const pending = adopted(decided)
         return pending === undefined
           ? decide(decided, value, context, out, next)
-          : pending.then((passes) => decide(passes, value, context, out, next))
+          : pending.then((passes) => decide(passes, value, context, out, next, true))
       }
     case 'tap':
       return (value, context, out) => {
         const pending = adopted(apply(value, context))
         return pending === undefined
           ? next(value, context, out)
-          : pending.then(() => next(value, context, out))
+          : pending.then(() => goOn(value, context, out, next))
       }
     case 'flatMap':
       return (value, context, out) => {
@@ -74,7 +76,10 @@ function step(operator: Sync, next: Chain): Chain {
         const pending = adopted(many)
         return pending === undefined
           ? spread(many, context, out, next)
-          : pending.then((list) => spread(list, context, out, next))
+          : pending.then((list) => {
+              endWhereOver(out)
+              return spread(list, context, out, next)
+            })
       }
     default:
       return operator satisfies never
@@ -87,8 +92,26 @@ function decide(
   context: MessageContext,
   out: Collector,
   next: Chain,
+  isLater = false,
 ): void | Promise<void> {
-  if (passes) return next(value, context, out)
+  if (!passes) return
+  return isLater ? goOn(value, context, out, next) : next(value, context, out)
+}
+
+/** What was promised goes on, unless the attempt's time is over. */
+function goOn(
+  value: unknown,
+  context: MessageContext,
+  out: Collector,
+  next: Chain,
+): void | Promise<void> {
+  endWhereOver(out)
+  return next(value, context, out)
+}
+
+/** @throws Error where the attempt's time is over: it has failed already, and this is nobody's */
+function endWhereOver({ isOver }: Collector): void {
+  if (isOver) throw new Error('the time of the attempt is over')
 }
 
 /** @throws TypeError for what holds no values; a text would fall apart into its characters */
@@ -167,6 +190,7 @@ async function rest(
   for (let pending = first; ;) {
     try {
       await pending
+      endWhereOver(out)
     } catch (thrown) {
       closing(iterator)
       throw thrown
@@ -187,6 +211,7 @@ async function eachAsync(
     const item = resultOf(await iterator.next())
     if (item.done === true) return
     try {
+      endWhereOver(out)
       await enter(item.value, context, out, next)
     } catch (thrown) {
       await closingSoon(iterator)
@@ -205,7 +230,7 @@ function enter(
   const pending = adopted(value)
   return pending === undefined
     ? next(value, context, out)
-    : pending.then((result) => next(result, context, out))
+    : pending.then((result) => goOn(result, context, out, next))
 }
 
 /** The same, but what it throws comes with its promise. */

@@ -1,22 +1,10 @@
-import type { Key, MessageContext } from '../../core/message.js'
-import { caught } from '../../core/thrown.js'
-import { Collector, isPromise } from './chain.js'
-import type { Owners } from './finished.js'
+import type { Key } from '../../core/message.js'
+import { isPromise, type Collector } from './chain.js'
+import type { AttemptContext } from './context.js'
+import { failureOf, type Failure } from './failure.js'
 import type { FrameMemory } from '../message/frame.js'
-import type { Unkeyed } from '../message/readers.js'
-
-export interface JobParts {
-  readonly sequence: number
-  readonly attempt: number
-  readonly history: string
-  readonly key: Key | undefined
-  /** Why it has no key, although it should. */
-  readonly unkeyed: Unkeyed | undefined
-  /** The slot's kind. */
-  readonly kind: number
-  readonly timeMs: number
-  readonly payload: Buffer | undefined
-}
+import { Job, type JobParts } from './job.js'
+import type { Outage } from './outage.js'
 
 const duplicateParts = {
   attempt: 1,
@@ -28,85 +16,16 @@ const duplicateParts = {
   payload: undefined,
 }
 
-/** How a job ended other than by running: what the shard loop makes an outcome of. */
-export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late'
-
-/** A message on its way through operators that may take their time. */
-export class Job implements JobParts {
-  readonly sequence: number
-  readonly attempt: number
-  readonly history: string
-  readonly key: Key | undefined
-  readonly unkeyed: Unkeyed | undefined
-  readonly kind: number
-  readonly timeMs: number
-  readonly payload: Buffer | undefined
-  /** A parked message's attempt: it has no slot any more. */
-  isRetry: boolean
-  out = new Collector()
-  /** Of the outputs that a batch gave, for each: whose it is. */
-  readonly owners: Owners[] = []
-  /** Set where it shares an output with others. */
-  fate: Fate | undefined
-  end: JobEnd | undefined
-  error: { readonly thrown: unknown } | undefined
-  /** Its frame's, which ends with it. */
-  frames: FrameMemory | undefined
-  /** Where operators may ask for it. */
-  context: MessageContext | undefined
-  isDone = false
-  /** Nothing came out of it. */
-  isFiltered = false
-  /** Values that a batch still holds; the job is done when they have gone on. */
-  held = 0
-  hasRun = false
-  hasPassedKey = false
-
-  constructor(parts: JobParts, isRetry: boolean) {
-    this.sequence = parts.sequence
-    this.attempt = parts.attempt
-    this.history = parts.history
-    this.key = parts.key
-    this.unkeyed = parts.unkeyed
-    this.kind = parts.kind
-    this.timeMs = parts.timeMs
-    this.payload = parts.payload
-    this.isRetry = isRetry
-  }
-}
-
-/**
- * Jobs that share outputs, directly or over others. An output is written for all of its messages or
- * for none, so they are committed together, and fail together.
- */
-class Fate {
-  readonly jobs = new Set<Job>()
-  /** The last sequence among them. */
-  last = 0
-
-  add(job: Job): void {
-    job.fate = this
-    this.jobs.add(job)
-    this.last = Math.max(this.last, job.sequence)
-  }
-}
-
-/** From now on these jobs end together. */
-export function bind(jobs: readonly Job[]): void {
-  const fates = new Set(jobs.flatMap(({ fate }) => (fate === undefined ? [] : [fate])))
-  const [fate = new Fate(), ...others] = [...fates].toSorted((a, b) => b.jobs.size - a.jobs.size)
-  for (const job of jobs) fate.add(job)
-  for (const other of others) for (const job of other.jobs) fate.add(job)
-}
-
 export interface LaneParts {
   readonly concurrency: number
   readonly run: (job: Job) => void | Promise<void>
   /** Whether a job that failed is to be tried again: later ones of its key then wait behind it. */
-  readonly isTriedAgain: (job: Job) => boolean
+  readonly isTriedAgain: (job: Job, failure: Failure) => boolean
   /** Such a later one takes its place in the line of its key. */
   readonly joinLine: (job: Job) => void
   readonly kick: () => void
+  /** While it holds the shard no job is started. */
+  readonly outage: Outage
 }
 
 /**
@@ -116,9 +35,10 @@ export interface LaneParts {
 export class Lane {
   readonly #concurrency: number
   readonly #run: (job: Job) => void | Promise<void>
-  readonly #isTriedAgain: (job: Job) => boolean
+  readonly #isTriedAgain: (job: Job, failure: Failure) => boolean
   readonly #joinLine: (job: Job) => void
   readonly #kick: () => void
+  readonly #outage: Outage
   #queue: Job[] = []
   #retries: Job[] = []
   /** Those that run on as parked ones, until that is committed. */
@@ -139,6 +59,7 @@ export class Lane {
     this.#isTriedAgain = parts.isTriedAgain
     this.#joinLine = parts.joinLine
     this.#kick = parts.kick
+    this.#outage = parts.outage
   }
 
   get isEmpty(): boolean {
@@ -147,7 +68,6 @@ export class Lane {
 
   add(parts: JobParts): void {
     const job = new Job(parts, false)
-    this.isUsed = true
     this.#queue.push(job)
     this.#enter(job)
   }
@@ -163,12 +83,13 @@ export class Lane {
     parts: JobParts,
     out: Collector,
     frames: FrameMemory | undefined,
+    context: AttemptContext | undefined,
     pending: Promise<unknown>,
   ): void {
     const job = new Job(parts, false)
     job.out = out
     job.frames = frames
-    this.isUsed = true
+    job.context = context
     this.#queue.push(job)
     if (job.key !== undefined) this.#behind.set(job.key, [])
     this.#running += 1
@@ -214,7 +135,7 @@ export class Lane {
     for (let at = 0; at < count; at++) {
       const { error, fate } = this.#queue[at] as Job
       if (error !== undefined && fate !== undefined)
-        for (const job of fate.jobs) job.error ??= error
+        for (const job of fate.jobs) job.error ??= failureOf(error.thrown, true)
     }
     return count
   }
@@ -243,6 +164,8 @@ export class Lane {
   setAside(): void {
     const [head] = this.#queue.splice(0, 1) as [Job]
     head.isRetry = true
+    // Where it runs once more, the ring has gone on.
+    if (head.payload !== undefined) head.payload = Buffer.from(head.payload)
     this.#aside.push(head)
     this.#blockKey(head)
   }
@@ -270,6 +193,20 @@ export class Lane {
     this.#kick()
   }
 
+  /** Begins a job that was to begin, whether or not others may. */
+  beginOnly(sequence: number): void {
+    const at = this.#ready.findIndex((job) => job.sequence === sequence)
+    if (at < 0) throw new Error(`message ${sequence} is not to begin`)
+    this.#begin(this.#ready.splice(at, 1)[0] as Job)
+    this.#kick()
+  }
+
+  /** The outage is over. */
+  resume(): void {
+    this.#start()
+    this.#kick()
+  }
+
   #enter(job: Job): void {
     if (job.key !== undefined) {
       const waiting = this.#behind.get(job.key)
@@ -287,22 +224,27 @@ export class Lane {
   #start(): void {
     if (this.#starting) return
     this.#starting = true
-    while (this.#ready.length > 0 && this.#running < this.#concurrency) {
-      const job = this.#ready.shift() as Job
-      this.#running += 1
-      let pending: void | Promise<void> = undefined
-      try {
-        pending = this.#run(job)
-      } catch (thrown) {
-        job.error = caught(thrown)
-      }
-      if (isPromise(pending)) this.#watch(job, pending)
-      else this.#ran(job)
+    while (this.#ready.length > 0 && this.#running < this.#concurrency && !this.#outage.isHeld) {
+      this.#begin(this.#ready.shift() as Job)
     }
     this.#starting = false
   }
 
+  #begin(job: Job): void {
+    this.#running += 1
+    let pending: void | Promise<void> = undefined
+    try {
+      pending = this.#run(job)
+    } catch (thrown) {
+      this.#threw(job, thrown)
+      return
+    }
+    if (isPromise(pending)) this.#watch(job, pending)
+    else this.#ran(job)
+  }
+
   #watch(job: Job, pending: Promise<unknown>): void {
+    this.isUsed = true
     pending.then(
       () => {
         this.#ran(job)
@@ -310,12 +252,24 @@ export class Lane {
         this.#kick()
       },
       (thrown: unknown) => {
-        job.error = caught(thrown)
-        this.#ran(job)
+        this.#threw(job, thrown)
         this.#start()
         this.#kick()
       },
     )
+  }
+
+  /** That is its failure, unless what it needs is down: then it runs again when that is over. */
+  #threw(job: Job, thrown: unknown): void {
+    if (this.#outage.begins(thrown, job.sequence)) {
+      this.#running -= 1
+      job.reset()
+      this.#ready.push(job)
+      this.#outage.joins(job.sequence, () => this.beginOnly(job.sequence))
+      return
+    }
+    job.error = failureOf(thrown)
+    this.#ran(job)
   }
 
   /** The operators are through with it: the next of its key may run. */
@@ -324,11 +278,15 @@ export class Lane {
     job.hasRun = true
     if (job.held === 0) this.#end(job)
     else this.#passKey(job)
+    if (this.#outage.trying === job.sequence) this.#outage.passed()
   }
 
   #end(job: Job): void {
     job.isDone = true
-    if (job.error === undefined || !this.#isTriedAgain(job)) {
+    job.context?.end()
+    const isParked =
+      job.error === undefined ? job.end === 'paced' : this.#isTriedAgain(job, job.error)
+    if (!isParked) {
       this.#passKey(job)
       return
     }

@@ -1,9 +1,20 @@
 import type { Operator } from '../../core/operator.js'
-import { Batcher, contextOf, lastOf, type Held } from './batcher.js'
+import { Batcher, lastOf, type Held } from './batcher.js'
 import { Collector, compile, isPromise, type Chain } from './chain.js'
-import { bind, type Job } from './lane.js'
+import { noContext, type AttemptContext } from './context.js'
+import { bind, type Job } from './job.js'
+import type { Outage } from './outage.js'
+import { timed } from './time-limit.js'
 
 type Stage = Exclude<Operator, { kind: 'batch' }>
+
+export interface ProgramParts {
+  readonly operators: readonly Operator[]
+  /** Of an attempt whose operators answer with promises; undefined: it has all the time. */
+  readonly timeoutMs: number | undefined
+  readonly release: (job: Job) => void
+  readonly outage: Outage
+}
 
 /**
  * A pipeline's operators, ready to run. Without `batch` they are one chain, which runs in place; each
@@ -16,8 +27,10 @@ export class Program {
   /** What a chain that runs in place puts out. */
   collector = new Collector()
   readonly #batchers: Batcher[] = []
+  readonly #timeoutMs: number
 
-  constructor(operators: readonly Operator[], release: (job: Job) => void) {
+  constructor({ operators, timeoutMs = 0, release, outage }: ProgramParts) {
+    this.#timeoutMs = timeoutMs
     const chains: Stage[][] = [[]]
     const cuts: { size: number; withinMs: number }[] = []
     for (const operator of operators) {
@@ -36,7 +49,8 @@ export class Program {
     let deliver = putOut
     for (let at = cuts.length - 1; at >= 0; at--) {
       const chain = (compiled[at + 1] as (typeof compiled)[0]).run
-      const batcher = new Batcher(cuts[at] as (typeof cuts)[0], chain, deliver, release)
+      const { size, withinMs } = cuts[at] as (typeof cuts)[0]
+      const batcher = new Batcher({ size, withinMs, chain, deliver, release, outage, timeoutMs })
       this.#batchers.unshift(batcher)
       deliver = (held) => batcher.add(held)
     }
@@ -44,11 +58,13 @@ export class Program {
 
   /** A job's way: its chain, and from there into the first batch. */
   runJob(message: unknown, job: Job): void | Promise<void> {
-    const context = contextOf(job)
+    const context = job.context ?? noContext
     const first = this.#batchers[0]
     if (first === undefined) {
       const pending = this.run(message, context, job.out)
-      if (isPromise(pending)) return pending.then(() => noteFiltered(job))
+      if (isPromise(pending)) {
+        return this.timed(pending, job.context, job.out).then(() => noteFiltered(job))
+      }
       noteFiltered(job)
       return
     }
@@ -58,8 +74,17 @@ export class Program {
       job.isFiltered = out.values.length === 0
       for (const value of out.values) first.add({ value, owners: [job] })
     }
-    if (isPromise(pending)) return pending.then(enter)
+    if (isPromise(pending)) return this.timed(pending, job.context, out).then(enter)
     enter()
+  }
+
+  /** An attempt that has begun, within its time. */
+  timed(
+    pending: Promise<void>,
+    context: AttemptContext | undefined,
+    out: Collector,
+  ): Promise<void> {
+    return this.#timeoutMs === 0 ? pending : timed(pending, this.#timeoutMs, context, out)
   }
 
   /** Lets half-filled batches go; whether there were any. */

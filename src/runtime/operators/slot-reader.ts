@@ -1,4 +1,4 @@
-import type { Key, MalformedRow, MessageContext } from '../../core/message.js'
+import type { Id, Key, MalformedRow } from '../../core/message.js'
 import type { NativeParked, NativeSeat } from '../../native/addon.js'
 import {
   frameTypes,
@@ -13,11 +13,9 @@ import type { Graph } from '../../pipeline/graph.js'
 import { Decoder } from '../message/decoder.js'
 import { idReader, type IdOf } from '../message/id-reader.js'
 import { shardOf } from '../message/keys.js'
-import type { JobParts } from './lane.js'
+import { AttemptContext, type Signals } from './context.js'
+import type { JobParts } from './job.js'
 import { keyReader, lateReader, Unkeyed, type IsLate, type KeyOf } from '../message/readers.js'
-
-/** For operators that do not declare it. */
-export const noContext = undefined as unknown as MessageContext
 
 export interface SlotReaderParts {
   readonly handle: number
@@ -29,6 +27,7 @@ export interface SlotReaderParts {
   readonly seat: NativeSeat
   /** The last sequence that the shard had when the stream was opened. */
   readonly storedBefore: number
+  readonly signals: Signals
 }
 
 /** A message as it lies in the ring, or is parked. */
@@ -51,6 +50,7 @@ export class SlotReader {
   /** Of messages that may have come to the shard by another key: the definition was another one then. */
   readonly #oldKeyOf: KeyOf
   readonly #idOf: IdOf
+  readonly #signals: Signals
 
   constructor(parts: SlotReaderParts) {
     const { handle, shard, firstShard, shardCount, graph, seat } = parts
@@ -64,6 +64,7 @@ export class SlotReader {
     this.#keyOf = keyReader(graph, (key) => shardOf(key, shardCount) === shard)
     this.#oldKeyOf = keyReader(graph, () => true)
     this.#idOf = idReader(graph)
+    this.#signals = parts.signals
   }
 
   slotOf(sequence: number): number {
@@ -131,8 +132,18 @@ export class SlotReader {
   }
 
   /** @throws what the pipeline's `id` throws */
-  context(sequence: number, attempt: number, timeMs: number, message: unknown): MessageContext {
-    return { sequence, shard: this.#shard, attempt, timeMs, id: this.#idOf(message) }
+  context(sequence: number, attempt: number, timeMs: number, message: unknown): AttemptContext {
+    const id = this.#idOf(message)
+    return new AttemptContext({ sequence, shard: this.#shard, attempt, timeMs, id }, this.#signals)
+  }
+
+  /** By the pipeline's `id`; undefined also where it can't be told. */
+  idOf(payload: Buffer): Id | undefined {
+    try {
+      return this.decoder.during(payload, this.#idOf)
+    } catch {
+      return undefined
+    }
   }
 
   #place(at: number): number {

@@ -23,6 +23,7 @@ import { checkWait, type WaitOptions } from '../../core/wait.js'
 const events = [
   'dead-letter',
   'sink-failed',
+  'unavailable',
   'stalled',
   'worker-replaced',
   'late-outcome',

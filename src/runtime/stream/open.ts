@@ -20,7 +20,7 @@ import { nativeOptions } from '../settings/native-options.js'
 import { OneStream } from './one-stream.js'
 import type { BatchedOptions, OpenOptions, Settings } from '../settings/options.js'
 import { prepare, type Prepared } from '../settings/prepare.js'
-import type { Directories } from '../loop/shard-open.js'
+import { limitMemory, type Directories } from '../loop/shard-open.js'
 import type { Runner, RunnerEvent } from '../workers/runner.js'
 import type { Stream } from './stream.js'
 import { checkWait, throwIfAborted, type WaitOptions } from '../../core/wait.js'
@@ -223,6 +223,7 @@ function runnerOf(
     shardsOfAll,
     durability,
     directories,
+    limitMemory: limitMemory(),
   }
   if (workers === 0) {
     const { mode } = settings.acknowledge

@@ -16,14 +16,9 @@ export class Troubles {
 
   /** @param through how far the event's shard has come */
   note(event: RunnerEvent, through: (shard: number) => number): void {
-    if (event.kind !== 'sink-failed' && event.kind !== 'stalled') return
+    const what = troubleOf(event)
+    if (what === undefined || !('shard' in event)) return
     const { shard } = event
-    const what =
-      event.kind === 'sink-failed'
-        ? `its sink fails (attempt ${event.attempt}: ${event.error})`
-        : event.reason === 'parked'
-          ? 'its room for parked messages is used up'
-          : 'its room for ids is used up'
     const at = through(shard)
     const before = this.#shards.get(shard)
     const sinceMs = before?.through === at ? before.sinceMs : nowMs()
@@ -35,6 +30,22 @@ export class Troubles {
     if (trouble?.through !== through) return undefined
     const forMs = Math.round((nowMs() - trouble.sinceMs) / 1000) * 1000
     return forMs === 0 ? trouble.what : `${trouble.what} for ${durationText(forMs)}`
+  }
+}
+
+function troubleOf(event: RunnerEvent): string | undefined {
+  switch (event.kind) {
+    case 'sink-failed':
+      return `its sink fails (attempt ${event.attempt}: ${event.error})`
+    case 'unavailable':
+      return `what its handlers need is unavailable (attempt ${event.attempt}: ${event.error})`
+    case 'stalled':
+      return `its room for ${event.reason === 'parked' ? 'parked messages' : 'ids'} is used up`
+    case 'dead-letter':
+    case 'worker-replaced':
+      return undefined
+    default:
+      return event satisfies never
   }
 }
 

@@ -28,6 +28,8 @@ import { nodeWritable, webWritable } from './writables.js'
 export interface StreamEvents {
   'dead-letter': [event: Extract<RunnerEvent, { kind: 'dead-letter' }>]
   'sink-failed': [event: Extract<RunnerEvent, { kind: 'sink-failed' }>]
+  /** A handler has thrown `Unavailable`: its shard waits. */
+  unavailable: [event: Extract<RunnerEvent, { kind: 'unavailable' }>]
   stalled: [event: Extract<RunnerEvent, { kind: 'stalled' }>]
   'worker-replaced': [event: Extract<RunnerEvent, { kind: 'worker-replaced' }>]
   /** How a message ended whose sender had stopped waiting, or was told that it is parked. */

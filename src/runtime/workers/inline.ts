@@ -18,6 +18,7 @@ export interface InlineParts {
   /** Whether somebody waits for outcomes: a handler may, on the same thread. */
   readonly outcomesAwaited: () => boolean
   readonly directories: Directories
+  readonly limitMemory: SharedArrayBuffer
 }
 
 /** How soon a stalled shard looks again: nothing tells it that ids have aged out. */
@@ -164,7 +165,7 @@ export class Inline implements Runner {
     let asideMs = Infinity
     for (const loop of this.#loops) {
       dueMs = Math.min(dueMs, loop.dueInMs, loop.isStalled ? stalledMs : Infinity)
-      asideMs = Math.min(asideMs, loop.aside?.dueInMs ?? Infinity)
+      asideMs = Math.min(asideMs, loop.asideInMs)
     }
     this.#endRest?.()
     this.#endRest = undefined

@@ -113,8 +113,16 @@ export class WorkerKeeper {
   async #run(ready: () => void): Promise<WorkerEnd> {
     const { handle, worker, workers, shardCount, module, delivery, durability, waiting } =
       this.#parts
-    const { firstShard, shardsOfAll, storedBefore, directories, pipeline, config, shape } =
-      this.#parts
+    const {
+      firstShard,
+      shardsOfAll,
+      storedBefore,
+      directories,
+      pipeline,
+      config,
+      shape,
+      limitMemory,
+    } = this.#parts
     const { port1, port2 } = new MessageChannel()
     port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
       if (event.kind !== 'ready') {
@@ -143,6 +151,7 @@ export class WorkerKeeper {
       delivery,
       durability,
       directories,
+      limitMemory,
       waiting,
       control,
       counter,

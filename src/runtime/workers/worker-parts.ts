@@ -19,6 +19,7 @@ export interface WorkerParts {
   readonly delivery: string
   readonly durability: unknown
   readonly directories: Directories
+  readonly limitMemory: SharedArrayBuffer
   readonly waiting: Waiting
   readonly retry: RetryPolicy
   readonly heartbeatMs: number

@@ -27,6 +27,7 @@ export interface WorkerTask {
   readonly delivery: string
   readonly durability: unknown
   readonly directories: Directories
+  readonly limitMemory: SharedArrayBuffer
   readonly waiting: Waiting
   /** Word `worker` is raised when the worker is to finish what it has and go. */
   readonly control: Int32Array
@@ -34,8 +35,11 @@ export interface WorkerTask {
   readonly events: MessagePort
 }
 
-/** How a worker is told to go on, to let half-filled batches go, or to end. */
-export const controls = { run: 0, flush: 1, stop: 2 } as const
+/**
+ * How a worker is told to go on, to let half-filled batches go, to end when what it has is done, or that
+ * its thread is ended now.
+ */
+export const controls = { run: 0, flush: 1, stop: 2, end: 3 } as const
 
 /** Spinning costs a look at the rings each; parking costs a wake-up of 8 to 21 µs. */
 const spinUs: Readonly<Record<Waiting, number>> = { spin: 1000, balanced: 50, park: 0 }
@@ -107,6 +111,7 @@ async function run(task: WorkerTask): Promise<void> {
       // Done once for each time that it is told, so that later batches fill again.
       const told = Atomics.compareExchange(control, worker, controls.flush, controls.run)
       if (told !== controls.run) for (const loop of loops) loop.flushBatches()
+      if (told === controls.end) return await ending(loops)
       const round = rounds.next()
       if (round === 'resting') {
         await sleep(restMs)
@@ -142,6 +147,12 @@ async function run(task: WorkerTask): Promise<void> {
     addon().detach(handle)
     task.events.close()
   }
+}
+
+/** Handlers are told, and what waits for them goes with the thread. */
+async function ending(loops: readonly ShardLoop[]): Promise<never> {
+  for (const loop of loops) loop.stop()
+  return new Promise<never>(() => {})
 }
 
 /** Waits for something asynchronous to end, or for a moment, since new messages don't kick. */

@@ -7,6 +7,9 @@ import { WorkerKeeper } from './worker-keeper.js'
 import type { WorkerParts } from './worker-parts.js'
 import { controls } from './worker.js'
 
+/** What handlers have, from the signal that their time is over to the end of their thread. */
+const endingMs = 20
+
 /**
  * The shards on worker threads: piscina owns the threads, and each runs one task as long as the stream
  * is open. A worker that dies, or shows no sign of life, is replaced; what it had not committed is
@@ -60,7 +63,10 @@ export class Workers implements Runner {
     for (const keeper of this.#keepers) keeper.stop()
     this.#tell(controls.stop)
     const ended = Promise.all(this.#keepers.map((keeper) => keeper.ended))
-    await within(ended, Math.max(0, deadlineMs - nowMs()))
+    if (!(await within(ended, Math.max(0, deadlineMs - nowMs())))) {
+      this.#tell(controls.end)
+      await within(ended, endingMs)
+    }
     return this.#destroy()
   }
 
@@ -73,7 +79,8 @@ export class Workers implements Runner {
   #tell(control: number): void {
     for (let worker = 0; worker < this.#keepers.length; worker++) {
       // `stop` is never taken back.
-      if (this.#control[worker] !== controls.stop) Atomics.store(this.#control, worker, control)
+      if ((this.#control[worker] as number) < controls.stop || control === controls.end)
+        Atomics.store(this.#control, worker, control)
       addon().wake(this.#handle, worker)
     }
   }
