@@ -112,7 +112,7 @@ export type {
   ClassOpenOptions,
   OpenOptions,
   Waiting,
-} from './runtime/settings/options.js'
+} from './runtime/settings/open-options.js'
 export type { SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
 export { Stream } from './runtime/stream/stream.js'

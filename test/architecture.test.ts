@@ -59,7 +59,15 @@ const rooms: Record<
   },
   settings: {
     below: ['directory'],
-    face: ['config', 'config-file', 'native-options', 'options', 'prepare', 'send-options'],
+    face: [
+      'config',
+      'config-file',
+      'native-options',
+      'open-options',
+      'options',
+      'prepare',
+      'send-options',
+    ],
   },
   operators: {
     below: ['message'],

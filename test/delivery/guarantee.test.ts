@@ -6,7 +6,7 @@ import type { Delivery, Durability } from '../../src/core/delivery.js'
 import type { SinkKind } from '../../src/core/sink.js'
 import { faults, type HopName } from '../../src/delivery/hop.js'
 import { guarantee } from '../../src/runtime/stream/guarantee.js'
-import type { OpenOptions } from '../../src/runtime/settings/options.js'
+import type { OpenOptions } from '../../src/runtime/settings/open-options.js'
 import { refused } from '../pipeline/verbs.js'
 import { hopOf, known, met, orders, reported } from './verbs.js'
 

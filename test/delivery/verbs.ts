@@ -5,7 +5,7 @@ import type { Fault, Hop, HopName } from '../../src/delivery/hop.js'
 import { pipeline } from '../../src/pipeline/pipeline.js'
 import type { Definition } from '../../src/pipeline/graph.js'
 import { guarantee } from '../../src/runtime/stream/guarantee.js'
-import type { OpenOptions } from '../../src/runtime/settings/options.js'
+import type { OpenOptions } from '../../src/runtime/settings/open-options.js'
 import { sink, type Untyped } from '../pipeline/verbs.js'
 
 export interface Order {

@@ -80,7 +80,7 @@ describe('an example stands', () => {
     ],
     ['src/reliability/retry.ts', ['attempts', 'backoff']],
     [
-      'src/runtime/settings/options.ts',
+      'src/runtime/settings/open-options.ts',
       [
         'dir',
         'shards',

@@ -46,7 +46,7 @@ describe('docs/reference/options.md', () => {
   })
 
   test('has every option that may be given', () => {
-    const source = readFileSync(join(root, 'src/runtime/settings/options.ts'), 'utf8')
+    const source = readFileSync(join(root, 'src/runtime/settings/open-options.ts'), 'utf8')
     const from = source.indexOf('export interface OpenOptions')
     const body = source.slice(from, source.indexOf('\n}\n', from))
     const options = [...body.matchAll(/^ {2}(\w+)\?:/gm)].map((one) => one[1] as string)

@@ -1,6 +1,6 @@
 import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Batch } from '../../acknowledge/batched.js'
-import type { OpenOptions } from '../../runtime/settings/options.js'
+import type { OpenOptions } from '../../runtime/settings/open-options.js'
 import type { Stream } from '../../runtime/stream/stream.js'
 import type { Feed, FrameBlocks } from './feed.js'
 

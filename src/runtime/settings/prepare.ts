@@ -2,7 +2,8 @@ import { InvalidArgumentError } from '../../core/errors.js'
 import { decisionsOf } from '../../delivery/decide.js'
 import type { Classes } from '../../pipeline/classes.js'
 import { requireGraph, withDelivery, type Graph } from '../../pipeline/graph.js'
-import { settle, settleClasses, type OpenOptions, type Settings } from './options.js'
+import type { OpenOptions } from './open-options.js'
+import { settle, settleClasses, type Settings } from './options.js'
 
 /** A pipeline under one delivery, with its settings. */
 export interface Prepared {

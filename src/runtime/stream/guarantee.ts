@@ -1,7 +1,7 @@
 import { guaranteeOf, guaranteeOfClasses, type Guarantee } from '../../delivery/guarantee.js'
 import type { AnyDefinition, Definition } from '../../pipeline/graph.js'
 import { Config } from '../settings/config.js'
-import type { OpenOptions } from '../settings/options.js'
+import type { OpenOptions } from '../settings/open-options.js'
 import { prepare } from '../settings/prepare.js'
 import type { Configured } from './open.js'
 

@@ -1,6 +1,6 @@
 import type { RetryPolicy } from '../../reliability/retry.js'
 import type { Directories } from '../loop/shard-open.js'
-import type { Waiting } from '../settings/options.js'
+import type { Waiting } from '../settings/open-options.js'
 
 /** What the workers of a stream have in common. */
 export interface WorkerParts {
