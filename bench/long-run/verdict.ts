@@ -4,7 +4,7 @@ import type { State } from './state.js'
 export const growthMax = 0.05
 
 /** By then ids expire as fast as they come: the window, and what its slices are rounded up to. */
-const settledMs = 3000
+const steadyMs = 3000
 
 export interface Verdict {
   readonly kind: 'flat' | 'grew' | 'too short'
@@ -21,7 +21,7 @@ export function verdictOf(states: readonly State[]): Verdict {
   const early = greatest(second)
   const late = greatest(states.filter(({ messages }) => messages > all / 2))
   const [first] = second
-  if (first === undefined || first.elapsedMs < settledMs) return { kind: 'too short', early, late }
+  if (first === undefined || first.elapsedMs < steadyMs) return { kind: 'too short', early, late }
   return { kind: late <= early * (1 + growthMax) ? 'flat' : 'grew', early, late }
 }
 

@@ -87,16 +87,16 @@ class OpenBatch<In> {
   close(): void {
     this.endWait?.()
     this.#isOpen = false
-    this.#settle()
+    this.#tellIfDone()
   }
 
   /** One of its messages is known about. */
   known(): void {
     this.#waiting -= 1
-    this.#settle()
+    this.#tellIfDone()
   }
 
-  #settle(): void {
+  #tellIfDone(): void {
     if (this.#isOpen || this.#waiting > 0) return
     const statuses: BatchStatus<In>[] = []
     for (const message of this.#messages) {

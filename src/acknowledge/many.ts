@@ -25,7 +25,7 @@ export class Many<T> {
       this.#statuses[index] = status
       this.#awaited.delete(index)
       this.#open -= 1
-      this.#settle()
+      this.#tellIfDone()
     }
     const awaited = make({
       resolve: (value) => end({ status: 'acknowledged', value }),
@@ -39,7 +39,7 @@ export class Many<T> {
     this.#isComplete = true
     return new Promise((resolve) => {
       this.#done = resolve
-      this.#settle()
+      this.#tellIfDone()
     })
   }
 
@@ -48,7 +48,7 @@ export class Many<T> {
     return [...this.#awaited.values()]
   }
 
-  #settle(): void {
+  #tellIfDone(): void {
     if (this.#isComplete && this.#open === 0) this.#done?.(this.#statuses as Status<T>[])
   }
 }

@@ -9,10 +9,10 @@ import { chooseDelivery } from './advice/delivery.js'
 import { chooseDurability } from './advice/durability.js'
 import { batchedRate, batchWithinMs, diskAnswerMs, diskTailMs, wakeMs } from './advice/times.js'
 import type { Figure, Figures } from './figures.js'
-import { settleNeeds, type Needs, type Settled } from './needs.js'
+import { completeNeeds, type CompleteNeeds, type Needs } from './needs.js'
 
 export interface Advice {
-  readonly needs: Settled
+  readonly needs: CompleteNeeds
   readonly delivery: Choice<Delivery>
   readonly acknowledgment: Choice<Acknowledge>
   readonly durability: Choice<Durability>
@@ -36,23 +36,23 @@ const share = 0.7
  * @example const { delivery, durability } = advise({ loss: 'none', duplicates: 'none', rate: 500 })
  */
 export function advise(needs: Needs, figures?: Figures): Advice {
-  const settled = settleNeeds(needs)
-  const delivery = chooseDelivery(settled)
-  const durability = chooseDurability(settled, delivery.choice)
-  const acknowledgment = chooseAcknowledgment(settled, delivery.choice, durability.choice)
+  const complete = completeNeeds(needs)
+  const delivery = chooseDelivery(complete)
+  const durability = chooseDurability(complete, delivery.choice)
+  const acknowledgment = chooseAcknowledgment(complete, delivery.choice, durability.choice)
   const figure = figureFor(delivery.choice, durability.choice, acknowledgment.choice, figures)
-  const workers = workersFor(settled, figure)
+  const workers = workersFor(complete, figure)
   return deepFrozen({
-    needs: settled,
+    needs: complete,
     delivery,
     acknowledgment,
     durability,
     code: [
-      ...definitionCode(settled, delivery.choice),
-      openCode(settled, delivery.choice, durability.choice, acknowledgment.choice, workers),
+      ...definitionCode(complete, delivery.choice),
+      openCode(complete, delivery.choice, durability.choice, acknowledgment.choice, workers),
     ],
-    asks: asksOf(settled, delivery.choice, durability.choice),
-    conflicts: conflictsOf(settled, durability.choice, figure, workers),
+    asks: asksOf(complete, delivery.choice, durability.choice),
+    conflicts: conflictsOf(complete, durability.choice, figure, workers),
     figure,
   })
 }
@@ -75,12 +75,12 @@ function figureFor(
 }
 
 /** Workers, and as many shards, that the rate takes by the figure of one. */
-function workersFor({ ratePerSecond }: Settled, figure: FittingFigure): number {
+function workersFor({ ratePerSecond }: CompleteNeeds, figure: FittingFigure): number {
   if (figure === null || ratePerSecond === null) return 1
   return Math.max(1, Math.ceil(ratePerSecond / (share * figure.medianPerSecond)))
 }
 
-function definitionCode({ idempotent }: Settled, delivery: Delivery): string[] {
+function definitionCode({ idempotent }: CompleteNeeds, delivery: Delivery): string[] {
   if (delivery === 'exactly-once') {
     return [
       ".deliver('exactly-once', { id: (message) => message.id, window: '24h' })",
@@ -92,7 +92,7 @@ function definitionCode({ idempotent }: Settled, delivery: Delivery): string[] {
 }
 
 function openCode(
-  { latencyMs }: Settled,
+  { latencyMs }: CompleteNeeds,
   delivery: Delivery,
   durability: Durability,
   acknowledge: Acknowledge,
@@ -116,7 +116,7 @@ function openCode(
   ].join(', ')} })`
 }
 
-function asksOf(needs: Settled, delivery: Delivery, durability: Durability): string[] {
+function asksOf(needs: CompleteNeeds, delivery: Delivery, durability: Durability): string[] {
   const { latencyMs, ratePerSecond } = needs
   const asks: string[] = []
   if (delivery === 'exactly-once') {

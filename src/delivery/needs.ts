@@ -25,7 +25,7 @@ export interface Needs {
 }
 
 /** The needs, checked and complete. */
-export interface Settled {
+export interface CompleteNeeds {
   readonly loss: 'none' | 'some'
   readonly duplicates: 'none' | 'some'
   readonly ratePerSecond: number | null
@@ -35,7 +35,7 @@ export interface Settled {
 }
 
 /** @throws InvalidArgumentError naming the need, the value and the remedy */
-export function settleNeeds(needs: Needs): Settled {
+export function completeNeeds(needs: Needs): CompleteNeeds {
   const given = checkOptions<Needs>(needs, 'advise', [
     'loss',
     'duplicates',

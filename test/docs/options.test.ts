@@ -8,7 +8,6 @@ const page = readFileSync(join(root, 'docs/reference/options.md'), 'utf8')
 
 interface Built {
   readonly openBounds: Readonly<Record<string, readonly [number, number]>>
-  settle(options: object, delivery: string): Readonly<Record<string, unknown>>
   durationMs(value: string, option: string): number
   sizeBytes(value: string, option: string): number
 }

@@ -2,12 +2,12 @@ import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
 import { durationText } from '../../core/durations.js'
 import type { Choice } from './choice.js'
-import type { Settled } from '../needs.js'
+import type { CompleteNeeds } from '../needs.js'
 import { batchedRate, batchWithinMs, outcomeMs } from './times.js'
 
 /** When the sender hears back. */
 export function chooseAcknowledgment(
-  { ratePerSecond, latencyMs }: Settled,
+  { ratePerSecond, latencyMs }: CompleteNeeds,
   delivery: Delivery,
   durability: Durability,
 ): Choice<Acknowledge> {

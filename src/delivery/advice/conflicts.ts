@@ -1,12 +1,12 @@
 import type { Durability } from '../../core/delivery.js'
 import { durationText } from '../../core/durations.js'
 import type { Conflict, FittingFigure } from './choice.js'
-import type { Settled } from '../needs.js'
+import type { CompleteNeeds } from '../needs.js'
 import { diskAnswerMs, handoverMs, syncMs } from './times.js'
 
 /** Needs that can't be met together. */
 export function conflictsOf(
-  { latencyMs, ratePerSecond }: Settled,
+  { latencyMs, ratePerSecond }: CompleteNeeds,
   durability: Durability,
   figure: FittingFigure,
   workers: number,

@@ -1,14 +1,14 @@
 import type { Delivery } from '../../core/delivery.js'
 import type { Choice } from './choice.js'
-import type { Settled } from '../needs.js'
+import type { CompleteNeeds } from '../needs.js'
 
 /** Whether messages have to be kept until they are processed. */
-export function isKept({ loss, powerLoss }: Settled): boolean {
+export function isKept({ loss, powerLoss }: CompleteNeeds): boolean {
   return loss === 'none' || powerLoss === 'survive'
 }
 
 /** The cheapest delivery that meets what is said of loss and of duplicates. */
-export function chooseDelivery(needs: Settled): Choice<Delivery> {
+export function chooseDelivery(needs: CompleteNeeds): Choice<Delivery> {
   const repeats = needs.duplicates === 'none'
   if (!isKept(needs)) {
     return {

@@ -1,13 +1,13 @@
 import type { Delivery, Durability } from '../../core/delivery.js'
 import { durationText } from '../../core/durations.js'
 import type { Choice } from './choice.js'
-import type { Settled } from '../needs.js'
+import type { CompleteNeeds } from '../needs.js'
 
 const intervalMs = 100
 /** Below it, a sync for each group at `disk` is no dearer. */
 const intervalMsMin = 5
 
-export function chooseDurability(needs: Settled, delivery: Delivery): Choice<Durability> {
+export function chooseDurability(needs: CompleteNeeds, delivery: Delivery): Choice<Durability> {
   if (delivery === 'at-most-once') {
     return {
       choice: 'memory',

@@ -98,19 +98,19 @@ class Answers {
   #enough = 0
   #wake: (() => void) | undefined
 
-  readonly #settled = (): void => {
+  readonly #answered = (): void => {
     this.open -= 1
     if (this.open <= this.#enough) this.#wake?.()
   }
 
   readonly #failed = (error: unknown): void => {
     this.#failure ??= error
-    this.#settled()
+    this.#answered()
   }
 
   await(answer: Promise<unknown>): void {
     this.open += 1
-    answer.then(this.#settled, this.#failed)
+    answer.then(this.#answered, this.#failed)
   }
 
   /** Waits for the others; throws why one failed. */

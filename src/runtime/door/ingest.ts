@@ -182,7 +182,7 @@ export class Ingest {
       return true
     }
     this.#tell(awaited)
-    // No flush comes of it that would settle the receipt.
+    // No flush comes of it that would tell the receipt.
     this.#flushed()
     return true
   }

@@ -84,7 +84,7 @@ export class Sender implements Desk {
   }
 
   /** Whether all ends are known but those of parked messages. */
-  get isSettled(): boolean {
+  get hasToldAll(): boolean {
     return this.#replies.count === this.#replies.parked
   }
 
@@ -167,12 +167,12 @@ export class Sender implements Desk {
   /** Sends what there is room for, and tells who can be told. */
   advance(): void {
     this.ingest.flush()
-    this.settle()
+    this.tellKnown()
   }
 
   /** Tells who can be told, and lets in those that waited for that. */
-  settle(): void {
-    this.#replies.settle()
+  tellKnown(): void {
+    this.#replies.tellKnown()
     if (this.ingest.awaited > 0) this.#replies.release()
     this.#sends.serve()
   }
@@ -245,7 +245,7 @@ export class Sender implements Desk {
   /** Whether there was room; what can't be taken at all is told so. */
   #attempt(message: unknown, awaited: Awaited): boolean {
     if (this.#isFull) {
-      this.#replies.settle()
+      this.#replies.tellKnown()
       if (this.#isFull) return false
     }
     try {

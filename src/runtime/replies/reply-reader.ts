@@ -27,7 +27,7 @@ export class ReplyReader {
   readonly #numbers: Float64Array
   readonly #bytes: Uint8Array
   #count = 0
-  #isSettling = false
+  #isTelling = false
 
   /** @param late is called where a sender had stopped waiting before its message ended */
   constructor(
@@ -69,14 +69,14 @@ export class ReplyReader {
   }
 
   /** Tells all that can be told. */
-  settle(): void {
+  tellKnown(): void {
     // Who is told may send, and so ask again, from inside.
-    if (this.#count === 0 || this.#isSettling) return
-    this.#isSettling = true
+    if (this.#count === 0 || this.#isTelling) return
+    this.#isTelling = true
     try {
-      this.#settle()
+      this.#tellKnown()
     } finally {
-      this.#isSettling = false
+      this.#isTelling = false
     }
     let count = 0
     for (const shard of this.#shards) count += shard.count
@@ -105,12 +105,12 @@ export class ReplyReader {
     return true
   }
 
-  #settle(): void {
+  #tellKnown(): void {
     if (!this.#progress()) return
     const numbers = this.#numbers
     for (const [shard, replies] of this.#shards.entries()) {
       const at = shard * numbersPerShard
-      replies.settle(
+      replies.tell(
         numbers[at + storedAt] as number,
         numbers[at + endedAt] as number,
         numbers[at + answersAt] as number,
@@ -169,7 +169,7 @@ class ShardReplies {
   }
 
   /** Who is told may fail the stream from inside, which empties the queue. */
-  settle(stored: number, ended: number, answers: number): void {
+  tell(stored: number, ended: number, answers: number): void {
     while (this.#stored < this.#queue.length) {
       const awaited = this.#queue[this.#stored] as Awaited
       if (awaited.sequence > stored) break

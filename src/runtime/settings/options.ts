@@ -76,7 +76,7 @@ const classOptionNames = [
  * @returns the settings of each
  * @throws InvalidArgumentError naming the option, the value and the remedy
  */
-export function settleClasses(
+export function settingsOfClasses(
   options: OpenOptions | undefined,
   classes: readonly Delivery[],
 ): Settings[] {
@@ -89,7 +89,7 @@ export function settleClasses(
       classOptionNames,
     )
     const { durability, dir, ...usual } = shared
-    return settle(
+    return settingsOf(
       {
         ...usual,
         // Only the others have a choice.
@@ -113,7 +113,7 @@ export function settleClasses(
  * Checks the options against the pipeline's delivery.
  * @throws InvalidArgumentError naming the option, the value and the remedy
  */
-export function settle(options: OpenOptions | undefined, pipelineDelivery: Delivery): Settings {
+export function settingsOf(options: OpenOptions | undefined, pipelineDelivery: Delivery): Settings {
   const given = checkOptions<OpenOptions>(options, 'open', [
     'dir',
     'delivery',

@@ -3,7 +3,7 @@ import { decisionsOf } from '../../delivery/decide.js'
 import type { Classes } from '../../pipeline/classes.js'
 import { requireGraph, withDelivery, type Graph } from '../../pipeline/graph.js'
 import type { OpenOptions } from './open-options.js'
-import { settle, settleClasses, type Settings } from './options.js'
+import { settingsOf, settingsOfClasses, type Settings } from './options.js'
 
 /** A pipeline under one delivery, with its settings. */
 export interface Prepared {
@@ -28,10 +28,12 @@ export function prepare(
   // A delivery that is given by the opener holds for all messages.
   const classes = options?.delivery === undefined ? graph.classes : undefined
   if (classes === undefined) {
-    return { classes, prepared: [prepareOne(graph, settle(options, graph.deliver.delivery))] }
+    return { classes, prepared: [prepareOne(graph, settingsOf(options, graph.deliver.delivery))] }
   }
   const deliveries = classes.delivers.map(({ delivery }) => delivery)
-  const prepared = settleClasses(options, deliveries).map((settings) => prepareOne(graph, settings))
+  const prepared = settingsOfClasses(options, deliveries).map((settings) =>
+    prepareOne(graph, settings),
+  )
   return { classes, prepared: prepared as [Prepared, ...Prepared[]] }
 }
 

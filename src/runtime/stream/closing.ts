@@ -41,8 +41,8 @@ function hasEnded({ handle, shards, sender }: ClosingParts): boolean {
     const { stored, through } = addon().status(handle, shard)
     if (through < stored) return false
   }
-  sender.settle()
-  if (sender.isSettled) return true
+  sender.tellKnown()
+  if (sender.hasToldAll) return true
   // At `{ interval }` the next sync is not waited for.
   for (let shard = 0; shard < shards; shard++) addon().acksDurable(handle, shard)
   return false

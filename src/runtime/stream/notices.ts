@@ -12,7 +12,7 @@ export interface NoticesParts {
   /** Runs inline shards. */
   readonly run: () => void
   /** Tells senders what is known. */
-  readonly settle: () => void
+  readonly tellKnown: () => void
   /** A look at everything, as if a notice had come. */
   readonly look: () => void
 }
@@ -43,12 +43,12 @@ export class Notices {
   /** @param isClosing only who waits is told then */
   ask(isClosing: boolean): void {
     this.waitingChanged()
-    const { handle, isAwaited, hasOpen, run, settle } = this.#parts
+    const { handle, isAwaited, hasOpen, run, tellKnown } = this.#parts
     if (isClosing && !isAwaited()) return
     if (this.#asksAlways || isAwaited() || hasOpen()) addon().wantNotice(handle)
     if (this.#runsAfterGroups) run()
     if (!isAwaited()) return
-    settle()
+    tellKnown()
     if (this.#spins && isAwaited()) this.#spin()
   }
 

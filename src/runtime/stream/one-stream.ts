@@ -112,7 +112,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       isAwaited: () => this.#room.isAwaited || this.sender.isAwaited,
       hasOpen: () => this.sender.hasOpen,
       run: () => this.#runner?.notify(),
-      settle: () => this.sender.settle(),
+      tellKnown: () => this.sender.tellKnown(),
       look: () => this.noticed(),
     })
     this.sender = new Sender({
@@ -123,7 +123,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       producers: this.#producers,
       published: () => {
         this.#runner?.notify()
-        this.sender.settle()
+        this.sender.tellKnown()
         this.#askForNotice()
       },
       waitingChanged: () => this.#notices.waitingChanged(),
@@ -270,7 +270,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.sender.advance()
     this.#room.look()
     this.#runner?.notify()
-    this.sender.settle()
+    this.sender.tellKnown()
     this.#askForNotice()
   }
 
@@ -350,7 +350,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       this.sender.ingest.close()
       const endMs = this.#failure === undefined ? deadlineMs : nowMs()
       if (this.#runner !== undefined) left.push(...(await this.#runner.stop(endMs)))
-      this.sender.settle()
+      this.sender.tellKnown()
       canClose = await isSynced(parts, deadlineMs)
     } finally {
       this.sender.fail(this.#failure ?? new ClosedError())

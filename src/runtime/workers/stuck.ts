@@ -15,12 +15,12 @@ export function orStuck<T>(promise: Promise<T>, error: () => Error, ms?: number)
     const endTimer = ms === undefined ? undefined : after(ms, stuck, { keepsAlive: false })
     if (waiting.size === 0) process.on('beforeExit', tellAll)
     waiting.add(stuck)
-    const settle = (): void => {
+    const forget = (): void => {
       endTimer?.()
       waiting.delete(stuck)
       if (waiting.size === 0) process.off('beforeExit', tellAll)
     }
-    promise.then(resolve, reject).finally(settle)
+    promise.then(resolve, reject).finally(forget)
   })
 }
 

@@ -7,7 +7,7 @@ type Exports = Record<string, unknown>
 
 const typed = /\.(?:[cm]?ts|tsx)(?:\?|$)/
 
-let isSettled = false
+let isArranged = false
 
 /**
  * Imports a module, of TypeScript too: where Node does not strip types by itself, by the `tsx` that is
@@ -15,8 +15,8 @@ let isSettled = false
  */
 export async function importTyped(url: string): Promise<Exports> {
   // Before the first attempt: Node remembers that a module could not be imported.
-  if (!isSettled && url.startsWith('file:') && typed.test(url) && !isStripped()) {
-    isSettled = isLoaded() || (await registerTsx(url))
+  if (!isArranged && url.startsWith('file:') && typed.test(url) && !isStripped()) {
+    isArranged = isLoaded() || (await registerTsx(url))
   }
   return (await import(url)) as Exports
 }
