@@ -45,8 +45,8 @@ export const plantedInFiles: readonly Planted[] = [
     what: 'a file that begins as another one did is taken for it',
     by: identity,
     file: `${source}/file-identity.ts`,
-    from: 'return hasMarks(seen.path, marks, offset)',
-    to: 'return marks.length >= 0',
+    from: 'return hasPrints(seen.path, prints, offset)',
+    to: 'return prints.length >= 0',
   },
   {
     name: 'copied-and-cut',

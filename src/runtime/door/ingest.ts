@@ -90,8 +90,8 @@ export class Ingest {
     this.#flushed = parts.flushed
     this.#taken = parts.taken
     this.#producers = parts.producers
-    this.#router = new Router(graph, parts.shards, (mark) =>
-      (this.#producers as Producers).check(mark),
+    this.#router = new Router(graph, parts.shards, (numbering) =>
+      (this.#producers as Producers).check(numbering),
     )
   }
 
@@ -289,9 +289,9 @@ export class Ingest {
   }
 
   /** As `#put`; a duplicate is not staged. */
-  #putProduced(routed: Routed, mark: Produced, wants: number, producers: Producers): void {
+  #putProduced(routed: Routed, numbering: Produced, wants: number, producers: Producers): void {
     const { shard } = routed
-    const origin = producers.admit(mark, shard)
+    const origin = producers.admit(numbering, shard)
     this.#putShard = shard
     this.#putRow = -1
     if (origin === undefined) return

@@ -67,18 +67,18 @@ export class Producers {
   }
 
   /**
-   * @throws InvalidArgumentError for what is no mark
+   * @throws InvalidArgumentError for what numbers no message
    * @throws whatever its getters throw
    */
-  check(mark: unknown): Produced {
-    if (typeof mark !== 'object' || mark === null) {
+  check(numbering: unknown): Produced {
+    if (typeof numbering !== 'object' || numbering === null) {
       throw new InvalidArgumentError(
-        `deliver.producer: ${shown(mark)} tells no producer; return { id, epoch, sequence }`,
+        `deliver.producer: ${shown(numbering)} tells no producer; return { id, epoch, sequence }`,
       )
     }
-    const { id, epoch, sequence } = mark as Partial<Produced>
+    const { id, epoch, sequence } = numbering as Partial<Produced>
     if (typeof id !== 'string' || typeof epoch !== 'number' || typeof sequence !== 'number') {
-      for (const one of [mark, id, epoch, sequence]) unheeded(one)
+      for (const one of [numbering, id, epoch, sequence]) unheeded(one)
     }
     if (typeof id !== 'string' || id === '' || id.length > nameLengthMax) {
       throw new InvalidArgumentError(

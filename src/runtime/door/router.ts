@@ -45,7 +45,7 @@ export class Kept implements Routed {
 export class Router {
   readonly #graph: Graph
   readonly #shards: number
-  readonly #checkProduced: ((mark: unknown) => Produced) | undefined
+  readonly #checkProduced: ((numbering: unknown) => Produced) | undefined
   /** One for all messages: a message is written before the next one is asked about. */
   readonly #routed = {
     message: undefined as unknown,
@@ -58,8 +58,8 @@ export class Router {
   #round = 0
   #isAsking = false
 
-  /** @param checkProduced where senders number their messages: whether a mark is one */
-  constructor(graph: Graph, shards: number, checkProduced?: (mark: unknown) => Produced) {
+  /** @param checkProduced where senders number their messages: whether it is a numbering */
+  constructor(graph: Graph, shards: number, checkProduced?: (numbering: unknown) => Produced) {
     this.#graph = graph
     this.#shards = shards
     this.#checkProduced = checkProduced
@@ -90,7 +90,7 @@ export class Router {
   /**
    * Where a checked message goes, and as what it is known. Without key and id they take turns.
    * @returns valid until the next call
-   * @throws InvalidArgumentError for what is no id, key or mark, and where a function throws
+   * @throws InvalidArgumentError for what is no id, key or numbering, and where a function throws
    */
   route(message: unknown): Routed {
     const { deliver, keyBy } = this.#graph
@@ -98,8 +98,8 @@ export class Router {
     routed.message = message
     routed.id = deliver.id === undefined ? undefined : this.#id(deliver.id, message)
     if (deliver.producer !== undefined) {
-      const mark = ask(deliver.producer as never, this.#seen(message), 'deliver.producer')
-      routed.produced = ask(this.#checkProduced as () => Produced, mark, 'deliver.producer')
+      const numbering = ask(deliver.producer as never, this.#seen(message), 'deliver.producer')
+      routed.produced = ask(this.#checkProduced as () => Produced, numbering, 'deliver.producer')
     }
     const conflates = deliver.overflow === 'conflate'
     const by = keyBy ?? routed.produced?.id ?? routed.id

@@ -71,7 +71,7 @@ export class Decoder {
 }
 
 /** Where repair has put something in a lost message's place (native/repair/journal_mend.h). */
-const lostMark = 0xc1
+const lostByte = 0xc1
 const lostRow: MalformedRow = {
   text: '',
   line: 0,
@@ -92,7 +92,7 @@ function checkedRow(row: unknown): MalformedRow {
 
 /** A malformed row as it was stored; what repair has put in one's place is told as what it is. */
 export function rowOf(reader: Reader, payload: Uint8Array): MalformedRow {
-  if (payload.length === 0 || payload[0] === lostMark) return lostRow
+  if (payload.length === 0 || payload[0] === lostByte) return lostRow
   try {
     return checkedRow(reader.of(payload))
   } catch {

@@ -101,8 +101,8 @@ interface Taken {
   readonly ready: () => Promise<void>
 }
 
-/** Batches between two marks in every shard of how far the source has been read. */
-const batchesPerMark = 32
+/** Batches between two offset frames, which tell every shard how far the source has been read. */
+const batchesPerTelling = 32
 /** How long to wait for room in a shard's ring. */
 const roomMs = 1
 /** What a source has to end by itself after the signal. */
@@ -167,14 +167,14 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
         if (source.resumable) passed(partition)
       }
       batches += 1
-      if (batches % batchesPerMark === 0) for (const target of targets) await mark(target)
+      if (batches % batchesPerTelling === 0) for (const target of targets) await tellReached(target)
       ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
       heard.note(options.onProgress?.(progress()))
     }
     heard.throwIfFailed()
-    for (const target of targets) await mark(target)
+    for (const target of targets) await tellReached(target)
   } catch (thrown) {
-    for (const target of targets) markWhereThereIsRoom(target)
+    for (const target of targets) tellReachedWhereThereIsRoom(target)
     // There was no room when the signal was given: what was not taken is read again.
     if (signal.aborted && thrown === signal.reason) return { rows, malformed }
     if (thrown instanceof Error) throw thrown
@@ -274,35 +274,35 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   }
 
   /** Tells every shard how far the source has been read, so that an idle one does not hold it back. */
-  async function mark(target: Target): Promise<void> {
+  async function tellReached(target: Target): Promise<void> {
     const { handle, settings, ingest, ready } = target
     while (!ingest.flush()) await ready()
-    for (const origin of unmarked(target)) {
+    for (const origin of untold(target)) {
       for (let shard = 0; shard < settings.shards; shard++) {
         while (!addon().appendOffset(handle, shard, origin.partition, origin.offset)) {
           throwIfAborted(signal)
           await sleep(roomMs, { signal })
         }
       }
-      target.offsets.marked(origin)
+      target.offsets.told(origin)
     }
   }
 
   /** Behind a failure, which is to be told: nobody waits for room then. */
-  function markWhereThereIsRoom(target: Target): void {
+  function tellReachedWhereThereIsRoom(target: Target): void {
     const { handle, settings, ingest } = target
     if (!ingest.flush()) return
-    for (const { partition, offset } of unmarked(target)) {
+    for (const { partition, offset } of untold(target)) {
       for (let shard = 0; shard < settings.shards; shard++) {
         if (!addon().appendOffset(handle, shard, partition, offset)) return
       }
     }
   }
 
-  function unmarked(target: Target): Origin[] {
+  function untold(target: Target): Origin[] {
     const i = targets.indexOf(target)
     const own = [...partitions.values()].map(({ numbers }) => numbers[i] as number)
-    return target.offsets.unmarked(own)
+    return target.offsets.untold(own)
   }
 
   function progress(): ConsumeProgress {

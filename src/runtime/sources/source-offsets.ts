@@ -46,7 +46,7 @@ export class SourceOffsets {
   /** Of partitions that can't be read again: the last offset that was given away. */
   readonly #reserved = new Map<number, number>()
   /** By partition: up to where every shard has been told. */
-  readonly #marked = new Map<number, number>()
+  readonly #told = new Map<number, number>()
   /** By partition: up to where every shard is to be told. */
   readonly #passed = new Map<number, number>()
 
@@ -169,20 +169,20 @@ export class SourceOffsets {
     }
   }
 
-  /** Of these partitions, what has been passed since `marked` was told. */
-  unmarked(numbers: Iterable<number>): Origin[] {
+  /** Of these partitions, what has been passed since `told` was called. */
+  untold(numbers: Iterable<number>): Origin[] {
     if (!this.#keeps || !this.#isJournaled) return []
     const found: Origin[] = []
     for (const partition of numbers) {
       const offset = this.#passed.get(partition)
-      if (offset === undefined || offset === this.#marked.get(partition)) continue
+      if (offset === undefined || offset === this.#told.get(partition)) continue
       found.push({ partition, offset })
     }
     return found
   }
 
-  marked({ partition, offset }: Origin): void {
-    this.#marked.set(partition, offset)
+  told({ partition, offset }: Origin): void {
+    this.#told.set(partition, offset)
   }
 
   #byNumber(byName: ReadonlyMap<string, number>): number[] {

@@ -3,7 +3,7 @@ import type { BigIntStats } from 'node:fs'
 import { open, realpath, stat, type FileHandle } from 'node:fs/promises'
 import { SemelError } from '../../../core/errors.js'
 import { sourceError } from '../errors.js'
-import { hasMarks, type FileMark } from './file-marks.js'
+import { hasPrints, type FilePrint } from './file-prints.js'
 import { refuseBinary } from './magic.js'
 
 /** How much of a file's beginning tells it from others. */
@@ -24,8 +24,11 @@ export interface FileIdentity {
   /** In bytes, when it was looked at last. */
   readonly size: number
   readonly head: FileHead
-  /** At places behind its beginning; missing in what was kept before there were any. */
-  readonly marks?: readonly FileMark[]
+  /**
+   * Prints behind its beginning, under the name that directories have them by; missing in what was kept
+   * before there were any.
+   */
+  readonly marks?: readonly FilePrint[]
 }
 
 /** A file's first bytes: whole lines of it, which stay as they are while it is the same file. */
@@ -106,15 +109,15 @@ export function isSameInode(a: FilePlace, b: FilePlace): boolean {
 
 /**
  * Whether what has been read of a known file is there in this one, as far as can be told: it is as long,
- * begins with the same bytes, and has the same in front of the places that were marked.
+ * begins with the same bytes, and has the same in front of the offsets that have a print.
  */
 export async function goesOn(
   seen: SeenFile,
-  { head, marks = [] }: FileIdentity,
+  { head, marks: prints = [] }: FileIdentity,
   offset: number,
 ): Promise<boolean> {
   if (seen.identity.size < offset || !beginsWith(seen, head)) return false
-  return hasMarks(seen.path, marks, offset)
+  return hasPrints(seen.path, prints, offset)
 }
 
 /** How the beginning of a file compares with a head; of one that is shorter, as far as it goes. */
@@ -130,13 +133,20 @@ export function beginsWith(
 
 /** What a directory has kept may be of another version: it is not relied upon. */
 export function isFileIdentity(value: unknown): value is FileIdentity {
-  const { path, device, inode, size, head, marks = [] } = (value ?? {}) as Partial<FileIdentity>
+  const {
+    path,
+    device,
+    inode,
+    size,
+    head,
+    marks: prints = [],
+  } = (value ?? {}) as Partial<FileIdentity>
   const { bytes, hash, first } = (head ?? {}) as Partial<FileHead>
   return (
     [path, device, inode, hash, first].every((text) => typeof text === 'string') &&
     [size, bytes].every((number) => Number.isSafeInteger(number)) &&
-    Array.isArray(marks) &&
-    marks.every((mark) => Number.isSafeInteger(mark?.at) && typeof mark.hash === 'string')
+    Array.isArray(prints) &&
+    prints.every((print) => Number.isSafeInteger(print?.at) && typeof print.hash === 'string')
   )
 }
 

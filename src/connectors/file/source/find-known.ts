@@ -60,7 +60,7 @@ export async function findFiles(asked: readonly Asked[], files: readonly Known[]
       const isInode = isSameInode(seen.identity, one.identity)
       if (!isInode && !last.includes(one)) continue
       const isUnread = isInode && one.offset === 0
-      if (isUnread || (isMarked(one) && (await goesOn(seen, one.identity, one.offset)))) {
+      if (isUnread || (hasPrint(one) && (await goesOn(seen, one.identity, one.offset)))) {
         put(one, inPlace)
       }
     }
@@ -119,8 +119,8 @@ async function isWhole(seen: SeenFile, { identity, offset }: Known): Promise<boo
 }
 
 /** Whether anything is known of what was read but how it begins, where there is more than that. */
-function isMarked({ identity: { head, marks }, offset }: Known): boolean {
-  return marks === undefined || head.bytes >= offset || marks.some(({ at }) => at <= offset)
+function hasPrint({ identity: { head, marks: prints }, offset }: Known): boolean {
+  return prints === undefined || head.bytes >= offset || prints.some(({ at }) => at <= offset)
 }
 
 function earlierOf({ earlier }: Asked, seen: SeenFile): Found {

@@ -10,7 +10,7 @@ import {
   type FileIdentity,
   type SeenFile,
 } from './file-identity.js'
-import { marksOf } from './file-marks.js'
+import { printsOf } from './file-prints.js'
 import {
   findFiles,
   isFile,
@@ -118,15 +118,15 @@ async function checkEarlier(
   if (told !== undefined) tellReplaced(seen, told.offset, notice)
 }
 
-/** With what it will be known by, and the marks of what has been read of it. */
+/** With what it will be known by, and the prints of what has been read of it. */
 async function identified(
   { seen, is }: Found,
   at: SeenFile,
   known: readonly KnownPartition[],
 ): Promise<IdentifiedFile> {
   const read = is.map((i) => known[i]?.offset ?? 0)
-  const marks = await marksOf(seen.path, Math.max(0, ...read))
-  const identity = { ...seen.identity, path: at.identity.path, marks }
+  const prints = await printsOf(seen.path, Math.max(0, ...read))
+  const identity = { ...seen.identity, path: at.identity.path, marks: prints }
   return { name: seen.path, is, identity, readAs: at.path }
 }
 

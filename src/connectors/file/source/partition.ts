@@ -13,7 +13,7 @@ import {
   truncated,
   type FileIdentity,
 } from './file-identity.js'
-import { markAt } from './file-marks.js'
+import { printAt } from './file-prints.js'
 import { fileStart, hasByteOrderMark, LineReader, lineAt, type Bytes } from '../rows/line-reader.js'
 import type { LastLine, RowReader } from '../rows/row.js'
 import { CsvRows, JsonRows, TextRows } from '../rows/rows.js'
@@ -21,8 +21,8 @@ import { CsvRows, JsonRows, TextRows } from '../rows/rows.js'
 /** How the rows of a file are written. */
 export type FileFormat = 'ndjson' | 'csv' | 'lines'
 
-/** After how much that was read a file gets a new mark, in bytes. */
-const markedBytesMax = 8 * 1024 * 1024
+/** After how much that was read a file gets a new print, in bytes. */
+const unprintedBytesMax = 8 * 1024 * 1024
 
 /** How one file is read: the checked options of `fileSource`. */
 export interface PartitionOptions {
@@ -135,23 +135,23 @@ export class FilePartition {
 
   /**
    * Where what the file was known by is far from what has been read of it by now. That is a durable
-   * write: so none where the marks have foreseen where the reading would end.
+   * write: so none where the prints have foreseen where the reading would end.
    */
   async #newIdentity(offset: number, ended: boolean): Promise<FileIdentity | undefined> {
     const known = this.#identity
     if (known === undefined) return undefined
     const handle = this.#handle as FileHandle
-    const { marks = [] } = known
+    const { marks: prints = [] } = known
     const isHeadShort = known.head.bytes < Math.min(headBytesMin, offset)
-    const last = marks.findLast(({ at }) => at <= offset)
+    const last = prints.findLast(({ at }) => at <= offset)
     const behind = last?.at ?? known.head.bytes
-    const far = ended || last === undefined ? 1 : markedBytesMax
+    const far = ended || last === undefined ? 1 : unprintedBytesMax
     if (!isHeadShort && offset - behind < far) return undefined
-    const ahead = marks.filter(({ at }) => at > offset)
+    const ahead = prints.filter(({ at }) => at > offset)
     this.#identity = {
       ...known,
       head: isHeadShort ? await headUpTo(handle, offset) : known.head,
-      marks: [await markAt(handle, offset), ...ahead],
+      marks: [await printAt(handle, offset), ...ahead],
     }
     return this.#identity
   }
