@@ -2,7 +2,7 @@ import type { Durability } from '../core/delivery.js'
 import type { SemelError } from '../core/errors.js'
 import type { Outcome } from '../core/message.js'
 
-/** A message's place, once it is stored. */
+/** Where a message is, once it is stored. */
 export interface Stored {
   readonly shard: number
   /** The message's number in its shard. */

@@ -5,7 +5,7 @@ import { shown } from '../core/options.js'
 import type { Source } from '../core/source.js'
 import { requireGraph, type AnyDefinition, type Graph } from '../pipeline/graph.js'
 import { importRemedy } from '../runtime/workers/import-remedy.js'
-import { definitionOf, importModule, placeOf } from '../runtime/workers/load.js'
+import { definitionOf, importModule, whereaboutsOf } from '../runtime/workers/load.js'
 import { readConfig } from '../runtime/settings/config-file.js'
 import { oneLine, UsageError } from './failures.js'
 import { waitingFor } from './waiting-for.js'
@@ -30,7 +30,7 @@ export interface PipelineModule {
  * pipeline
  */
 export async function loadModule(given: string, configPath?: string): Promise<PipelineModule> {
-  const { module, name } = placeOf(resolve(given))
+  const { module, name } = whereaboutsOf(resolve(given))
   const path = name === undefined ? given : given.slice(0, -name.length - 1)
   const config = configPath === undefined ? undefined : readConfig(configPath)
   const url = new URL(module)

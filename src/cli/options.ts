@@ -92,11 +92,11 @@ function takesMore(command: CommandSpec, count: number): boolean {
   return count < command.arguments.length || command.arguments.at(-1)?.several === true
 }
 
-/** The argument at a place. @throws UsageError where it is missing */
-export function requireArgument(command: CommandSpec, given: Given, place: number): string {
-  const value = given.positionals[place]
+/** The argument at an index. @throws UsageError where it is missing */
+export function requireArgument(command: CommandSpec, given: Given, index: number): string {
+  const value = given.positionals[index]
   if (value !== undefined && value !== '') return value
-  const { name, says } = command.arguments[place] ?? { name: 'an argument', says: 'it' }
+  const { name, says } = command.arguments[index] ?? { name: 'an argument', says: 'it' }
   throw new UsageError(`${command.call}: ${name} is missing; give ${says}`)
 }
 

@@ -16,11 +16,11 @@ interface Loaded {
  */
 export function loadAddon<A extends Loaded>(): A {
   const { root, version } = packageOf()
-  const places = [
+  const paths = [
     `prebuilds/${process.platform}-${process.arch}/semel.node`,
     'build/Release/semel.node',
   ]
-  const path = places.map((place) => fileURLToPath(new URL(place, root))).find(existsSync)
+  const path = paths.map((one) => fileURLToPath(new URL(one, root))).find(existsSync)
   if (path === undefined) {
     throw refusal(
       `there is no native core for ${process.platform}-${process.arch}; build it in ${fileURLToPath(root)} with: npm run build:native`,

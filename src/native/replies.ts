@@ -37,16 +37,16 @@ export class ReplyRing {
 
   /** The answer at a position, valid until it is released; undefined where there is only padding. */
   at(position: number): Reply | undefined {
-    const place = position % this.bytes.length
-    const length = this.#view.getUint32(place, true)
+    const offset = position % this.bytes.length
+    const length = this.#view.getUint32(offset, true)
     if (length >= 0x8000_0000) return undefined
-    const told = this.#view.getUint32(place + 4, true)
+    const told = this.#view.getUint32(offset + 4, true)
     return {
-      sequence: this.#view.getFloat64(place + 8, true),
+      sequence: this.#view.getFloat64(offset + 8, true),
       outcome: told & 0xff,
       kind: (told >>> 8) as AnswerKind,
-      start: place + answerHeaderBytes,
-      end: place + length,
+      start: offset + answerHeaderBytes,
+      end: offset + length,
     }
   }
 

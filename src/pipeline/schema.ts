@@ -78,11 +78,11 @@ function describeIssue(issue: unknown): string {
   if (typeof issue !== 'object' || issue === null) return shown(issue)
   const { message, path } = issue as { message?: unknown; path?: unknown }
   const what = typeof message === 'string' ? message : shown(message)
-  const place = Array.isArray(path) ? path.map(placeOf).join('.') : placeOf(path)
-  return place === '' ? what : `${place}: ${what}`
+  const where = Array.isArray(path) ? path.map(pathOf).join('.') : pathOf(path)
+  return where === '' ? what : `${where}: ${what}`
 }
 
-function placeOf(part: unknown): string {
+function pathOf(part: unknown): string {
   if (part === undefined || part === null) return ''
   return String(typeof part === 'object' ? (part as { key?: unknown }).key : part)
 }

@@ -37,9 +37,9 @@ export function withHome(home: unknown, name: unknown, build: unknown): AnyDefin
     module,
     [buildKey]: (config: unknown) => built(checked, build as Build, config),
   }) as AnyDefinition
-  const place = `${module}#${checked}`
-  const count = (known().get(place)?.count ?? 0) + 1
-  known().set(place, { definition, count })
+  const fullName = `${module}#${checked}`
+  const count = (known().get(fullName)?.count ?? 0) + 1
+  known().set(fullName, { definition, count })
   return definition
 }
 

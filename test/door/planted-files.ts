@@ -61,7 +61,7 @@ export const plantedInFiles: readonly Planted[] = [
     what: 'UTF-16 without a mark is read as lines of rubbish',
     by: 'test/connectors/file-kinds.test.ts',
     file: `${source}/magic.ts`,
-    from: "return wide('UTF-16', place === 'x0x0' ? 'LE' : 'BE')",
+    from: "return wide('UTF-16', zerosAt === 'x0x0' ? 'LE' : 'BE')",
     to: 'return undefined',
   },
   {

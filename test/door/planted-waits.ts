@@ -90,8 +90,8 @@ export const plantedInWaits: readonly Planted[] = [
     what: 'a copy of a frame shows what is written over it later',
     by: 'test/runtime/kept-frames.test.ts',
     file: 'dist/runtime/message/frame.js',
-    from: 'return new Uint8Array(buffer, byteOffset + place, this.length).slice();',
-    to: 'return new Uint8Array(buffer, byteOffset + place, this.length);',
+    from: 'return new Uint8Array(buffer, byteOffset + offset, this.length).slice();',
+    to: 'return new Uint8Array(buffer, byteOffset + offset, this.length);',
   },
   {
     name: 'bytes-are-views',

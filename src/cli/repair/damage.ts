@@ -33,8 +33,8 @@ function findingLines(findings: readonly Finding[], paint: Paint): string[] {
   return findings.flatMap((finding) => {
     const { kind, path, offset, what } = finding
     const title = isDamage(finding) ? paint('red', titles[kind]) : titles[kind]
-    const place = kind === 'damage' || kind === 'torn-tail' ? ` at offset ${offset}` : ''
-    return [`  ${title} ${path}${place}`, `    ${what}`]
+    const where = kind === 'damage' || kind === 'torn-tail' ? ` at offset ${offset}` : ''
+    return [`  ${title} ${path}${where}`, `    ${what}`]
   })
 }
 

@@ -49,10 +49,10 @@ export async function run(options: RunOptions): Promise<number> {
   }
   const { opened: before, classes } = stream
   const startedMs = performance.now()
-  let place = { offset: 0, size: 0 }
+  let reached = { offset: 0, size: 0 }
   const progress = new Progress(process.stderr, () => {
     const counters = countersOfRun(before, stream.counters())
-    return { ...counters, ...place, ended: endedOf(counters) }
+    return { ...counters, ...reached, ended: endedOf(counters) }
   })
   process.once('exit', () => {
     progress.stop()
@@ -75,7 +75,7 @@ export async function run(options: RunOptions): Promise<number> {
       stop,
       closeTimeoutMs: options.closeTimeoutMs,
       onProgress: (now) => {
-        place = now
+        reached = now
         progress.draw()
       },
       onNotice: (notice) => {

@@ -1,5 +1,5 @@
 import type { Result } from '../result.js'
-import type { Place } from './whisker.js'
+import type { Bar } from './whisker.js'
 
 /** A picture: what ECharts is told, as data. */
 export interface Chart {
@@ -17,8 +17,8 @@ export interface ChartOption {
 
 export interface Series {
   readonly type: string
-  /** Of a custom series: drawn by `whisker` at this place. */
-  readonly whisker?: Place & { readonly categories: number }
+  /** Of a custom series: drawn by `whisker` over this bar. */
+  readonly whisker?: Bar & { readonly categories: number }
   readonly [name: string]: unknown
 }
 

@@ -13,7 +13,7 @@ import { whisker } from './whisker.js'
  */
 export function reportHtml(report: Report, title: string): string {
   const charts = chartsOf(report)
-  const places = charts.map(
+  const elements = charts.map(
     ({ heightPx }, i) => `<div id="chart-${i}" style="height:${heightPx}px"></div>`,
   )
   return `<!doctype html>
@@ -29,16 +29,16 @@ pre { font-size: 12px; overflow-x: auto; }
 <body>
 <h1>${escaped(title)}</h1>
 <p>${escaped(reportTitle(report))}</p>
-${places.join('\n')}
+${elements.join('\n')}
 <h2>Figures</h2>
 <pre>${escaped(reportText(report))}</pre>
 <script>${inScript(echartsScript())}</script>
 <script>
 const whisker = ${inScript(whisker.toString())}
 const options = ${inScript(JSON.stringify(charts.map(({ option }) => option)))}
-const drawn = ({ whisker: place, ...series }) => place === undefined ? series : {
+const drawn = ({ whisker: bar, ...series }) => bar === undefined ? series : {
   ...series,
-  renderItem: (parameters, api) => whisker(place, parameters, api, place.categories),
+  renderItem: (parameters, api) => whisker(bar, parameters, api, bar.categories),
 }
 for (const [i, option] of options.entries()) {
   const chart = echarts.init(document.getElementById(\`chart-\${i}\`), null, { renderer: 'svg' })

@@ -41,11 +41,11 @@ function svgOf(echarts: ECharts, { option, heightPx }: Chart): string {
   }
 }
 
-function drawn({ whisker: place, ...series }: Chart['option']['series'][number]): object {
-  if (place === undefined) return series
+function drawn({ whisker: bar, ...series }: Chart['option']['series'][number]): object {
+  if (bar === undefined) return series
   return {
     ...series,
     renderItem: (parameters: Parameters<typeof whisker>[1], api: Parameters<typeof whisker>[2]) =>
-      whisker(place, parameters, api, place.categories),
+      whisker(bar, parameters, api, bar.categories),
   }
 }

@@ -4,8 +4,8 @@ interface DrawingApi {
   coord(point: readonly [number, number]): [number, number]
 }
 
-/** A bar's place among those of its category: `index` of `count` series. */
-export interface Place {
+/** Which bar of its category: `index` of `count` series. */
+export interface Bar {
   readonly index: number
   readonly count: number
 }
@@ -15,7 +15,7 @@ export interface Place {
  * max]. It is written into pages as text, and so uses nothing from outside of itself.
  */
 export function whisker(
-  { index, count }: Place,
+  { index, count }: Bar,
   parameters: { coordSys: { height: number } },
   api: DrawingApi,
   categories: number,

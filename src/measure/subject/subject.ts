@@ -10,7 +10,7 @@ import {
   type Graph,
 } from '../../pipeline/graph.js'
 import { readConfig } from '../../runtime/settings/config-file.js'
-import { definitionOf, placeOf } from '../../runtime/workers/load.js'
+import { definitionOf, whereaboutsOf } from '../../runtime/workers/load.js'
 import { Board } from './board.js'
 import { countingSink } from './counting-sink.js'
 import { replay } from './replay.js'
@@ -76,7 +76,7 @@ export async function subjectOf(subject: Subject): Promise<Definition<never>> {
  * @throws InvalidArgumentError where it exports none
  */
 export async function graphAt(url: string, config?: string): Promise<Graph> {
-  const { module, name } = placeOf(url)
+  const { module, name } = whereaboutsOf(url)
   const exports = (await import(module)) as Record<string, unknown>
   const given = config === undefined ? undefined : readConfig(config)
   return requireGraph(definitionOf(exports, module, name), module, given)

@@ -21,7 +21,7 @@ export function* readDeadLetters(
   dir: string,
   options?: StoredLettersOptions,
 ): IterableIterator<DeadLetter> {
-  const after = checkPlace(
+  const after = checkAfter(
     checkOptions<StoredLettersOptions>(options, 'readDeadLetters', ['after']),
   )
   const { accepts, shards } = inspectDirectory(dir)
@@ -40,7 +40,7 @@ export function* readDeadLetters(
   }
 }
 
-function checkPlace({ after }: { readonly after?: unknown }): { shard: number; number: number } {
+function checkAfter({ after }: { readonly after?: unknown }): { shard: number; number: number } {
   if (after === undefined) return { shard: 0, number: 0 }
   if (typeof after !== 'object' || after === null) {
     throw new InvalidArgumentError(

@@ -24,10 +24,10 @@ export class Decoder {
     this.#reader = new Reader(shapesOf(handle).load)
   }
 
-  /** The message at a place of the ring. */
-  at(place: number, length: number): unknown {
-    if (this.#frames !== undefined) return new BufferFrame(this.#frames, place)
-    return this.#reader.at(this.#ring, place, place + length)
+  /** The message at an offset of the ring. */
+  at(offset: number, length: number): unknown {
+    if (this.#frames !== undefined) return new BufferFrame(this.#frames, offset)
+    return this.#reader.at(this.#ring, offset, offset + length)
   }
 
   /** The frames that were read in the ring until now are over, but for those that outlive the others. */
@@ -38,9 +38,9 @@ export class Decoder {
     frames.end()
   }
 
-  /** A malformed row at a place of the ring, whatever the pipeline takes. */
-  rowAt(place: number, length: number): MalformedRow {
-    return this.row(this.#ring.subarray(place, place + length))
+  /** A malformed row at an offset of the ring, whatever the pipeline takes. */
+  rowAt(offset: number, length: number): MalformedRow {
+    return this.row(this.#ring.subarray(offset, offset + length))
   }
 
   /** The message in bytes that stay as they are as long as it is looked at. */
@@ -60,12 +60,12 @@ export class Decoder {
     return rowOf(this.#reader, payload)
   }
 
-  /** When the message at a place was taken in; a compact frame does not tell. */
-  timeMs(place: number, kind: number): number {
+  /** When the message at an offset was taken in; a compact frame does not tell. */
+  timeMs(offset: number, kind: number): number {
     const header = kind >>> kindHeaderShift
     if (header < 24) return Date.now()
-    const low = this.#view.getUint32(place - header + 16, true)
-    const high = this.#view.getUint32(place - header + 20, true)
+    const low = this.#view.getUint32(offset - header + 16, true)
+    const high = this.#view.getUint32(offset - header + 20, true)
     return (high * 2 ** 20 + (low >>> 12)) / 1000
   }
 }

@@ -67,30 +67,30 @@ export class BufferFrame implements Frame {
   }
 
   u8(at: number): number {
-    return this.#memory.view.getUint8(this.#place(at, 1))
+    return this.#memory.view.getUint8(this.#offsetOf(at, 1))
   }
 
   u32(at: number): number {
-    return this.#memory.view.getUint32(this.#place(at, 4), true)
+    return this.#memory.view.getUint32(this.#offsetOf(at, 4), true)
   }
 
   i32(at: number): number {
-    return this.#memory.view.getInt32(this.#place(at, 4), true)
+    return this.#memory.view.getInt32(this.#offsetOf(at, 4), true)
   }
 
   f64(at: number): number {
-    return this.#memory.view.getFloat64(this.#place(at, 8), true)
+    return this.#memory.view.getFloat64(this.#offsetOf(at, 8), true)
   }
 
   u64(at: number): bigint {
-    return this.#memory.view.getBigUint64(this.#place(at, 8), true)
+    return this.#memory.view.getBigUint64(this.#offsetOf(at, 8), true)
   }
 
   copy(): Uint8Array {
     // Refused first: once the stream is closed, its memory can't be asked where it was.
-    const place = this.#place(0, this.length)
+    const offset = this.#offsetOf(0, this.length)
     const { buffer, byteOffset } = this.#memory.view
-    return new Uint8Array(buffer, byteOffset + place, this.length).slice()
+    return new Uint8Array(buffer, byteOffset + offset, this.length).slice()
   }
 
   /** @throws SemelError always: as JSON it would come to nothing */
@@ -98,8 +98,8 @@ export class BufferFrame implements Frame {
     throw new SemelError('SEMEL_FRAME', 'a frame is no plain data; put out frame.copy()')
   }
 
-  #place(at: number, width: number): number {
-    // A text would be put behind the start, and so be a place in another frame.
+  #offsetOf(at: number, width: number): number {
+    // A text would be put behind the start, and so be an offset in another frame.
     if (typeof at === 'number' && at >= 0 && at + width <= this.#memory.size) {
       return this.#start + at
     }

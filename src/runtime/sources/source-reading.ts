@@ -52,7 +52,7 @@ export async function findReading(
       found.map(({ name, identity, is }) => ({
         name,
         identity,
-        number: furthest(is.flatMap((place) => own[place - first] ?? [])),
+        number: furthest(is.flatMap((one) => own[one - first] ?? [])),
       })),
     )
   })
@@ -106,14 +106,14 @@ function checkIdentified(source: Source<unknown>, found: readonly Found[], known
     if (typeof name !== 'string' || !Array.isArray(is)) {
       throw broken(source, 'identifies a partition without a name, or without saying which it is')
     }
-    for (const place of is as readonly number[]) {
-      if (!Number.isSafeInteger(place) || place < 0 || place >= known || taken.has(place)) {
+    for (const i of is as readonly number[]) {
+      if (!Number.isSafeInteger(i) || i < 0 || i >= known || taken.has(i)) {
         throw broken(
           source,
-          `says that ${JSON.stringify(name)} is the known partition ${place}, of ${known}, each of which is one at most`,
+          `says that ${JSON.stringify(name)} is the known partition ${i}, of ${known}, each of which is one at most`,
         )
       }
-      taken.add(place)
+      taken.add(i)
     }
   }
 }

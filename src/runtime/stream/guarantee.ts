@@ -23,8 +23,8 @@ export function guarantee(
 ): Guarantee {
   const { config, ...options } = given ?? {}
   const isHomeless = options.dir === undefined
-  const placed = isHomeless ? { ...options, dir: '.' } : options
-  const { prepared } = prepare(definition, 'guarantee', placed, Config.of(config).value())
+  const withDir = isHomeless ? { ...options, dir: '.' } : options
+  const { prepared } = prepare(definition, 'guarantee', withDir, Config.of(config).value())
   return guaranteeOfClasses(
     prepared.map(({ graph, settings }) =>
       guaranteeOf(graph, isHomeless ? { ...settings, dir: '' } : settings),

@@ -10,10 +10,10 @@ import { Inline } from '../workers/inline.js'
 import {
   definitionOf,
   loadModule,
-  placeOf,
+  whereaboutsOf,
   refuseOwnModule,
   shapeOf,
-  type Place,
+  type Whereabouts,
 } from '../workers/load.js'
 import { Config } from '../settings/config.js'
 import { nativeOptions } from '../settings/native-options.js'
@@ -69,10 +69,10 @@ export async function open<In, Out>(
 ): Promise<Stream<In, Out>> {
   const { options, patience, config } = apart(given)
   const current = process.cwd()
-  const { definition, where, place } = await find(pipeline, patience)
+  const { definition, where, whereabouts } = await find(pipeline, patience)
   const { classes, prepared } = prepare(definition, where, options, config.value())
   const [{ graph }] = prepared
-  if (place === undefined && prepared.some(({ settings }) => settings.workers > 0)) {
+  if (whereabouts === undefined && prepared.some(({ settings }) => settings.workers > 0)) {
     throw new InvalidArgumentError(
       `open: a worker thread can't take over the definition of ${graph.name}; define it as pipeline(import.meta, '${graph.name}', (p) => …), or give the URL of the module that exports it as default, or workers: 0`,
     )
@@ -81,7 +81,7 @@ export async function open<In, Out>(
     options?.dir ?? '',
     classes?.delivers.map(({ delivery }) => delivery),
   )
-  const built: Built = { place, config: config.bytes, current }
+  const built: Built = { whereabouts, config: config.bytes, current }
   if (classes === undefined) return openOne(prepared[0], built, patience)
   const opened: OneStream<In, Out>[] = []
   try {
@@ -100,9 +100,9 @@ export async function open<In, Out>(
   return new ClassedStream(graph.accepts, classes, opened)
 }
 
-/** What workers build their pipeline of; no place: none can. */
+/** What workers build their pipeline of; no whereabouts: none can. */
 interface Built {
-  readonly place: Place | undefined
+  readonly whereabouts: Whereabouts | undefined
   readonly config: Uint8Array | undefined
   /** The process's directory. */
   readonly current: string
@@ -111,21 +111,21 @@ interface Built {
 async function find(
   pipeline: unknown,
   patience: WaitOptions,
-): Promise<{ definition: unknown; where: string; place: Place | undefined }> {
+): Promise<{ definition: unknown; where: string; whereabouts: Whereabouts | undefined }> {
   if (typeof pipeline !== 'string' && !(pipeline instanceof URL)) {
-    const place = homeOf(pipeline)
-    if (place !== undefined) refuseOwnModule(place.module)
-    return { definition: pipeline, where: 'open', place }
+    const whereabouts = homeOf(pipeline)
+    if (whereabouts !== undefined) refuseOwnModule(whereabouts.module)
+    return { definition: pipeline, where: 'open', whereabouts }
   }
-  const { module, name } = placeOf(pipeline)
+  const { module, name } = whereaboutsOf(pipeline)
   refuseOwnModule(module)
   const exports = await patiently(loadModule(module), patience, `the module ${module} is loaded`)
   const definition = definitionOf(exports, module, name)
-  return { definition, where: module, place: homeOf(definition) ?? { module, name } }
+  return { definition, where: module, whereabouts: homeOf(definition) ?? { module, name } }
 }
 
 /** Where a definition with a home is found again. */
-function homeOf(definition: unknown): Place | undefined {
+function homeOf(definition: unknown): Whereabouts | undefined {
   if (buildOf(definition) === undefined) return undefined
   const { module, name } = definition as AnyDefinition
   return { module: module as string, name }
@@ -203,7 +203,7 @@ function runnerOf(
   handle: number,
   graph: Graph,
   settings: Settings,
-  { place, config }: Built,
+  { whereabouts, config }: Built,
   directories: Directories,
   stream: Pick<OneStream<never>, 'ran' | 'failed' | 'sender'>,
 ): Runner {
@@ -235,8 +235,8 @@ function runnerOf(
     {
       ...shards,
       workers,
-      module: place?.module ?? '',
-      pipeline: place?.name,
+      module: whereabouts?.module ?? '',
+      pipeline: whereabouts?.name,
       config,
       shape: shapeOf(graph),
       delivery,

@@ -61,7 +61,7 @@ export function importModule(url: string): Promise<Record<string, unknown>> {
 }
 
 /** Where a pipeline is: a module, and its name there where that is not its default export. */
-export interface Place {
+export interface Whereabouts {
   readonly module: string
   readonly name: string | undefined
 }
@@ -70,7 +70,7 @@ export interface Place {
  * What leads to a pipeline: a module's path or URL, perhaps with a name behind it: `orders.js#bars`.
  * Of a path, the file of that whole name comes first.
  */
-export function placeOf(given: string | URL): Place {
+export function whereaboutsOf(given: string | URL): Whereabouts {
   const isUrl = given instanceof URL || /^[a-z][a-z+.-]+:/i.test(given)
   const text = String(given)
   const at = text.lastIndexOf('#')

@@ -16,10 +16,10 @@ const blockBytes = 64 * 1024
 const endBytes = 64
 const acrossEnd = Buffer.alloc(2)
 
-/** Writes all of `bytes` at `place`: the system may take fewer at a time. */
-export function writeAt(fd: number, bytes: Uint8Array, place: number): void {
+/** Writes all of `bytes` at `offset`: the system may take fewer at a time. */
+export function writeAt(fd: number, bytes: Uint8Array, offset: number): void {
   for (let done = 0; done < bytes.length;) {
-    const taken = writeSync(fd, bytes, done, bytes.length - done, place + done)
+    const taken = writeSync(fd, bytes, done, bytes.length - done, offset + done)
     if (taken === 0) throw new Error('the system takes no more bytes')
     done += taken
   }
@@ -80,7 +80,7 @@ export function syncDirectoryNow(path: string): void {
 }
 
 /**
- * Copies the bytes between two places of a file to a new one, `PATH.cut-1` or the next number that is
+ * Copies the bytes between two offsets of a file to a new one, `PATH.cut-1` or the next number that is
  * free; durable when it returns.
  */
 export function copyAside(fd: number, start: number, end: number, path: string): void {

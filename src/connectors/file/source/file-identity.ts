@@ -15,7 +15,7 @@ const firstBytesMax = 128
 
 /** By what a file is known again, whatever it is called then. Plain data; numbers of 64 bits as text. */
 export interface FileIdentity {
-  /** Where it was read, without links: the place that others may take after it. */
+  /** Where it was read, without links: the path that others may take after it. */
   readonly path: string
   readonly device: string
   readonly inode: string
@@ -61,7 +61,7 @@ export async function lookAt(path: string): Promise<SeenFile> {
     refuseBinary(path, start)
     const identity = {
       path: await realpath(path),
-      ...placeOf(stats),
+      ...inodeOf(stats),
       size: Number(stats.size),
       head: headOf(start, wholeLines(start)),
     }
@@ -91,18 +91,18 @@ export async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** Where a file system has a file, under whatever names. */
-export type FilePlace = Pick<FileIdentity, 'device' | 'inode' | 'born'>
+/** By what a file system has a file, under whatever names. */
+export type Inode = Pick<FileIdentity, 'device' | 'inode' | 'born'>
 
-export function placeOf({ dev, ino, birthtimeNs, ctimeNs }: BigIntStats): FilePlace {
-  const place = { device: String(dev), inode: String(ino) }
+export function inodeOf({ dev, ino, birthtimeNs, ctimeNs }: BigIntStats): Inode {
+  const found = { device: String(dev), inode: String(ino) }
   // Some systems don't tell it, and give 0 or the time of the last change.
   return birthtimeNs === 0n || birthtimeNs === ctimeNs
-    ? place
-    : { ...place, born: String(birthtimeNs) }
+    ? found
+    : { ...found, born: String(birthtimeNs) }
 }
 
-export function isSameInode(a: FilePlace, b: FilePlace): boolean {
+export function isSameInode(a: Inode, b: Inode): boolean {
   if (a.device !== b.device || a.inode !== b.inode) return false
   return a.born === undefined || b.born === undefined || a.born === b.born
 }

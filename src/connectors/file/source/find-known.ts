@@ -1,7 +1,7 @@
 import { goesOn, isSameInode, type FileIdentity, type SeenFile } from './file-identity.js'
 import { Folders, isCalledAfter } from './moved-files.js'
 
-/** A known partition that is a file, and its place in the list of them. */
+/** A known partition that is a file, and its index in the list of them. */
 export interface Known {
   readonly i: number
   readonly identity: FileIdentity

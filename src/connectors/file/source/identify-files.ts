@@ -107,7 +107,7 @@ async function checkEarlier(
   if (size === 0) return
   const lost = files.filter(
     ({ i, identity, offset }) =>
-      identity.path === path && offset > 0 && placeOfKnown(asked, i) === undefined,
+      identity.path === path && offset > 0 && foundOf(asked, i) === undefined,
   )
   for (const { identity, offset } of lost) {
     const isShorter = size < offset && isSameInode(seen.identity, identity)
@@ -150,11 +150,11 @@ function isLeftAlone(
   if (seen.identity.size > 0 || is.length > 0) return false
   return files.some(
     ({ i, identity, offset }) =>
-      identity.path === seen.identity.path && offset > 0 && placeOfKnown(asked, i) === undefined,
+      identity.path === seen.identity.path && offset > 0 && foundOf(asked, i) === undefined,
   )
 }
 
-function placeOfKnown(asked: readonly Asked[], i: number): Found | undefined {
+function foundOf(asked: readonly Asked[], i: number): Found | undefined {
   return asked.flatMap((one) => [one, ...one.earlier]).find(({ is }) => is.includes(i))
 }
 

@@ -70,14 +70,14 @@ function wideText(head: Buffer): Magic | undefined {
   const zeros = [0, 0, 0, 0]
   for (const [i, byte] of sample.entries()) if (byte === 0) zeros[i & 3] = (zeros[i & 3] ?? 0) + 1
   const quarter = sample.length / 4
-  const place = zeros.map((count) => (count === quarter ? '0' : count === 0 ? 'x' : '?')).join('')
-  switch (place) {
+  const zerosAt = zeros.map((count) => (count === quarter ? '0' : count === 0 ? 'x' : '?')).join('')
+  switch (zerosAt) {
     case 'x000':
     case '000x':
-      return wide('UTF-32', place === 'x000' ? 'LE' : 'BE')
+      return wide('UTF-32', zerosAt === 'x000' ? 'LE' : 'BE')
     case 'x0x0':
     case '0x0x':
-      return wide('UTF-16', place === 'x0x0' ? 'LE' : 'BE')
+      return wide('UTF-16', zerosAt === 'x0x0' ? 'LE' : 'BE')
     default:
       return undefined
   }

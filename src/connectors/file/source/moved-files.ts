@@ -4,9 +4,9 @@ import {
   goesOn,
   isSameInode,
   lookAt,
-  placeOf,
+  inodeOf,
   type FileIdentity,
-  type FilePlace,
+  type Inode,
   type SeenFile,
 } from './file-identity.js'
 
@@ -15,7 +15,7 @@ const entriesMax = 10_000
 
 interface Entry {
   readonly path: string
-  readonly place: FilePlace
+  readonly inode: Inode
 }
 
 /** What lies beside the files that are read, as it was when a folder was first looked into. */
@@ -28,9 +28,9 @@ export class Folders {
    * or by the time at which it was made.
    */
   async renamed(known: FileIdentity, offset: number): Promise<SeenFile | undefined> {
-    for (const { path, place } of await this.#beside(known.path)) {
-      if (path === known.path || !isSameInode(place, known)) continue
-      const isSure = known.born !== undefined && place.born !== undefined
+    for (const { path, inode } of await this.#beside(known.path)) {
+      if (path === known.path || !isSameInode(inode, known)) continue
+      const isSure = known.born !== undefined && inode.born !== undefined
       if (offset === 0 && !isSure && !isCalledAfter(path, known.path)) continue
       const seen = await lookedAt(path)
       if (seen !== undefined && (offset === 0 || (await goesOn(seen, known, offset)))) return seen
@@ -88,7 +88,7 @@ async function entriesOf(folder: string): Promise<Entry[]> {
   for (const name of await namesIn(folder)) {
     const path = join(folder, name)
     try {
-      entries.push({ path, place: placeOf(await stat(path, { bigint: true })) })
+      entries.push({ path, inode: inodeOf(await stat(path, { bigint: true })) })
     } catch {
       // It went away just now, or is a link to nothing.
     }
