@@ -114,27 +114,27 @@ async function* readAhead<T>(
   messages: AsyncIterable<T>,
   signal: AbortSignal,
 ): AsyncGenerator<SourceBatch<T>, void> {
-  const intake = new Intake(messages[Symbol.asyncIterator]())
-  const onAbort = (): void => intake.stop()
+  const arrivals = new Arrivals(messages[Symbol.asyncIterator]())
+  const onAbort = (): void => arrivals.stop()
   signal.addEventListener('abort', onAbort)
   try {
     for (;;) {
-      intake.run()
-      await intake.somethingCame()
+      arrivals.run()
+      await arrivals.somethingCame()
       // What can come without waiting for the outside world comes before this resolves.
       await turn()
-      const rows = intake.take()
-      if (rows.length > 0) yield { partition, rows, offset: intake.offset }
-      else if (intake.over) break
+      const rows = arrivals.take()
+      if (rows.length > 0) yield { partition, rows, offset: arrivals.offset }
+      else if (arrivals.over) break
     }
-    if (intake.failure !== undefined) throw intake.failure.thrown
+    if (arrivals.failure !== undefined) throw arrivals.failure.thrown
   } finally {
     signal.removeEventListener('abort', onAbort)
-    intake.stop()
+    arrivals.stop()
   }
 }
 
-class Intake<T> {
+class Arrivals<T> {
   readonly #iterator: AsyncIterator<T>
   #rows: SourceRow<T>[] = []
   #came = 0
