@@ -36,9 +36,9 @@ export function fileRequest(dir: string, request: LetterRequest): string {
   // The time first: requests are done in the order in which they came.
   const name = `${String(Date.now()).padStart(15, '0')}-${randomUUID()}${ending}`
   const path = join(folder, name)
-  const draft = `${path}.new`
-  writeFileSync(draft, JSON.stringify(request), { mode: 0o600, flag: 'wx', flush: true })
-  renameSync(draft, path)
+  const newPath = `${path}.new`
+  writeFileSync(newPath, JSON.stringify(request), { mode: 0o600, flag: 'wx', flush: true })
+  renameSync(newPath, path)
   const opened = openSync(folder, 'r')
   try {
     fsyncSync(opened)
