@@ -22,15 +22,15 @@ export interface IngestParts {
   readonly payloadBytesMax: number
   /** Of a pipeline whose senders number their messages. */
   readonly producers: Producers | undefined
-  /** Called when a batch is in the rings, and when there was no room for all of it. */
+  /** Called when rows are in the rings, and when there was no room for all of them. */
   readonly flushed: () => void
   /** The core has it; of a shard they come in the order of sequences. */
   readonly taken: (awaited: Awaited) => void
 }
 
 /**
- * The way in: checks a message, finds its shard and id, encodes it, and hands batches to the core.
- * A message is on its way at the end of the tick in which it came, or with a full batch.
+ * The way in: checks a message, finds its shard and id, encodes it, and hands rows to the core.
+ * A message is on its way at the end of the tick in which it came, or with as many as one call takes.
  */
 export class Ingest {
   readonly #handle: number
