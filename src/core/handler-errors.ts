@@ -89,12 +89,12 @@ export class Unavailable extends SemelError {
 
 /** Never throws. */
 export function isFatal(thrown: unknown): boolean {
-  return isMarked(thrown, fatalKey)
+  return carries(thrown, fatalKey)
 }
 
 /** Never throws. */
 export function isUnavailable(thrown: unknown): thrown is Unavailable {
-  return isMarked(thrown, unavailableKey)
+  return carries(thrown, unavailableKey)
 }
 
 /** How long what is unavailable wants to be left alone, where it says so. Never throws. */
@@ -109,7 +109,7 @@ export function retryAfterMsOf(thrown: unknown): number | undefined {
   }
 }
 
-function isMarked(thrown: unknown, key: typeof fatalKey | typeof unavailableKey): boolean {
+function carries(thrown: unknown, key: typeof fatalKey | typeof unavailableKey): boolean {
   if (!types.isNativeError(thrown)) return false
   try {
     return (thrown as unknown as Record<symbol, unknown>)[key] === true

@@ -77,7 +77,7 @@ export interface NativeStages {
 export interface NativeSeat {
   /** The ring's memory; payloads are read in place. */
   ring: ArrayBuffer
-  /** Four 32-bit words for each sequence, at sequence modulo `capacity`: place, length, kind, outcome. */
+  /** Four 32-bit words for each sequence, at sequence modulo `capacity`: offset, length, kind, outcome. */
   slots: ArrayBuffer
   /** To be shown at every call; a newer one makes it void. */
   attempt: number

@@ -32,7 +32,7 @@ export const frameTypes = { message: 0, retry: 1, malformed: 2 } as const
 
 /** A slot's words (native/shard/outcome.h). */
 export const slotWords = 4
-export const slotPlace = 0
+export const slotOffset = 0
 export const slotLength = 1
 export const slotKind = 2
 export const slotOutcome = 3

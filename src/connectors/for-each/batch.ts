@@ -131,7 +131,7 @@ class ForEachBatchConnection<T> implements SinkConnection<T> {
 }
 
 /**
- * What a call with `count` outputs from the place `from` on has thrown, as all of the write is told of
+ * What a call with `count` outputs from the index `from` on has thrown, as all of the write is told of
  * it; undefined where one of several is at fault and it is not known which.
  */
 function failed(thrown: unknown, from: number, count: number): Error | undefined {
@@ -148,17 +148,17 @@ function isRejection(failure: Error): failure is RejectedOutputs {
   return failure instanceof RejectedOutputs || failure.name === 'RejectedOutputs'
 }
 
-/** By its places in the whole. One that can't be is no rejection: the call is made again. */
+/** By its indices in the whole. One that can't be is no rejection: the call is made again. */
 function shifted({ rejected, written }: RejectedOutputs, from: number, count: number): Error {
-  const isPlace = (place: unknown): boolean =>
-    Number.isSafeInteger(place) && (place as number) >= written && (place as number) < count
+  const isIndex = (index: unknown): boolean =>
+    Number.isSafeInteger(index) && (index as number) >= written && (index as number) < count
   const isPossible = Number.isSafeInteger(written) && written >= 0 && written <= count
-  const places = isPossible && rejected instanceof Map ? [...rejected.keys()] : []
-  if (places.length === 0 || !places.every(isPlace)) {
+  const indices = isPossible && rejected instanceof Map ? [...rejected.keys()] : []
+  if (indices.length === 0 || !indices.every(isIndex)) {
     return new InvalidArgumentError(
-      `forEachBatch: RejectedOutputs was thrown with the places ${shown(places)} and ${shown(written)} written, of ${count} outputs; name at least one that was not written, by its index in the outputs of that call`,
+      `forEachBatch: RejectedOutputs was thrown with the places ${shown(indices)} and ${shown(written)} written, of ${count} outputs; name at least one that was not written, by its index in the outputs of that call`,
     )
   }
-  const moved = [...rejected].map(([place, error]) => [from + place, error] as const)
+  const moved = [...rejected].map(([index, error]) => [from + index, error] as const)
   return new RejectedOutputs(new Map(moved), from + written)
 }

@@ -31,11 +31,11 @@ export class Rounds {
   #narrow(): Round {
     const loner = this.#choose()
     if (loner !== this.#loner) {
-      for (const loop of this.#loops) loop.settle()
+      for (const loop of this.#loops) loop.rest()
       if (this.#loops.some((loop) => loop.isWaiting)) return 'resting'
       this.#loner = loner
     } else {
-      loner.settle()
+      loner.rest()
     }
     return loner.tryAlone() || loner.isWaiting ? 'resting' : 'idle'
   }

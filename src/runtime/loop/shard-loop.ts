@@ -8,7 +8,7 @@ import {
   slotKind,
   slotLength,
   slotOutcome,
-  slotPlace,
+  slotOffset,
   type OutcomeNumber,
 } from '../../native/slots.js'
 import type { Graph } from '../../pipeline/graph.js'
@@ -205,7 +205,7 @@ export class ShardLoop {
   }
 
   /** Brings what is under way to its end, as far as it goes now, and begins nothing. */
-  settle(): void {
+  rest(): void {
     if (this.#failure !== undefined) throw this.#failure
     this.#commit()
     this.flushBatches()
@@ -214,7 +214,7 @@ export class ShardLoop {
 
   /**
    * Begins messages that may have killed a worker, no more than may be tried together; whether there
-   * were any. Nothing else is under way; what ends is left uncommitted until `settle`.
+   * were any. Nothing else is under way; what ends is left uncommitted until `rest`.
    */
   tryAlone(): boolean {
     const begun = this.#beginAlone()
@@ -277,7 +277,7 @@ export class ShardLoop {
         continue
       }
       const kind = words[at + slotKind] as number
-      const mark = outputs.length
+      const outputsBefore = outputs.length
       let outcome: OutcomeNumber | undefined
       if ((kind & (kindTypeMask | kindInFlight)) !== 0 || !this.#failures.isEmpty) {
         outcome = this.#ends.early(sequence, at, kind, finished)
@@ -290,25 +290,25 @@ export class ShardLoop {
       }
       let context = noContext
       try {
-        const place = words[at + slotPlace] as number
-        const message = decoder.at(place, words[at + slotLength] as number)
-        if (isLate !== undefined && isLate(message, decoder.timeMs(place, kind))) {
+        const offset = words[at + slotOffset] as number
+        const message = decoder.at(offset, words[at + slotLength] as number)
+        if (isLate !== undefined && isLate(message, decoder.timeMs(offset, kind))) {
           outcome = outcomes.late
         } else {
           if (this.#program.usesContext) {
-            context = this.#slots.context(sequence, 1, decoder.timeMs(place, kind), message)
+            context = this.#slots.context(sequence, 1, decoder.timeMs(offset, kind), message)
           }
           const pending = this.#program.run(message, context, collector)
           if (isPromise(pending)) {
-            this.#moveToLane(sequence, at, mark, message, context, pending)
+            this.#moveToLane(sequence, at, outputsBefore, message, context, pending)
             return
           }
           context?.end()
-          outcome = outputs.length === mark ? outcomes.filtered : outcomes.processed
+          outcome = outputs.length === outputsBefore ? outcomes.filtered : outcomes.processed
         }
       } catch (error) {
         context?.end()
-        outputs.length = mark
+        outputs.length = outputsBefore
         if (this.#outage.begins(error, sequence)) {
           // It waits there, and those behind it.
           this.#outage.joins(sequence, () => this.#lane.beginOnly(sequence))
@@ -344,12 +344,12 @@ export class ShardLoop {
   #moveToLane(
     sequence: number,
     at: number,
-    mark: number,
+    outputsBefore: number,
     message: unknown,
     context: AttemptContext,
     pending: Promise<void>,
   ): void {
-    const own = this.#program.takeCollector(mark)
+    const own = this.#program.takeCollector(outputsBefore)
     this.#processed = sequence
     const frames = message instanceof BufferFrame ? message.outlive() : undefined
     const timed = this.#program.timed(pending, context, own)
@@ -365,7 +365,7 @@ export class ShardLoop {
       // Before these leave their lines: what has overtaken them since the sink refused them goes out.
       if (done.some((job) => job.isRetry)) this.#failures.withdraw(this.#finished)
       for (const job of done) this.#ends.finish(job, this.#finished)
-      this.#lane.settled(done)
+      this.#lane.ended(done)
     }
   }
 

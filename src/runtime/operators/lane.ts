@@ -180,7 +180,7 @@ export class Lane {
   }
 
   /** Jobs that were taken out have their outcomes: from now on the parked ones block their keys. */
-  settled(jobs: readonly Job[]): void {
+  ended(jobs: readonly Job[]): void {
     for (const job of jobs) this.#passKey(job)
     this.#start()
   }

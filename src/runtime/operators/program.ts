@@ -92,11 +92,11 @@ export class Program {
     return this.#batchers.map((batcher) => batcher.flush()).includes(true)
   }
 
-  /** The outputs from `mark` on become a message's own; those before stay where they were. */
-  takeCollector(mark: number): Collector {
+  /** The outputs behind so many become a message's own; those before stay where they were. */
+  takeCollector(outputsBefore: number): Collector {
     const own = this.collector
     const before = own.values
-    own.values = before.splice(mark)
+    own.values = before.splice(outputsBefore)
     this.collector = new Collector()
     return own
   }

@@ -6,7 +6,7 @@ import {
   slotKind,
   slotLength,
   slotOutcome,
-  slotPlace,
+  slotOffset,
   slotWords,
 } from '../../native/slots.js'
 import type { Graph } from '../../pipeline/graph.js'
@@ -85,16 +85,16 @@ export class SlotReader {
   }
 
   malformedRow(at: number): MalformedRow {
-    return this.decoder.rowAt(this.#place(at), this.#length(at))
+    return this.decoder.rowAt(this.#offset(at), this.#length(at))
   }
 
   /** The payload's bytes, in the ring: valid until the message is committed. */
   payload(at: number): Buffer {
-    return Buffer.from(this.#seat.ring, this.#place(at), this.#length(at))
+    return Buffer.from(this.#seat.ring, this.#offset(at), this.#length(at))
   }
 
   timeMs(at: number): number {
-    return this.decoder.timeMs(this.#place(at), this.kind(at))
+    return this.decoder.timeMs(this.#offset(at), this.kind(at))
   }
 
   /** A message in flight, to be run in the lane. */
@@ -146,8 +146,8 @@ export class SlotReader {
     }
   }
 
-  #place(at: number): number {
-    return this.words[at + slotPlace] as number
+  #offset(at: number): number {
+    return this.words[at + slotOffset] as number
   }
 
   #length(at: number): number {
