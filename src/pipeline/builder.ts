@@ -14,7 +14,7 @@ import { refusals } from './refusals.js'
 import { validator } from './schema.js'
 
 /** What has been said so far. */
-interface Draft {
+interface Unfinished {
   readonly name: string
   readonly accepts: Accepts
   readonly deliver?: Deliver
@@ -41,12 +41,12 @@ const withinMsMax = 3_600_000
  * What TypeScript sees is `Pipeline`, in pipeline.ts.
  */
 export class Builder {
-  readonly #draft: Draft
+  readonly #unfinished: Unfinished
   readonly [unfinishedKey]: string
 
-  private constructor(draft: Draft) {
-    this.#draft = draft
-    this[unfinishedKey] = draft.name
+  private constructor(unfinished: Unfinished) {
+    this.#unfinished = unfinished
+    this[unfinishedKey] = unfinished.name
     Object.freeze(this)
   }
 
@@ -61,7 +61,7 @@ export class Builder {
   }
 
   deliver(delivery: unknown, options?: unknown): Builder {
-    if (this.#draft.deliver !== undefined) this.#refuse(refusals.delivered)
+    if (this.#unfinished.deliver !== undefined) this.#refuse(refusals.delivered)
     if (typeof delivery !== 'function') {
       return this.#with({ deliver: checkDeliver(delivery, options, this.#frameSize) })
     }
@@ -70,8 +70,8 @@ export class Builder {
   }
 
   keyBy(key: unknown): Builder {
-    if (this.#draft.keyBy !== undefined) this.#refuse(refusals.keyed)
-    if (this.#draft.operators.length > 0) this.#refuse(refusals.operated)
+    if (this.#unfinished.keyBy !== undefined) this.#refuse(refusals.keyed)
+    if (this.#unfinished.operators.length > 0) this.#refuse(refusals.operated)
     return this.#with({ keyBy: checkExtractor<Key>(key, this.#frameSize, 'keyBy') })
   }
 
@@ -93,7 +93,9 @@ export class Builder {
 
   batch(size: unknown, options: unknown): Builder {
     const { within } = checkOptions<{ within: Duration }>(options, 'batch', ['within'])
-    const copied = this.#draft.operators.some(({ kind }) => kind === 'map' || kind === 'flatMap')
+    const copied = this.#unfinished.operators.some(
+      ({ kind }) => kind === 'map' || kind === 'flatMap',
+    )
     if (this.#frameSize !== undefined && !copied) this.#refuse(refusals.framesBatched)
     const withinMs = durationMs(within as Duration, 'batch.within')
     if (withinMs < 1 || withinMs > withinMsMax) {
@@ -128,26 +130,26 @@ export class Builder {
 
   limit(rate: unknown, options?: unknown): Builder {
     const limit = limitOf(rate, options)
-    const others = (this.#draft.limits ?? []).filter(({ by }) => by !== limit.by)
+    const others = (this.#unfinished.limits ?? []).filter(({ by }) => by !== limit.by)
     return this.#with({ limits: Object.freeze([...others, limit]) })
   }
 
   to(sink: unknown): Definition<never> {
-    const { deliver, ...draft } = this.#draft
+    const { deliver, ...unfinished } = this.#unfinished
     if (deliver === undefined) return this.#refuse(refusals.undelivered)
-    for (const each of draft.classes?.delivers ?? [deliver]) {
-      checkLimits(draft, each, `pipeline ${draft.name}`)
+    for (const each of unfinished.classes?.delivers ?? [deliver]) {
+      checkLimits(unfinished, each, `pipeline ${unfinished.name}`)
       const { overflow, id } = each
-      const isKeyed = draft.keyBy !== undefined || id !== undefined
+      const isKeyed = unfinished.keyBy !== undefined || id !== undefined
       if (overflow === 'conflate' && !isKeyed) return this.#refuse(refusals.conflated)
     }
     return define(
-      Object.freeze({ ...draft, deliver, sink: checkSink(sink, deliver.delivery, 'to') }),
+      Object.freeze({ ...unfinished, deliver, sink: checkSink(sink, deliver.delivery, 'to') }),
     )
   }
 
   get #frameSize(): number | undefined {
-    return this.#draft.accepts.kind === 'frames' ? this.#draft.accepts.size : undefined
+    return this.#unfinished.accepts.kind === 'frames' ? this.#unfinished.accepts.size : undefined
   }
 
   #apply(kind: Apply['kind'], apply: unknown): Builder {
@@ -160,16 +162,16 @@ export class Builder {
   }
 
   #operate(operator: Operator): Builder {
-    const operators = Object.freeze([...this.#draft.operators, Object.freeze(operator)])
+    const operators = Object.freeze([...this.#unfinished.operators, Object.freeze(operator)])
     return this.#with({ operators })
   }
 
   #refuse(why: string): never {
-    throw new InvalidArgumentError(`pipeline ${this.#draft.name}: ${why}`)
+    throw new InvalidArgumentError(`pipeline ${this.#unfinished.name}: ${why}`)
   }
 
-  #with(step: Partial<Draft>): Builder {
-    return new Builder({ ...this.#draft, ...step })
+  #with(step: Partial<Unfinished>): Builder {
+    return new Builder({ ...this.#unfinished, ...step })
   }
 }
 
