@@ -37,7 +37,7 @@ export async function receive(files: readonly string[]): Promise<Session> {
 const batchRows = 1024
 
 /**
- * The session as a source. It is resumable since a session can be had again: an offset is a place in
+ * The session as a source. It is resumable since a session can be had again: an offset is an index in
  * the order of its rows.
  */
 export function sessionSource(

@@ -24,7 +24,7 @@ export class Memory {
     this.view = viewOf(grown)
   }
 
-  /** Copies bytes to a place. */
+  /** Copies bytes to an offset. */
   put(bytes: Uint8Array, at: number): void {
     this.reserve(at + bytes.length)
     this.bytes.set(bytes, at)

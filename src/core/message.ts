@@ -1,7 +1,7 @@
 /** What makes two messages the same message. */
 export type Id = string | number | bigint
 
-/** How a sender that numbers its messages itself marks each of them. */
+/** What a sender that numbers its messages itself gives with each of them. */
 export interface Produced {
   /** The sender's name, 1 to 256 characters: the same after its restart. */
   readonly id: string

@@ -38,7 +38,7 @@ export interface KnownPartition {
 export interface IdentifiedPartition {
   /** What its batches call it; no two of one reading have the same. */
   readonly name: string
-  /** Places in the list of known ones: all that are this partition. None: it is new. */
+  /** Indices in the list of known ones: all that are this partition. None: it is new. */
   readonly is: readonly number[]
   /** By what it will be known again: plain data that JSON has a form for. */
   readonly identity: object

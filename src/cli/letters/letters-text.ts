@@ -7,7 +7,7 @@ import { plain, type Paint } from '../terminal.js'
 const columnsDefault = 200
 const bytesShown = 64
 
-/** One line: place, time, attempts, the last error, and what fits of the message. */
+/** One line: name, time, attempts, the last error, and what fits of the message. */
 export function letterLine(
   letter: DeadLetter,
   columns: number | undefined,

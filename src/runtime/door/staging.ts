@@ -121,7 +121,7 @@ export class Staging {
     this.#row(start, start + bytes.length, type, shard, id, origin)
   }
 
-  /** A malformed row: its id is its place, since it has no other. Of a text that is too long, the start. */
+  /** A malformed row: its id is its offset, since it has no other. Of a text that is too long, the start. */
   putMalformed(row: MalformedRow, type: number, shard: number, origin: Origin): void {
     const max = this.#payloadBytesMax
     this.putObject(

@@ -109,8 +109,8 @@ const roomMs = 1
 const endMsMax = 1000
 
 /**
- * Reads a source into the stream. Each message is stored with its place; a shard skips what it has
- * stored already, and reading starts at the place that every shard has passed, in this opening of the
+ * Reads a source into the stream. Each message is stored with its offset; a shard skips what it has
+ * stored already, and reading starts at the offset that every shard has passed, in this opening of the
  * stream or before. So a reading goes on where the one before it has ended, however that was. Two side
  * by side take turns where they read the same partition of a resumable source.
  *

@@ -131,7 +131,7 @@ export class SourceOffsets {
 
   /**
    * Offsets for rows that can't be read again: they go on from those of all readings before, since a
-   * row that has no other id is known by its place.
+   * row that has no other id is known by its offset.
    * @returns the one before the first of them
    */
   reserve(number: number, rows: number): number {

@@ -9,7 +9,7 @@ import { open, type Configured } from './open.js'
 
 /** A message of `collect` that did not come out at the other end. */
 export interface FailedMessage {
-  /** Its place among the messages, from 0. */
+  /** Its index among the messages, from 0. */
   readonly index: number
   readonly error: SemelError
 }
