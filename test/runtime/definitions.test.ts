@@ -66,6 +66,18 @@ describe('a definition with a home', () => {
     expect(lines(dir, 'sums.ndjson')).toEqual([2, 4, 6, 8])
   })
 
+  it('is opened under another delivery than its own, by workers too', () => {
+    const dir = folder({
+      'p.mjs': bars,
+      'main.mjs': sends(
+        'defined.sums',
+        `workers: 1, durability: 'memory', delivery: 'at-most-once'`,
+      ),
+    })
+    expect(node(dir, 'main.mjs').said).toBe('done\n')
+    expect(lines(dir, 'sums.ndjson')).toEqual([2, 4, 6, 8])
+  })
+
   it('is found by its name in a URL, and as the only one by its module alone', () => {
     const dir = folder({
       'p.mjs': bars,

@@ -159,14 +159,14 @@ export async function loadGraph(options: GraphOptions): Promise<Graph> {
   const definition =
     pipeline === undefined ? definitionOf(exports, module) : namedIn(exports, module, pipeline)
   const config = new Config(options.config).value()
-  const graph = requireGraph(definition, module, config)
+  const graph = withDelivery(requireGraph(definition, module, config), delivery as Delivery)
   if (shapeOf(graph) !== options.shape) {
     throw new SemelError(
       'SEMEL_MODULE',
       `the module ${module}: a worker built another pipeline ${graph.name} than the one that was opened; let what it is built of depend on its config alone, and be the same in each thread`,
     )
   }
-  return withDelivery(graph, delivery as Delivery)
+  return graph
 }
 
 /** One that was defined with a home may be exported under any name, or under none. */
@@ -184,7 +184,7 @@ export function shapeOf({ name, accepts, deliver, operators, sink, resources }: 
     accepts.kind === 'frames' ? accepts.size : accepts.kind,
     deliver.delivery,
     operators.map(({ kind }) => kind),
-    [sink.name, sink.kind],
+    sink.kind,
     resources?.length ?? 0,
   ])
 }
