@@ -205,7 +205,7 @@ describe('an acknowledged source', () => {
     await stream.close()
   })
 
-  it('ends its reading where the stream is closed', async () => {
+  it('ends its reading where the stream is closed, also where nothing comes', async () => {
     const stream = await opened(
       pipelineOf('at-least-once', () => {}),
       scratch(),
@@ -216,9 +216,45 @@ describe('an acknowledged source', () => {
     while (queue.acknowledged.length < 3) await new Promise((resolve) => setTimeout(resolve, 5))
     const closed = expect(read).rejects.toMatchObject({ code: 'SEMEL_CLOSED' })
     await stream.close()
-    queue.put({ id: 3 })
     await closed
+    queue.put({ id: 3 })
     expect(queue.waiting).toBe(1)
+  })
+
+  it.each([
+    ['connect', 'at-least-once'],
+    ['read', 'at-least-once'],
+    ['safe', 'at-least-once'],
+    ['safe', 'at-most-once'],
+    ['close', 'at-least-once'],
+  ] as const)('whose %s never answers is left at the signal, %s', async (hangs, delivery) => {
+    const never = new Promise<never>(() => {})
+    const stream = await opened(
+      pipelineOf(delivery, () => {}),
+      scratch(),
+      durabilities(delivery),
+    )
+    const source: AcknowledgedSource<Order> = {
+      name: 'hanging',
+      kind: 'acknowledged',
+      connect: () =>
+        hangs === 'connect'
+          ? never
+          : {
+              async *read() {
+                if (hangs !== 'read') yield [{ message: { id: 1 }, token: 1 }]
+                await never
+              },
+              safe: () => (hangs === 'safe' ? never : undefined),
+              close: () => (hangs === 'close' ? never : undefined),
+            },
+    }
+    const abort = new AbortController()
+    const read = stream.consume(source, { signal: abort.signal })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    abort.abort()
+    await read
+    await stream.close()
   })
 
   it.each([

@@ -8,7 +8,7 @@ import { exponential } from '../../reliability/backoff.js'
 import type { Consumed, ConsumeOptions, ConsumeParts, Destination } from './consume.js'
 import { Held } from './held.js'
 import { malformedPush } from './malformed.js'
-import { malformedOf, refusedRow } from './source-rows.js'
+import { malformedOf, readOf, refusedRow } from './source-rows.js'
 
 /** What a stream's owner hears of a source whose connection has failed. */
 export interface SourceFailed {
@@ -47,13 +47,13 @@ export function checkAcknowledged(source: unknown): AcknowledgedSource<unknown> 
 export async function consumeAcknowledged(parts: AcknowledgedParts): Promise<Consumed> {
   const { options, source } = parts
   checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress', 'onNotice'])
-  const signal = options.signal ?? new AbortController().signal
+  const signal = endOf(parts)
   const count: Count = { rows: 0, malformed: 0 }
   for (let attempt = 1; !signal.aborted; attempt++) {
     const before = count.rows
     try {
       await readConnection(parts, signal, count)
-      return count
+      break
     } catch (error) {
       for (const { check } of parts.destinations) check()
       if (error instanceof CallbackError) throw error.cause
@@ -64,7 +64,15 @@ export async function consumeAcknowledged(parts: AcknowledgedParts): Promise<Con
       await sleep(retryInMs, { signal }).catch(() => {})
     }
   }
+  for (const { check } of parts.destinations) check()
   return count
+}
+
+/** Given where the reader wants no more, and where the stream takes no more. */
+function endOf({ options, destinations }: AcknowledgedParts): AbortSignal {
+  const { signal } = options
+  const over = destinations.map((destination) => destination.over)
+  return AbortSignal.any(signal === undefined ? over : [signal, ...over])
 }
 
 interface Count {
@@ -80,9 +88,11 @@ async function readConnection(
   signal: AbortSignal,
   count: Count,
 ): Promise<void> {
-  const { source, options, destinations } = parts
+  const { source, options } = parts
   const notice = options.onNotice ?? (() => {})
-  const connection = checkConnection(source, await source.connect({ signal, notice }))
+  const answer = await connected(source, { signal, notice })
+  if (answer === unconnected) return
+  const connection = checkConnection(source, answer)
   const breaking = new AbortController()
   const held = new Held(connection, (error) => breaking.abort(error))
   const ended = AbortSignal.any([signal, breaking.signal])
@@ -96,11 +106,35 @@ async function readConnection(
     if (signal.aborted) await within(held.allTold(), endMsMax)
     else if (!breaking.signal.aborted) await held.allTold()
     if (breaking.signal.aborted) throw breaking.signal.reason
-    for (const { check } of destinations) check()
   } finally {
     held.end()
     await within(closed(connection), endMsMax)
   }
+}
+
+/** In place of a connection that nobody waits for any more. */
+const unconnected = Symbol('unconnected')
+
+/** `unconnected` where the signal was given first; a connection that comes later is closed again. */
+async function connected(
+  source: AcknowledgedSource<unknown>,
+  context: Parameters<AcknowledgedSource<unknown>['connect']>[0],
+): Promise<unknown> {
+  const { signal } = context
+  const connecting = (async (): Promise<unknown> => source.connect(context))()
+  let leave!: () => void
+  const leaving = new Promise<typeof unconnected>((resolve) => {
+    leave = () => resolve(unconnected)
+    signal.addEventListener('abort', leave)
+  })
+  const answer = await Promise.race([connecting, leaving])
+  signal.removeEventListener('abort', leave)
+  if (answer !== unconnected) return answer
+  void connecting.then(
+    (late) => (late as Partial<AcknowledgedConnection<unknown>> | undefined)?.close?.(),
+    () => {},
+  )
+  return unconnected
 }
 
 function progress({ onProgress }: ConsumeOptions, { rows, malformed }: Count): void {
@@ -146,7 +180,7 @@ async function take(
   const { token } = one
   const strictest = destinations[0] as Destination
   if ('malformed' in one) {
-    await takeMalformed(strictest, held, token, malformedOf(one.malformed), ended, count)
+    await takeMalformed(strictest, held, token, one.malformed, ended, count)
     return
   }
   let checked: unknown
@@ -160,7 +194,7 @@ async function take(
     return
   }
   const isFirst = target.settings.delivery === 'at-most-once'
-  if (isFirst && !(await held.safeFirst(token))) return
+  if (isFirst && !(await held.safeFirst(token, ended))) return
   const refused = await send(
     target,
     checked,
@@ -218,7 +252,7 @@ async function takeMalformed(
 ): Promise<void> {
   const { settings, offsets, ingest, ready, flush } = target
   const isFirst = settings.delivery === 'at-most-once'
-  if (isFirst && token !== undefined && !(await held.safeFirst(token))) return
+  if (isFirst && token !== undefined && !(await held.safeFirst(token, ended))) return
   const partition = offsets.registerLive('handed out')
   const offset = offsets.reserve(partition, 1) + 1
   const push = malformedPush(ingest, row, { partition, offset }, offset % settings.shards)
@@ -251,20 +285,26 @@ function checkConnection(
   throw broken(name, `connected to ${shown(connection)}, which has no read, safe and close`)
 }
 
+/** Each part of it read once. */
 function checkBatch(
   { name }: AcknowledgedSource<unknown>,
   batch: unknown,
 ): readonly HandedOut<unknown>[] {
   if (!Array.isArray(batch)) throw broken(name, `gave ${shown(batch)}, which is no list`)
-  for (const one of batch as readonly unknown[]) {
+  return (batch as readonly unknown[]).map((one) => {
     const isOne =
       typeof one === 'object' &&
       one !== null &&
       'token' in one &&
       ('message' in one || 'malformed' in one)
     if (!isOne) throw broken(name, `gave ${shown(one)}, where a message is { message, token }`)
-  }
-  return batch as readonly HandedOut<unknown>[]
+    return readOf(name, 'a message that it handed out', () => {
+      const { token } = one
+      return 'malformed' in one
+        ? { malformed: malformedOf(one.malformed), token }
+        : { message: (one as { message: unknown }).message, token }
+    })
+  })
 }
 
 function broken(name: string, what: string): SemelError {

@@ -66,6 +66,8 @@ export interface Destination {
   readonly flush: (options: WaitOptions) => Promise<void>
   /** @throws SemelError where the stream takes nothing any more */
   readonly check: () => void
+  /** Given when that is so. */
+  readonly over: AbortSignal
   /** Of the open stream: what all of its readings have stored. */
   readonly offsets: SourceOffsets
   readonly claims: SourceClaims
@@ -121,7 +123,8 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   const source = checkSource(parts.source)
   checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress', 'onNotice'])
   refuseOwnOutput(source, parts)
-  const signal = options.signal ?? new AbortController().signal
+  const over = parts.destinations.map((destination) => destination.over)
+  const signal = AbortSignal.any(options.signal === undefined ? over : [options.signal, ...over])
   const targets = parts.destinations.map((destination): Target => ({
     ...destination,
     ready: () => destination.ready({ signal }),
@@ -138,7 +141,10 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   let rows = 0
   let malformed = 0
   let batches = 0
-  if (claim === undefined) return { rows, malformed }
+  if (claim === undefined) {
+    for (const target of targets) target.check()
+    return { rows, malformed }
+  }
   const { partitions, identified } = claim.found
   try {
     const starts = source.resumable ? [...partitions.values()] : []
@@ -172,11 +178,13 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       heard.note(options.onProgress?.(progress()))
     }
     heard.throwIfFailed()
+    for (const target of targets) target.check()
     for (const target of targets) await tellReached(target)
   } catch (thrown) {
     for (const target of targets) tellReachedWhereThereIsRoom(target)
     // There was no room when the signal was given: what was not taken is read again.
-    if (signal.aborted && thrown === signal.reason) return { rows, malformed }
+    const isLeft = options.signal?.aborted === true && thrown === options.signal.reason
+    if (isLeft) return { rows, malformed }
     if (thrown instanceof Error) throw thrown
     throw new SemelError('SEMEL_SOURCE', `${source.name}: what was thrown is no error`, {
       cause: thrown,

@@ -64,17 +64,21 @@ export class Held {
 
   /**
    * At most once: acknowledges before the message is processed.
+   * @param ended nobody waits for the answer from then on
    * @returns whether nobody else is given it
    */
-  async safeFirst(token: unknown): Promise<boolean> {
-    while (this.#telling !== undefined) await this.#telling
+  async safeFirst(token: unknown, ended: AbortSignal): Promise<boolean> {
     let isOurs = false
-    await this.#call(async () => {
-      const stale = await this.#connection.safe([token])
-      isOurs = !(Array.isArray(stale) && stale.includes(token))
-    })
+    const telling = (async () => {
+      while (this.#telling !== undefined) await this.#telling
+      await this.#call(async () => {
+        const stale = await this.#connection.safe([token])
+        isOurs = !(Array.isArray(stale) && stale.includes(token))
+      })
+    })()
+    const answered = await unlessEnded(telling, ended)
     this.leave(token)
-    return isOurs && !this.#isOver
+    return answered && isOurs && !this.#isOver
   }
 
   #tell(): void {
@@ -126,4 +130,17 @@ export class Held {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
+}
+
+/** Whether it came before the signal. */
+function unlessEnded(pending: Promise<void>, ended: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const left = (): void => resolve(false)
+    ended.addEventListener('abort', left)
+    void pending.then(() => {
+      ended.removeEventListener('abort', left)
+      resolve(true)
+    })
+    if (ended.aborted) left()
+  })
 }

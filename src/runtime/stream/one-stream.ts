@@ -62,6 +62,8 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   readonly #producers: Producers | undefined
   #runner: Runner | undefined
   readonly #room: Room
+  /** It takes nothing any more. */
+  readonly #over = new AbortController()
   readonly #troubles = new Troubles()
   #failure: SemelError | undefined
   #closing: Promise<void> | undefined
@@ -148,6 +150,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       ready: (options) => this.ready(options),
       flush: (options) => this.flush(options),
       check: () => this.#checkOpen(),
+      over: this.#over.signal,
       offsets: this.#sourceOffsets,
       claims: this.#sourceClaims,
     }
@@ -236,6 +239,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   async close(options: { timeout?: number } = {}): Promise<void> {
     const { timeout = closeTimeoutMs } = checkWait(options, 'close', ['timeout'])
     this.#closing ??= this.#close(timeout)
+    this.#over.abort(new ClosedError())
     return this.#closing
   }
 
@@ -288,6 +292,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   failed(error: SemelError): void {
     if (this.#failure !== undefined) return
     this.#failure = error
+    this.#over.abort(error)
     this.sender.fail(error)
     this.#room.look()
     this.#notices.end()
