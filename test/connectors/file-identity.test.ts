@@ -145,6 +145,18 @@ describe('a rotated file', () => {
     expect(await readRows('app.log')).toEqual(['16'])
   })
 
+  test('is read to its end before the one in its place, however small the batches', async () => {
+    writeFileSync(at('app.log'), lines(1))
+    await read('app.log')
+    appendFileSync(at('app.log'), lines(2, 3, 4, 5, 6, 7))
+    renameSync(at('app.log'), at('app.log.2'))
+    writeFileSync(at('app.log.1'), lines(8, 9, 10, 11))
+    writeFileSync(at('app.log'), lines(12, 13, 14, 15, 16))
+    expect((await readRows('app.log')).map(Number)).toEqual(
+      Array.from({ length: 15 }, (_, i) => i + 2),
+    )
+  })
+
   test('is found again by a reading behind one that failed in the middle of it', async () => {
     writeFileSync(at('app.log'), lines(1, 2))
     await read('app.log')
@@ -390,7 +402,8 @@ test('whatever is appended, rotated, copied and read, each row comes once', asyn
       }
       await reading(Infinity)
       await reading(Infinity)
-      expect(found.toSorted((a, b) => a - b)).toEqual(written)
+      // Of those that are given together nobody says which was first.
+      expect(isGlob ? found.toSorted((a, b) => a - b) : found).toEqual(written)
     }),
     { numRuns },
   )

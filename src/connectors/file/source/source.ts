@@ -129,19 +129,21 @@ async function* readFiles(
     }
   }
   const byPath = [...options.keys()].map((path): ReadFile => ({ name: path, readAs: path }))
-  const waiting = (files ?? byPath).values() as IterableIterator<ReadFile>
-  const opened = new Set<FilePartition>()
-  const openNext = (): void => {
-    const next = waiting.next()
-    if (next.done === true) return
-    const { name, readAs, identity } = next.value
+  const waiting = [...(files ?? byPath)]
+  const opened = new Map<FilePartition, string>()
+  const openNext = (): boolean => {
+    // What was at a path before is read to its end before what is there now: keys keep their order.
+    const at = waiting.findIndex(({ readAs }) => ![...opened.values()].includes(readAs))
+    if (at < 0 || opened.size >= openFilesMax) return false
+    const [{ name, readAs, identity }] = waiting.splice(at, 1) as [ReadFile]
     const how = options.get(readAs) as PartitionOptions
-    opened.add(new FilePartition(name, offsets.get(name) ?? 0, how, identity))
+    opened.set(new FilePartition(name, offsets.get(name) ?? 0, how, identity), readAs)
+    return true
   }
   try {
-    for (let i = 0; i < openFilesMax; i++) openNext()
+    while (openNext());
     while (opened.size > 0) {
-      for (const partition of opened) {
+      for (const partition of opened.keys()) {
         if (signal.aborted) return
         const batch = await partition.next()
         if (batch !== undefined) {
@@ -150,12 +152,12 @@ async function* readFiles(
           if (partition.left !== undefined) notice?.(partition.left)
           opened.delete(partition)
           await partition.close()
-          openNext()
+          while (openNext());
         }
       }
     }
   } finally {
-    for (const partition of opened) await partition.close()
+    for (const partition of opened.keys()) await partition.close()
   }
 }
 
