@@ -233,14 +233,16 @@ function runnerOf(
   }
   return new Workers(
     {
-      ...shards,
+      task: {
+        ...shards,
+        module: whereabouts?.module ?? '',
+        pipeline: whereabouts?.name,
+        config,
+        shape: shapeOf(graph),
+        delivery,
+        waiting: settings.waiting,
+      },
       workers,
-      module: whereabouts?.module ?? '',
-      pipeline: whereabouts?.name,
-      config,
-      shape: shapeOf(graph),
-      delivery,
-      waiting: settings.waiting,
       retry: graph.retry,
       heartbeatMs: settings.heartbeatMs,
       memoryBytes: settings.workerMemoryBytes,

@@ -5,7 +5,7 @@ import { addon } from '../../native/addon.js'
 import { Inquest } from './inquest.js'
 import type { RunnerEvent, RunnerListener } from './runner.js'
 import { endMsMax, WorkerThread } from './worker-thread.js'
-import type { WorkerEnd, WorkerTask } from './worker.js'
+import type { WorkerEnd } from './worker.js'
 import type { WorkerParts } from './worker-parts.js'
 
 export interface KeeperParts extends WorkerParts {
@@ -29,7 +29,7 @@ export class WorkerKeeper {
     this.#parts = parts
     this.#listener = listener
     this.#thread = new WorkerThread(parts)
-    this.#inquest = new Inquest(parts, listener)
+    this.#inquest = new Inquest({ ...parts, ...parts.task }, listener)
   }
 
   /** Resolves when its shards are open. */
@@ -53,8 +53,8 @@ export class WorkerKeeper {
     this.stop()
     const isGone = await this.#thread.destroy()
     if (isGone && (await within(this.ended, endMsMax))) return undefined
-    const { handle, worker } = this.#parts
-    addon().fence(handle, worker)
+    const { task, worker } = this.#parts
+    addon().fence(task.handle, worker)
     return `the thread of worker ${worker}, which is inside a native call that blocks`
   }
 
@@ -102,7 +102,7 @@ export class WorkerKeeper {
   }
 
   #fail(error: unknown): void {
-    addon().fence(this.#parts.handle, this.#parts.worker)
+    addon().fence(this.#parts.task.handle, this.#parts.worker)
     this.#listener.failed(
       error instanceof SemelError
         ? error
@@ -111,18 +111,7 @@ export class WorkerKeeper {
   }
 
   async #run(ready: () => void): Promise<WorkerEnd> {
-    const { handle, worker, workers, shardCount, module, delivery, durability, waiting } =
-      this.#parts
-    const {
-      firstShard,
-      shardsOfAll,
-      storedBefore,
-      directories,
-      pipeline,
-      config,
-      shape,
-      limitMemory,
-    } = this.#parts
+    const { worker, workers, control, counter, task } = this.#parts
     const { port1, port2 } = new MessageChannel()
     port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
       if (event.kind !== 'ready') {
@@ -134,31 +123,10 @@ export class WorkerKeeper {
     })
     port1.unref()
     const shards: number[] = []
-    for (let shard = worker; shard < shardCount; shard += workers) shards.push(shard)
-    const { control, counter } = this.#parts
-    const task: WorkerTask = {
-      handle,
-      worker,
-      shards,
-      firstShard,
-      shardsOfAll,
-      shardCount,
-      storedBefore,
-      module,
-      pipeline,
-      config,
-      shape,
-      delivery,
-      durability,
-      directories,
-      limitMemory,
-      waiting,
-      control,
-      counter,
-      events: port2,
-    }
+    for (let shard = worker; shard < task.shardCount; shard += workers) shards.push(shard)
     try {
-      return await this.#thread.run(task)
+      const own = { worker, shards, control, counter, events: port2 }
+      return await this.#thread.run({ ...task, ...own })
     } finally {
       port1.close()
     }

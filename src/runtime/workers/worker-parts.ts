@@ -2,11 +2,11 @@ import type { RetryPolicy } from '../../reliability/retry.js'
 import type { Directories } from '../loop/shard-open.js'
 import type { Waiting } from '../settings/open-options.js'
 
-/** What the workers of a stream have in common. */
-export interface WorkerParts {
+/** What each worker of a stream is told, and none other than the others; all of it can be cloned. */
+export interface SharedTask {
   readonly handle: number
-  readonly workers: number
   readonly shardCount: number
+  /** By shard: the last sequence that it had when the stream was opened. */
   readonly storedBefore: readonly number[]
   readonly firstShard: number
   readonly shardsOfAll: number
@@ -21,6 +21,12 @@ export interface WorkerParts {
   readonly directories: Directories
   readonly limitMemory: SharedArrayBuffer
   readonly waiting: Waiting
+}
+
+/** What the workers of a stream have in common. */
+export interface WorkerParts {
+  readonly task: SharedTask
+  readonly workers: number
   readonly retry: RetryPolicy
   readonly heartbeatMs: number
   readonly memoryBytes: number | undefined

@@ -5,30 +5,17 @@ import { addon } from '../../native/addon.js'
 import { loadGraph } from './load.js'
 import type { Waiting } from '../settings/open-options.js'
 import { Resources } from './resources.js'
-import { openShard, type Directories } from '../loop/shard-open.js'
+import type { SharedTask } from './worker-parts.js'
+import { openShard } from '../loop/shard-open.js'
 import { Pulse } from '../loop/heartbeat.js'
 import type { ShardEvent } from '../failures/shard-event.js'
 import { Rounds } from '../loop/rounds.js'
 import type { ShardLoop } from '../loop/shard-loop.js'
 
 /** What a worker is told when it starts; all of it can be cloned. */
-export interface WorkerTask {
-  readonly handle: number
+export interface WorkerTask extends SharedTask {
   readonly worker: number
   readonly shards: readonly number[]
-  readonly firstShard: number
-  readonly shardsOfAll: number
-  readonly shardCount: number
-  readonly storedBefore: readonly number[]
-  readonly module: string
-  readonly pipeline: string | undefined
-  readonly config: Uint8Array | undefined
-  readonly shape: string
-  readonly delivery: string
-  readonly durability: unknown
-  readonly directories: Directories
-  readonly limitMemory: SharedArrayBuffer
-  readonly waiting: Waiting
   /** Word `worker` is raised when the worker is to finish what it has and go. */
   readonly control: Int32Array
   readonly counter: Int32Array

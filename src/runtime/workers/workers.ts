@@ -21,8 +21,8 @@ export class Workers implements Runner {
   readonly #keepers: WorkerKeeper[] = []
 
   constructor(parts: WorkerParts, listener: RunnerListener) {
-    const { handle, workers } = parts
-    this.#handle = handle
+    const { task, workers } = parts
+    this.#handle = task.handle
     this.#control = new Int32Array(new SharedArrayBuffer(4 * workers))
     const pulses = pulseMemory(workers)
     let hasFailed = false
