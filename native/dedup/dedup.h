@@ -105,7 +105,7 @@ class Dedup {
   // Slices with ids, the one that is being filled included.
   uint64_t slices() const;
   // Whether upkeep is done.
-  bool is_settled() const { return table_.is_settled(); }
+  bool is_swept() const { return table_.is_swept(); }
 
  private:
   using Position = dedup::Position;

@@ -178,7 +178,7 @@ inline end_group() {
   syncer = mark; marked = 0; group_tail = 0; group_at = 0
 }
 
-inline settle_worker() {
+inline rest_worker() {
   worker = idle; outcome = processed; its = 0; its_id = 0;
   CLEAR(next)
 }
@@ -218,7 +218,7 @@ inline lose_memory() {
   attempt = 0;
   opening = open_acks;
   tail = 0; released = 0; durable = 0; index = 0; journal_max = 0;
-  settle_worker();
+  rest_worker();
   end_group();
   CLEAR(now);
   i = 0;
@@ -374,7 +374,7 @@ end:
        worker = acking
 #elif defined(BUG_OUTPUT_AFTER_ACK)
        length_disk = length; put_disk = put;
-       settle_worker()
+       rest_worker()
 #elif defined(DISK) && !defined(BUG_NO_FLUSH)
        worker = flushing
 #else
@@ -409,10 +409,10 @@ end:
 #ifdef BUG_OUTPUT_AFTER_ACK
        if
        :: outcome == processed -> worker = writing
-       :: else -> settle_worker()
+       :: else -> rest_worker()
        fi
 #else
-       settle_worker()
+       rest_worker()
 #endif
      }
 
@@ -432,7 +432,7 @@ end:
 #ifndef BUG_SEEN_AT_POLL
        index = now.seen;
 #endif
-       settle_worker()
+       rest_worker()
      }
   od
 }

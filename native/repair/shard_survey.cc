@@ -123,7 +123,7 @@ class Surveyor {
     }
     ring_ = std::span(content.bytes).subspan(kJournalHeaderBytes);
     seed_ = journal_seed(identity_);
-    if (survey_.log_damaged) settle_log(survey_, ring_, seed_, manifest_.dedup);
+    if (survey_.log_damaged) decide_log(survey_, ring_, seed_, manifest_.dedup);
     AckRecovered& state = survey_.state;
     MendOrder& order = survey_.mend;
     order = {state.header.journal_position,

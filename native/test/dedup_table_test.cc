@@ -197,7 +197,7 @@ TEST(IdTable, AgreesWithAMapWhileIdsComeAndGo) {
     }
     if (i % 3 == 0) table.maintain(1);
   }
-  while (!table.is_settled()) table.maintain(100);
+  while (!table.is_swept()) table.maintain(100);
 }
 
 TEST(IdTable, MovesEveryIdWhateverTheStep) {
@@ -237,7 +237,7 @@ TEST(IdTable, MovesWhatRanOverTheTablesEndToo) {
     table.make_room(1);
     table.add({n, 2}, hash({n, 2}));
   }
-  while (!table.is_settled()) table.maintain(1);
+  while (!table.is_swept()) table.maintain(1);
   for (uint64_t n = 0; count > 0; ++n) {
     const Id id{n, 1};
     if (hash(id) >> 32 < 0xFFF8'0000) continue;

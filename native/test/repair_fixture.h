@@ -62,11 +62,11 @@ class RepairFixture : public ::testing::TestWithParam<Durability> {
   }
   // A block is claimed by what is written after it was synced; one that nothing claims can't be told
   // from a torn tail.
-  void settle() {
+  void drain() {
     while (GetParam() != Durability::process && shard().has_unsynced()) std::this_thread::yield();
   }
   void crash() {
-    settle();
+    drain();
     stream_->abandon();
     stream_.reset();
   }
@@ -126,7 +126,7 @@ class RepairFixture : public ::testing::TestWithParam<Durability> {
     send(1, life.sent);
     for (uint64_t at = 0; at < life.done; at += 10) {
       end(10, {5, 25}, {7, 27});
-      settle();
+      drain();
     }
     life.closes ? close() : crash();
   }
