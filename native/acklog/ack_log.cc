@@ -42,12 +42,12 @@ Result<AckLog::Appended> AckLog::append(const AckBlock& block) {
   const uint8_t width = acklog::id_width(block.ids);
   const uint64_t length = acklog::block_bytes(block, width);
   if (!writer_.fits(length)) return rotate(block, length, width);
-  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, marks()));
+  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, bounds()));
   return Appended::stored;
 }
 
 // The sync thread stores what is durable after the sync has returned; later is only more modest.
-acklog::SegmentWriter::Marks AckLog::marks() const {
+acklog::SegmentWriter::Bounds AckLog::bounds() const {
   return {durable_block_.load(std::memory_order_relaxed),
           oldest_segment_.load(std::memory_order_relaxed)};
 }
@@ -95,18 +95,18 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
   if (needed > next->bytes()) return too_large(needed);
   ready_.store(nullptr, std::memory_order_relaxed);
 
-  writer_.seal(marks());
+  writer_.seal(bounds());
   fault_point("rotate.sealed");
   // Direct: sync() keeps the order. Unsynced: stores keep it. In between, a mapping under a level that
   // syncs, the kernel may write this segment's pages before the other's.
   const uint64_t claims = !mapped() || !options_.synced
                               ? writer_.number()
                               : durable_block_.load(std::memory_order_relaxed);
-  writer_.move_to(next->memory(), next->identity(), claims, marks());
+  writer_.move_to(next->memory(), next->identity(), claims, bounds());
   fault_point("rotate.linked");
-  writer_.put(snapshot, 0, snapshot_length, acklog::kSnapshot, marks());
+  writer_.put(snapshot, 0, snapshot_length, acklog::kSnapshot, bounds());
   fault_point("rotate.snapshot");
-  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, marks()));
+  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, bounds()));
   return Appended::stored;
 }
 
@@ -129,14 +129,14 @@ uint64_t AckLog::end_at(const Live& live, Place place) const {
   return place.offset + uint64_t{acklog::view(live.segment->memory() + place.offset).length};
 }
 
-void AckLog::mark() { target_ = published(); }
+void AckLog::fix_target() { target_ = published(); }
 
 bool AckLog::has_room(const AckBlock& block) const {
   const uint64_t length = acklog::block_bytes(block, acklog::id_width(block.ids));
   return writer_.fits(length) || ready_.load(std::memory_order_acquire) != nullptr;
 }
 
-Status AckLog::write_marked() {
+Status AckLog::write_to_target() {
   if (!cause_.is_ok()) return cause_;
   // Only the oldest segment: the next one's turn comes when this one is durable (invariant 3).
   Live& front = live_.front();

@@ -22,7 +22,7 @@ class Rebuilder final {
     const uint8_t width = id_width(block.ids);
     const uint64_t length = block_bytes(block, width);
     if (!page_.empty() && !writer_.fits(length)) {
-      writer_.seal(marks());
+      writer_.seal(bounds());
       SEMEL_TRY(write_out());
     }
     if (page_.empty()) begin(block.header);
@@ -31,7 +31,7 @@ class Rebuilder final {
                                    " bytes does not fit a segment of " +
                                    std::to_string(page_.size())};
     }
-    writer_.put(block, width, length, 0, marks());
+    writer_.put(block, width, length, 0, bounds());
     return Status::ok();
   }
 
@@ -40,17 +40,17 @@ class Rebuilder final {
 
  private:
   // All of it is durable before any of it counts.
-  SegmentWriter::Marks marks() const { return {writer_.number(), oldest_}; }
+  SegmentWriter::Bounds bounds() const { return {writer_.number(), oldest_}; }
 
   void begin(const AckHeader& header) {
     page_.assign(order_.segment_bytes, 0);
     const Identity identity{number_, order_.segment_bytes, random_salt(), order_.directory_salt};
     put_identity(page_.data(), identity);
-    writer_.move_to(page_.data(), identity, writer_.number(), marks());
+    writer_.move_to(page_.data(), identity, writer_.number(), bounds());
     // A snapshot of nothing: what is parked comes with the last block.
     AckBlock snapshot;
     snapshot.header = writer_.number() == 0 ? header : writer_.last();
-    writer_.put(snapshot, 0, kBlockHeaderBytes, kSnapshot, marks());
+    writer_.put(snapshot, 0, kBlockHeaderBytes, kSnapshot, bounds());
   }
 
   Status write_out() {

@@ -1,4 +1,4 @@
-// The parts of the dedup index: hash, groups of marks, tables, and how they grow and are swept.
+// The parts of the dedup index: hash, groups of tags, tables, and how they grow and are swept.
 #include <gtest/gtest.h>
 
 #include <algorithm>
