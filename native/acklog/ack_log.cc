@@ -59,7 +59,7 @@ void AckLog::publish(uint64_t offset) {
   published_.store(writer_.identity().number << 32 | offset, std::memory_order_release);
 }
 
-AckLog::Place AckLog::published() const {
+AckLog::BlockAddress AckLog::published() const {
   const uint64_t word = published_.load(std::memory_order_acquire);
   return {static_cast<uint32_t>(word >> 32), static_cast<uint32_t>(word)};
 }
@@ -123,10 +123,10 @@ uint64_t AckLog::sealed_end([[maybe_unused]] const Live& live) const {
   return acklog::get_link(live_[1].segment->memory()).previous_end;
 }
 
-uint64_t AckLog::end_at(const Live& live, Place place) const {
-  if (!holds(live, place)) return sealed_end(live);
-  if (place.offset == 0) return live.written;
-  return place.offset + uint64_t{acklog::view(live.segment->memory() + place.offset).length};
+uint64_t AckLog::end_at(const Live& live, BlockAddress address) const {
+  if (!holds(live, address)) return sealed_end(live);
+  if (address.offset == 0) return live.written;
+  return address.offset + uint64_t{acklog::view(live.segment->memory() + address.offset).length};
 }
 
 void AckLog::fix_target() { target_ = published(); }
@@ -196,12 +196,12 @@ void AckLog::retire_front() {
 
 // Under a level without syncs what is published is as durable as it gets.
 void AckLog::retire_sealed() {
-  const Place place = published();
-  while (!holds(live_.front(), place)) retire_front();
-  target_ = place;
+  const BlockAddress address = published();
+  while (!holds(live_.front(), address)) retire_front();
+  target_ = address;
   durable_segment_ = live_.front().segment->number();
-  if (place.offset != 0) {
-    durable_oldest_ = acklog::view(live_.front().segment->memory() + place.offset).oldest_segment;
+  if (address.offset != 0) {
+    durable_oldest_ = acklog::view(live_.front().segment->memory() + address.offset).oldest_segment;
   }
 }
 
@@ -227,9 +227,9 @@ bool AckLog::maintenance_pending() const {
 }
 
 uint64_t AckLog::bytes_left() const {
-  const Place place = published();
+  const BlockAddress address = published();
   for (const Live& live : live_) {
-    if (holds(live, place)) return live.segment->bytes() - end_at(live, place);
+    if (holds(live, address)) return live.segment->bytes() - end_at(live, address);
   }
   return 0;
 }

@@ -127,7 +127,7 @@ class AckLog {
     uint64_t synced = 0;
   };
   // Where the last block begins. Packed into one word, so that one store publishes it.
-  struct Place {
+  struct BlockAddress {
     uint32_t segment = 0;  // low half of its number
     uint32_t offset = 0;   // 0: no block yet
   };
@@ -143,12 +143,12 @@ class AckLog {
   Result<Appended> rotate(const AckBlock& block, uint64_t length, uint8_t width);
   acklog::SegmentWriter::Bounds bounds() const;
   void publish(uint64_t offset);
-  Place published() const;
-  bool holds(const Live& live, Place place) const {
-    return static_cast<uint32_t>(live.segment->number()) == place.segment;
+  BlockAddress published() const;
+  bool holds(const Live& live, BlockAddress address) const {
+    return static_cast<uint32_t>(live.segment->number()) == address.segment;
   }
   uint64_t sealed_end(const Live& live) const;
-  uint64_t end_at(const Live& live, Place place) const;
+  uint64_t end_at(const Live& live, BlockAddress address) const;
   void publish_durable(const uint8_t* block);
   void retire_front();
   void retire_sealed();
@@ -179,7 +179,7 @@ class AckLog {
   // Sync thread.
   alignas(kCacheLinePair) std::atomic<uint64_t> synced_{0};  // what published_ was, once durable
   std::deque<Live> live_;  // oldest first; the last may be the ready one
-  Place target_;                                   // what the next sync() covers
+  BlockAddress target_;    // what the next sync() covers
   uint64_t durable_segment_ = 0;   // where the last durable block is
   uint64_t durable_oldest_ = 1;    // what that block says
   std::deque<acklog::SealedSegment> retired_;  // files only, oldest first

@@ -102,16 +102,16 @@ Status append_ids(Rebuilder& rebuilder, const AckHeader& header, std::span<const
 Status copy_ids(Storage& storage, const RebuildOrder& order, const Survey& survey, Rebuilder& rebuilder) {
   SurveyedSegment segment;
   uint64_t loaded = 0;
-  for (const BlockPlace& place : survey.blocks) {
-    if (place.segment != loaded) {
-      auto read = survey_segment(storage, order.directory, segment_name(place.segment),
+  for (const BlockAddress& address : survey.blocks) {
+    if (address.segment != loaded) {
+      auto read = survey_segment(storage, order.directory, segment_name(address.segment),
                                  order.directory_salt);
       if (!read.is_ok()) return read.status();
       segment = std::move(read.value());
-      loaded = place.segment;
+      loaded = address.segment;
     }
     BlockView block;
-    const auto rest = std::span<const uint8_t>(segment.bytes).subspan(place.offset);
+    const auto rest = std::span<const uint8_t>(segment.bytes).subspan(address.offset);
     if (check(rest, segment.seed, &block) != BlockCheck::valid) {
       return {Code::io, "the ack log in " + order.directory + " changed while it was read"};
     }

@@ -69,14 +69,14 @@ void decide_tail(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed) {
   survey.state.clean = false;
   survey.journal_damaged = true;  // what lies behind must go before the ring is written again
   // A sink that is cut back to the older state forgets what it was given since.
-  const bool rewinds = header.sink_position >= 0;
+  const bool rewinds = header.sink_place >= 0;
   const JournalScan sound = scan_journal(ring, seed, header.journal_position, header.through, {});
   if (sound.sequence > header.through) {
     if (!rewinds) stake.again.add(header.through + 1, sound.sequence);
     stake.unknown_behind = sound.sequence;
     return;
   }
-  // Its place has been used again, or wiped: then those messages were done. The journal goes on with the
+  // Its bytes have been used again, or wiped: then those messages were done. The journal goes on with the
   // first that it still has.
   const auto runs =
       find_runs_in_any_lap(ring, seed, header.journal_position, header.through);

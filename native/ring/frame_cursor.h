@@ -1,4 +1,4 @@
-// The walk over published frames: the one place that knows how a frame leads to the next, and steps over
+// The walk over published frames: the one that knows how a frame leads to the next, and steps over
 // the padding before the ring's end. What nobody vouches for is read by scan_journal() (journal.h).
 //
 // The end up to which frames are there is the caller's to look up, once for as many frames as it reveals:

@@ -163,7 +163,7 @@ AckBlock Consumer::empty_block() const {
   block.header.through = in_flight_.first() - 1;
   block.header.time_us = state_.time_us;
   block.header.journal_position = in_flight_.committed_position();
-  block.header.sink_position = state_.sink_place;
+  block.header.sink_place = state_.sink_place;
   block.header.counters = to_counters(progress_.tallies());
   return block;
 }

@@ -172,9 +172,9 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
   // never meet it again.
   const uint64_t used = scan->position - header.journal_position;
   const uint64_t cut = options.ring_bytes - used;
-  const uint64_t place = scan->position & (options.ring_bytes - 1);
-  const uint64_t until_end = std::min(cut, options.ring_bytes - place);
-  std::memset(ring_memory_.data() + place, 0, until_end);
+  const uint64_t offset = scan->position & (options.ring_bytes - 1);
+  const uint64_t until_end = std::min(cut, options.ring_bytes - offset);
+  std::memset(ring_memory_.data() + offset, 0, until_end);
   std::memset(ring_memory_.data(), 0, cut - until_end);
   SEMEL_TRY(write_journal(*journal_, scan->position, scan->position + cut, header.journal_position));
   fault_point("open.journal-cut");

@@ -11,21 +11,21 @@
 namespace semel::dedup {
 namespace {
 
-TEST(IdHash, SpreadsStructuredIdsEvenlyOverPlacesAndTags) {
+TEST(IdHash, SpreadsStructuredIdsEvenlyOverGroupsAndTags) {
   constexpr uint64_t kCount = 1 << 16;
   for (const uint64_t seed : {0ull, 1ull, 0x5EEDull, ~0ull}) {
     const IdHash hash(seed);
     const auto check = [&](auto id_of) {
-      std::vector<int> places(1024);
+      std::vector<int> homes(1024);
       std::vector<int> tags(256);  // of their low bits
       for (uint64_t n = 0; n < kCount; ++n) {
         const uint64_t h = hash(id_of(n));
-        ++places[place(h, 1024)];
+        ++homes[home_of(h, 1024)];
         ++tags[h & 255];
       }
       // 64 and 256 are expected: about seven standard deviations either side.
-      EXPECT_LT(*std::max_element(places.begin(), places.end()), 64 + 64);
-      EXPECT_GT(*std::min_element(places.begin(), places.end()), 64 - 56);
+      EXPECT_LT(*std::max_element(homes.begin(), homes.end()), 64 + 64);
+      EXPECT_GT(*std::min_element(homes.begin(), homes.end()), 64 - 56);
       EXPECT_LT(*std::max_element(tags.begin(), tags.end()), 256 + 120);
       EXPECT_GT(*std::min_element(tags.begin(), tags.end()), 256 - 120);
     };

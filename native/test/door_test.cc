@@ -237,7 +237,7 @@ TEST_F(DoorTest, GivesFramesTheIdsThatRowsTellOf) {
   EXPECT_EQ(meta_id_kind(full_meta(found[0])), IdKind::none);
 }
 
-TEST_F(DoorTest, GivesFramesThePlaceInTheirSource) {
+TEST_F(DoorTest, GivesFramesTheOffsetInTheirSource) {
   open(1);
   Row last = row(0);
   last.kind |= 0xFFFFu << 16;  // partition 65,534

@@ -74,7 +74,7 @@ TEST(Crc32c, GivesThePublishedValues) {
   EXPECT_EQ(crc32c(0, rising.data(), 32), 0x46DD794Eu);
 }
 
-TEST(Crc32c, ContinuesFromEveryPlaceInTheBytes) {
+TEST(Crc32c, ContinuesFromEveryOffset) {
   const std::string text = "The quick brown fox jumps over the lazy dog";
   const uint32_t whole = crc32c(0, text.data(), text.size());
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {

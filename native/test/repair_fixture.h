@@ -217,11 +217,11 @@ class RepairFixture : public ::testing::TestWithParam<Durability> {
           delivered.lost.push_back(sequence);
           one.outcome = static_cast<int32_t>(Outcome::dead_lettered);
           details.push_back({sequence, Detail::Action::dead_letter, 0, 0, Outcome::dead_lettered, {}});
-          const uint8_t* payload = shard().ring_memory().data() + one.place;
+          const uint8_t* payload = shard().ring_memory().data() + one.offset;
           EXPECT_TRUE(one.length == 0 || *payload == kLostByte);
           continue;
         }
-        delivered.ids.push_back(load<uint64_t>(shard().ring_memory().data() + one.place));
+        delivered.ids.push_back(load<uint64_t>(shard().ring_memory().data() + one.offset));
       }
       commit(details);
     }
