@@ -74,7 +74,7 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
   };
   const uint64_t alone = kSegmentHeaderBytes + kBlockHeaderBytes + length + kSealBytes;
   if (alone > options_.segment_bytes) return too_large(alone);
-  // Pairs with step_draft(): the segment's memory is prepared.
+  // Pairs with step_next(): the segment's memory is prepared.
   Segment* const next = ready_.load(std::memory_order_acquire);
   if (next == nullptr) return Appended::full;
   if (!provider_) {
@@ -211,8 +211,8 @@ Status AckLog::maintain(uint64_t now_us, uint64_t forgotten_us) {
   expire(now_us, forgotten_us);
   SEMEL_TRY(delete_expired());
   if (!maintenance_pending()) return Status::ok();
-  if (draft_ == nullptr) SEMEL_TRY(draft_next());
-  return step_draft();
+  if (next_ == nullptr) SEMEL_TRY(begin_next());
+  return step_next();
 }
 
 Status AckLog::check() const {
@@ -258,7 +258,7 @@ Status AckLog::delete_expired() {
   return options_.storage->sync_directory(options_.directory);
 }
 
-Status AckLog::draft_next() {
+Status AckLog::begin_next() {
   Window window;
   if (!mapped()) {
     if (!windows_.empty()) {
@@ -273,21 +273,22 @@ Status AckLog::draft_next() {
   }
   const Identity identity{live_.back().segment->number() + 1, options_.segment_bytes, random(),
                           options_.directory_salt};
-  draft_ = std::make_unique<acklog::Draft>(*options_.storage, options_.directory, identity,
-                                           std::move(window), mapped(), options_.synced, nullptr);
+  next_ = std::make_unique<acklog::NextSegment>(*options_.storage, options_.directory, identity,
+                                                std::move(window), mapped(), options_.synced,
+                                                nullptr);
   return Status::ok();
 }
 
-Status AckLog::step_draft() {
-  if (Status status = draft_->step(); !status.is_ok()) {
-    Window window = draft_->take_window();
+Status AckLog::step_next() {
+  if (Status status = next_->step(); !status.is_ok()) {
+    Window window = next_->take_window();
     if (window.image != nullptr) windows_.push_back(std::move(window));
-    draft_.reset();
+    next_.reset();
     return status;
   }
-  if (!draft_->done()) return Status::ok();
-  live_.push_back({draft_->take(), 0, 0});
-  draft_.reset();
+  if (!next_->done()) return Status::ok();
+  live_.push_back({next_->take(), 0, 0});
+  next_.reset();
   // Pairs with rotate().
   ready_.store(live_.back().segment.get(), std::memory_order_release);
   return Status::ok();

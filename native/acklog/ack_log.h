@@ -138,8 +138,8 @@ class AckLog {
   Status begin_anew();
   Status prepare_all();
   Status keep_torn(const std::string& name, uint64_t offset, uint64_t bytes, std::string* copy);
-  Status draft_next();
-  Status step_draft();
+  Status begin_next();
+  Status step_next();
   Result<Appended> rotate(const AckBlock& block, uint64_t length, uint8_t width);
   acklog::SegmentWriter::Bounds bounds() const;
   void publish(uint64_t offset);
@@ -183,7 +183,7 @@ class AckLog {
   uint64_t durable_segment_ = 0;   // where the last durable block is
   uint64_t durable_oldest_ = 1;    // what that block says
   std::deque<acklog::SealedSegment> retired_;  // files only, oldest first
-  std::unique_ptr<acklog::Draft> draft_;
+  std::unique_ptr<acklog::NextSegment> next_;
   std::vector<acklog::Window> windows_;  // free ones
   Status cause_;
 };

@@ -172,14 +172,14 @@ Status DeadLetters::compact() {
   header.directory_salt = options_.directory_salt;
   header.base = length() - (kHeaderBytes + open_bytes_);
   header.next_number = next_number_;
-  const std::string draft = path_ + ".new";
+  const std::string fresh = path_ + ".new";
   std::map<uint64_t, Extent> moved;
-  if (Status written = write_open_letters(draft, header, &moved); !written.is_ok()) {
+  if (Status written = write_open_letters(fresh, header, &moved); !written.is_ok()) {
     // What it did get of a full disk goes back. The cause is the answer.
-    static_cast<void>(storage.remove(draft));
+    static_cast<void>(storage.remove(fresh));
     return written;
   }
-  SEMEL_TRY(storage.rename(draft, path_));
+  SEMEL_TRY(storage.rename(fresh, path_));
   SEMEL_TRY(storage.sync_directory(options_.directory));
   auto file = storage.open(path_, Open::existing);
   if (!file.is_ok()) return file.status();

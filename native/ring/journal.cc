@@ -94,16 +94,16 @@ Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string
     return std::move(region.value());
   }
   // Made under another name: a journal that exists is whole.
-  const std::string draft = path + ".new";
+  const std::string fresh = path + ".new";
   {
     auto region =
-        Region::create(storage, draft, kJournalHeaderBytes + identity.capacity, Writer::direct);
+        Region::create(storage, fresh, kJournalHeaderBytes + identity.capacity, Writer::direct);
     if (!region.is_ok()) return region.status();
     write_journal_header(region.value()->memory().data(), identity);
     SEMEL_TRY(region.value()->write(0, region.value()->memory().size()));
     SEMEL_TRY(region.value()->sync());
   }
-  SEMEL_TRY(storage.rename(draft, path));
+  SEMEL_TRY(storage.rename(fresh, path));
   SEMEL_TRY(storage.sync_directory(directory));
   return Region::open(storage, path, writer);
 }

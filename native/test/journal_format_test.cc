@@ -162,10 +162,10 @@ TEST_F(JournalFile, IsMadeOnceAndKeepsWhatWasStored) {
   }
 }
 
-TEST_F(JournalFile, IsMadeWholeThoughACrashLeftADraft) {
+TEST_F(JournalFile, IsMadeWholeThoughACrashLeftANewFile) {
   const Bytes half(1000, 0xEE);
-  auto draft = storage_.open(directory_ + "/journal.new", Open::create);
-  ASSERT_TRUE(draft.value()->write(0, half).is_ok());
+  auto fresh = storage_.open(directory_ + "/journal.new", Open::create);
+  ASSERT_TRUE(fresh.value()->write(0, half).is_ok());
   make();
   EXPECT_EQ(content().size(), kJournalHeaderBytes + kIdentity.capacity);
   EXPECT_EQ(content()[500], 0);
