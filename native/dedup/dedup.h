@@ -60,7 +60,7 @@ struct DedupOptions {
 enum class Verdict : uint8_t {
   fresh,      // now reserved
   seen,       // its effect was committed inside the window
-  in_flight,  // reserved and not yet decided, perhaps earlier in the same batch
+  in_flight,  // reserved and not yet decided, perhaps earlier in the same call
 };
 
 class Dedup {
