@@ -36,13 +36,14 @@ class FrameCursor {
   const uint8_t* frame() {
     while (position_ < end_) {
       const uint8_t* at = memory_ + (position_ & mask_);
+      behind_ = position_ + frame_span(at);
       if (!is_padding(at)) return at;
-      position_ += frame_span(at);
+      position_ = behind_;
     }
     return nullptr;
   }
-  // Behind the frame that frame() gave.
-  void pass() { position_ += frame_span(memory_ + (position_ & mask_)); }
+  // Behind the frame that frame() gave, whose length is not read again.
+  void pass() { position_ = behind_; }
 
   // Of the frame that frame() gave, or that comes next.
   uint64_t position() const { return position_; }
@@ -52,6 +53,7 @@ class FrameCursor {
   uint64_t mask_;
   uint64_t position_;
   uint64_t end_;
+  uint64_t behind_ = 0;  // the frame that frame() gave
 };
 
 }  // namespace semel
