@@ -63,9 +63,9 @@
     ],
     "semel_binding_files": [
       "binding/addon.cc",
+      "binding/append.cc",
       "binding/environment.cc",
       "binding/file_locks.cc",
-      "binding/intake.cc",
       "binding/lifecycle.cc",
       "binding/maintenance.cc",
       "binding/replies.cc",

@@ -43,7 +43,7 @@ for (const sink of onlyPlanted ? [] : ['REWINDABLE', 'IDEMPOTENT', 'TRANSACTIONA
 }
 const planted = {
   'acks are synced before the journal': ['ACK_BEFORE_JOURNAL', 'REWINDABLE', ...small],
-  'which acks there are is fixed after the tail': ['MARK_AFTER_TAIL', 'REWINDABLE', ...small],
+  'which acks there are is fixed after the tail': ['FIX_AFTER_TAIL', 'REWINDABLE', ...small],
   'a receipt before the sync': ['RECEIPT_BEFORE_SYNC', 'REWINDABLE', ...small],
   'ring space is reclaimed before the ack is durable': [
     'RECLAIM_BEFORE_DURABLE',

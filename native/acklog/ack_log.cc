@@ -42,12 +42,12 @@ Result<AckLog::Appended> AckLog::append(const AckBlock& block) {
   const uint8_t width = acklog::id_width(block.ids);
   const uint64_t length = acklog::block_bytes(block, width);
   if (!writer_.fits(length)) return rotate(block, length, width);
-  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, marks()));
+  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, bounds()));
   return Appended::stored;
 }
 
 // The sync thread stores what is durable after the sync has returned; later is only more modest.
-acklog::SegmentWriter::Marks AckLog::marks() const {
+acklog::SegmentWriter::Bounds AckLog::bounds() const {
   return {durable_block_.load(std::memory_order_relaxed),
           oldest_segment_.load(std::memory_order_relaxed)};
 }
@@ -59,7 +59,7 @@ void AckLog::publish(uint64_t offset) {
   published_.store(writer_.identity().number << 32 | offset, std::memory_order_release);
 }
 
-AckLog::Place AckLog::published() const {
+AckLog::BlockAddress AckLog::published() const {
   const uint64_t word = published_.load(std::memory_order_acquire);
   return {static_cast<uint32_t>(word >> 32), static_cast<uint32_t>(word)};
 }
@@ -74,7 +74,7 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
   };
   const uint64_t alone = kSegmentHeaderBytes + kBlockHeaderBytes + length + kSealBytes;
   if (alone > options_.segment_bytes) return too_large(alone);
-  // Pairs with step_draft(): the segment's memory is prepared.
+  // Pairs with step_next(): the segment's memory is prepared.
   Segment* const next = ready_.load(std::memory_order_acquire);
   if (next == nullptr) return Appended::full;
   if (!provider_) {
@@ -95,18 +95,18 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
   if (needed > next->bytes()) return too_large(needed);
   ready_.store(nullptr, std::memory_order_relaxed);
 
-  writer_.seal(marks());
+  writer_.seal(bounds());
   fault_point("rotate.sealed");
   // Direct: sync() keeps the order. Unsynced: stores keep it. In between, a mapping under a level that
   // syncs, the kernel may write this segment's pages before the other's.
   const uint64_t claims = !mapped() || !options_.synced
                               ? writer_.number()
                               : durable_block_.load(std::memory_order_relaxed);
-  writer_.move_to(next->memory(), next->identity(), claims, marks());
+  writer_.move_to(next->memory(), next->identity(), claims, bounds());
   fault_point("rotate.linked");
-  writer_.put(snapshot, 0, snapshot_length, acklog::kSnapshot, marks());
+  writer_.put(snapshot, 0, snapshot_length, acklog::kSnapshot, bounds());
   fault_point("rotate.snapshot");
-  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, marks()));
+  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, bounds()));
   return Appended::stored;
 }
 
@@ -123,20 +123,20 @@ uint64_t AckLog::sealed_end([[maybe_unused]] const Live& live) const {
   return acklog::get_link(live_[1].segment->memory()).previous_end;
 }
 
-uint64_t AckLog::end_at(const Live& live, Place place) const {
-  if (!holds(live, place)) return sealed_end(live);
-  if (place.offset == 0) return live.written;
-  return place.offset + uint64_t{acklog::view(live.segment->memory() + place.offset).length};
+uint64_t AckLog::end_at(const Live& live, BlockAddress address) const {
+  if (!holds(live, address)) return sealed_end(live);
+  if (address.offset == 0) return live.written;
+  return address.offset + uint64_t{acklog::view(live.segment->memory() + address.offset).length};
 }
 
-void AckLog::mark() { target_ = published(); }
+void AckLog::fix_target() { target_ = published(); }
 
 bool AckLog::has_room(const AckBlock& block) const {
   const uint64_t length = acklog::block_bytes(block, acklog::id_width(block.ids));
   return writer_.fits(length) || ready_.load(std::memory_order_acquire) != nullptr;
 }
 
-Status AckLog::write_marked() {
+Status AckLog::write_to_target() {
   if (!cause_.is_ok()) return cause_;
   // Only the oldest segment: the next one's turn comes when this one is durable (invariant 3).
   Live& front = live_.front();
@@ -196,12 +196,12 @@ void AckLog::retire_front() {
 
 // Under a level without syncs what is published is as durable as it gets.
 void AckLog::retire_sealed() {
-  const Place place = published();
-  while (!holds(live_.front(), place)) retire_front();
-  target_ = place;
+  const BlockAddress address = published();
+  while (!holds(live_.front(), address)) retire_front();
+  target_ = address;
   durable_segment_ = live_.front().segment->number();
-  if (place.offset != 0) {
-    durable_oldest_ = acklog::view(live_.front().segment->memory() + place.offset).oldest_segment;
+  if (address.offset != 0) {
+    durable_oldest_ = acklog::view(live_.front().segment->memory() + address.offset).oldest_segment;
   }
 }
 
@@ -211,8 +211,8 @@ Status AckLog::maintain(uint64_t now_us, uint64_t forgotten_us) {
   expire(now_us, forgotten_us);
   SEMEL_TRY(delete_expired());
   if (!maintenance_pending()) return Status::ok();
-  if (draft_ == nullptr) SEMEL_TRY(draft_next());
-  return step_draft();
+  if (next_ == nullptr) SEMEL_TRY(begin_next());
+  return step_next();
 }
 
 Status AckLog::check() const {
@@ -227,9 +227,9 @@ bool AckLog::maintenance_pending() const {
 }
 
 uint64_t AckLog::bytes_left() const {
-  const Place place = published();
+  const BlockAddress address = published();
   for (const Live& live : live_) {
-    if (holds(live, place)) return live.segment->bytes() - end_at(live, place);
+    if (holds(live, address)) return live.segment->bytes() - end_at(live, address);
   }
   return 0;
 }
@@ -258,7 +258,7 @@ Status AckLog::delete_expired() {
   return options_.storage->sync_directory(options_.directory);
 }
 
-Status AckLog::draft_next() {
+Status AckLog::begin_next() {
   Window window;
   if (!mapped()) {
     if (!windows_.empty()) {
@@ -273,21 +273,22 @@ Status AckLog::draft_next() {
   }
   const Identity identity{live_.back().segment->number() + 1, options_.segment_bytes, random(),
                           options_.directory_salt};
-  draft_ = std::make_unique<acklog::Draft>(*options_.storage, options_.directory, identity,
-                                           std::move(window), mapped(), options_.synced, nullptr);
+  next_ = std::make_unique<acklog::NextSegment>(*options_.storage, options_.directory, identity,
+                                                std::move(window), mapped(), options_.synced,
+                                                nullptr);
   return Status::ok();
 }
 
-Status AckLog::step_draft() {
-  if (Status status = draft_->step(); !status.is_ok()) {
-    Window window = draft_->take_window();
+Status AckLog::step_next() {
+  if (Status status = next_->step(); !status.is_ok()) {
+    Window window = next_->take_window();
     if (window.image != nullptr) windows_.push_back(std::move(window));
-    draft_.reset();
+    next_.reset();
     return status;
   }
-  if (!draft_->done()) return Status::ok();
-  live_.push_back({draft_->take(), 0, 0});
-  draft_.reset();
+  if (!next_->done()) return Status::ok();
+  live_.push_back({next_->take(), 0, 0});
+  next_.reset();
   // Pairs with rotate().
   ready_.store(live_.back().segment.get(), std::memory_order_release);
   return Status::ok();

@@ -9,9 +9,9 @@
 //  1. A block is seen by recovery whole, with every block before it, or not at all.
 //  2. durable_*() never run ahead of what a sync has returned for. After a failed write or sync they
 //     never move again (I9), and the log writes, syncs and deletes nothing more: that call returns the
-//     failure, and write_marked(), sync() and maintain() return Code::poisoned from then on. All else may
-//     still be called. append() does not look at it: it takes blocks into memory as long as there is room
-//     in segments that were made before; whoever acknowledges goes by durable_*(). A maintain() that
+//     failure, and write_to_target(), sync() and maintain() return Code::poisoned from then on. All else
+//     may still be called. append() does not look at it: it takes blocks into memory as long as there is
+//     room in segments that were made before; whoever acknowledges goes by durable_*(). A maintain() that
 //     fails poisons nothing.
 //  3. Under the direct writer no byte of a segment reaches its file before all of the segment before
 //     it is durable; a segment's link says so, which makes a hole before it damage.
@@ -88,10 +88,10 @@ class AckLog {
   Result<Appended> append(const AckBlock& block);
 
   // Sync thread.
-  void mark();     // what has been appended by now is what the next sync() will cover
-  Status write_marked();  // … goes on its way (direct)
-  Status write() { mark(); return write_marked(); }
-  Status sync();   // what write() saw is durable
+  void fix_target();         // what has been appended by now is what the next sync() will cover
+  Status write_to_target();  // … goes on its way (direct)
+  Status write() { fix_target(); return write_to_target(); }
+  Status sync();             // what the next sync() covers is durable
   // One step of what keeps rotation off the worker's way: makes the next segment, deletes old ones.
   // Ids of blocks from before `forgotten_us` are not known any more, whatever the window. Code::no_space
   // leaves the log in order; append() goes on until the segment is full.
@@ -127,7 +127,7 @@ class AckLog {
     uint64_t synced = 0;
   };
   // Where the last block begins. Packed into one word, so that one store publishes it.
-  struct Place {
+  struct BlockAddress {
     uint32_t segment = 0;  // low half of its number
     uint32_t offset = 0;   // 0: no block yet
   };
@@ -138,17 +138,17 @@ class AckLog {
   Status begin_anew();
   Status prepare_all();
   Status keep_torn(const std::string& name, uint64_t offset, uint64_t bytes, std::string* copy);
-  Status draft_next();
-  Status step_draft();
+  Status begin_next();
+  Status step_next();
   Result<Appended> rotate(const AckBlock& block, uint64_t length, uint8_t width);
-  acklog::SegmentWriter::Marks marks() const;
+  acklog::SegmentWriter::Bounds bounds() const;
   void publish(uint64_t offset);
-  Place published() const;
-  bool holds(const Live& live, Place place) const {
-    return static_cast<uint32_t>(live.segment->number()) == place.segment;
+  BlockAddress published() const;
+  bool holds(const Live& live, BlockAddress address) const {
+    return static_cast<uint32_t>(live.segment->number()) == address.segment;
   }
   uint64_t sealed_end(const Live& live) const;
-  uint64_t end_at(const Live& live, Place place) const;
+  uint64_t end_at(const Live& live, BlockAddress address) const;
   void publish_durable(const uint8_t* block);
   void retire_front();
   void retire_sealed();
@@ -179,11 +179,11 @@ class AckLog {
   // Sync thread.
   alignas(kCacheLinePair) std::atomic<uint64_t> synced_{0};  // what published_ was, once durable
   std::deque<Live> live_;  // oldest first; the last may be the ready one
-  Place target_;                                   // what write() saw
+  BlockAddress target_;    // what the next sync() covers
   uint64_t durable_segment_ = 0;   // where the last durable block is
   uint64_t durable_oldest_ = 1;    // what that block says
   std::deque<acklog::SealedSegment> retired_;  // files only, oldest first
-  std::unique_ptr<acklog::Draft> draft_;
+  std::unique_ptr<acklog::NextSegment> next_;
   std::vector<acklog::Window> windows_;  // free ones
   Status cause_;
 };

@@ -52,8 +52,8 @@ uint64_t torn_number(const std::string& name) {
   return number;
 }
 
-bool is_draft(const std::string& name) {
-  const std::string suffix = acklog::Draft::draft_suffix();
+bool is_new_file(const std::string& name) {
+  const std::string suffix = acklog::NextSegment::new_suffix();
   return name.size() > suffix.size() && name.ends_with(suffix) &&
          acklog::segment_number(name.substr(0, name.size() - suffix.size())).has_value();
 }
@@ -103,7 +103,7 @@ Status AckLog::recover(Recovered* recovered, const IdVisitor& visitor) {
   auto names = storage.list(directory);
   if (!names.is_ok()) return names.status();
   for (const std::string& name : names.value()) {
-    if (is_draft(name)) SEMEL_TRY(storage.remove(directory + "/" + name));
+    if (is_new_file(name)) SEMEL_TRY(storage.remove(directory + "/" + name));
   }
   if (!chain.exists) {
     *recovered = Recovered{};
@@ -209,8 +209,8 @@ Status AckLog::begin_anew() {
   Link link;
   link.first_block = 1;
   link.oldest_segment = 1;
-  acklog::Draft first(*options_.storage, options_.directory, identity, std::move(window), mapped(),
-                      options_.synced, &link);
+  acklog::NextSegment first(*options_.storage, options_.directory, identity, std::move(window),
+                            mapped(), options_.synced, &link);
   while (!first.done()) SEMEL_TRY(first.step());
   live_.push_back({first.take(), kSegmentHeaderBytes, kSegmentHeaderBytes});
   writer_.enter(live_.front().segment->memory(), identity, kSegmentHeaderBytes);
@@ -223,8 +223,8 @@ Status AckLog::begin_anew() {
 // A disk too full for the next segment does not keep the log from opening: maintain() says so again.
 Status AckLog::prepare_all() {
   while (maintenance_pending()) {
-    if (draft_ == nullptr) SEMEL_TRY(draft_next());
-    const Status status = step_draft();
+    if (next_ == nullptr) SEMEL_TRY(begin_next());
+    const Status status = step_next();
     if (status.code() == Code::no_space) return Status::ok();
     if (!status.is_ok()) return status;
   }

@@ -106,7 +106,7 @@ void put(uint8_t* to, const AckBlock& block, uint8_t width, uint64_t length,
   store<uint64_t>(to + 32, header.journal_position);
   store<uint64_t>(to + 40, header.journal_durable);
   store<uint64_t>(to + 48, header.ack_durable);
-  store<int64_t>(to + 56, header.sink_position);
+  store<int64_t>(to + 56, header.sink_place);
   store<uint64_t>(to + 64, header.dead_letter_bytes);
   store<uint64_t>(to + 72, stamp.oldest_segment);
   store<uint32_t>(to + 80, header.epoch);
@@ -162,7 +162,7 @@ BlockView view(const uint8_t* at) {
   block.header.journal_position = load<uint64_t>(at + 32);
   block.header.journal_durable = load<uint64_t>(at + 40);
   block.header.ack_durable = load<uint64_t>(at + 48);
-  block.header.sink_position = load<int64_t>(at + 56);
+  block.header.sink_place = load<int64_t>(at + 56);
   block.header.dead_letter_bytes = load<uint64_t>(at + 64);
   block.oldest_segment = load<uint64_t>(at + 72);
   block.header.epoch = load<uint32_t>(at + 80);

@@ -49,7 +49,7 @@ class Reader final : EntryVisitor {
   Status check_joint(const Loaded& previous, const Loaded& next) const;
   bool begins_with_snapshot(const Loaded& segment) const;
   Status scan(const Loaded& segment, uint64_t from);
-  Status settle(Loaded& current, Stop stop, std::size_t index);
+  Status decide(Loaded& current, Stop stop, std::size_t index);
   Status look_behind(std::size_t index);
   Status check_oldest();
   void claim(uint64_t block, const std::string& by);
@@ -151,7 +151,7 @@ Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& b
     return damaged(segment.path, offset, name + " says that segment " +
                                              std::to_string(block.oldest_segment) + " is the oldest");
   }
-  // A seal may be taken back (settle), so there is a block before it and nothing in it.
+  // A seal may be taken back (decide), so there is a block before it and nothing in it.
   if ((block.flags & kSealed) != 0 &&
       (first || block.length != kBlockHeaderBytes || (block.flags & kSnapshot) != 0)) {
     return damaged(segment.path, offset, "its seal is not one");
@@ -282,7 +282,7 @@ Status Reader::look_behind(std::size_t index) {
 }
 
 // The walk has ended in `current`, at offset_, before block next_block_. Is that all there was?
-Status Reader::settle(Loaded& current, Stop stop, std::size_t index) {
+Status Reader::decide(Loaded& current, Stop stop, std::size_t index) {
   const uint64_t missing = next_block_;
   const uint64_t at = offset_;
   if (stop == Stop::invalid) SEMEL_TRY(scan(current, offset_));
@@ -378,7 +378,7 @@ Result<Chain> Reader::read() {
         }
       }
     }
-    SEMEL_TRY(settle(current, stop, index));
+    SEMEL_TRY(decide(current, stop, index));
     break;
   }
   SEMEL_TRY(check_oldest());

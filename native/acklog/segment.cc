@@ -56,8 +56,8 @@ void Segment::touch(uint64_t from, uint64_t to) {
   }
 }
 
-Draft::Draft(Storage& storage, std::string directory, const Identity& identity, Window window,
-             bool mapped, bool zero, const Link* link)
+NextSegment::NextSegment(Storage& storage, std::string directory, const Identity& identity,
+                         Window window, bool mapped, bool zero, const Link* link)
     : storage_(storage),
       directory_(std::move(directory)),
       path_(directory_ + "/" + segment_name(identity.number)),
@@ -68,11 +68,11 @@ Draft::Draft(Storage& storage, std::string directory, const Identity& identity, 
       link_(link != nullptr ? *link : Link{}),
       linked_(link != nullptr) {}
 
-Window Draft::take_window() {
+Window NextSegment::take_window() {
   return segment_ != nullptr ? segment_->take_window() : std::move(window_);
 }
 
-Status Draft::step() {
+Status NextSegment::step() {
   switch (state_) {
     case State::reserve: return reserve();
     case State::fill: return fill();
@@ -89,21 +89,21 @@ Status Draft::step() {
   return Status::ok();
 }
 
-Status Draft::reserve() {
-  const std::string draft = path_ + draft_suffix();
+Status NextSegment::reserve() {
+  const std::string fresh = path_ + new_suffix();
   {
-    auto made = storage_.open(draft, Open::create);
+    auto made = storage_.open(fresh, Open::create);
     if (!made.is_ok()) return made.status();
     SEMEL_TRY(made.value()->truncate(0));
     const Status reserved = made.value()->preallocate(identity_.bytes);
     if (!reserved.is_ok()) {
       // What was got of a full disk is given back.
       made.value().reset();
-      (void)storage_.remove(draft);
+      (void)storage_.remove(fresh);
       return reserved;
     }
   }
-  auto file = storage_.open(draft, mapped_ ? Open::existing : Open::existing_direct);
+  auto file = storage_.open(fresh, mapped_ ? Open::existing : Open::existing_direct);
   if (!file.is_ok()) return file.status();
   file_ = std::move(file.value());
   alignas(kBlockBytes) uint8_t page[kSegmentHeaderBytes];
@@ -113,11 +113,11 @@ Status Draft::reserve() {
   SEMEL_TRY(file_->write(0, page));
   at_ = kSegmentHeaderBytes;
   state_ = zero_ ? State::fill : State::name;
-  fault_point("draft.reserved");
+  fault_point("segment.reserved");
   return Status::ok();
 }
 
-Status Draft::fill() {
+Status NextSegment::fill() {
   const uint64_t to = std::min(identity_.bytes, at_ + kStepBytes);
   // Through the page cache one block at a time: larger writes make large folios, and every later sync
   // of a few bytes then writes the whole of one.
@@ -133,11 +133,11 @@ Status Draft::fill() {
   return Status::ok();
 }
 
-Status Draft::name() {
+Status NextSegment::name() {
   SEMEL_TRY(file_->sync());
   file_.reset();
-  SEMEL_TRY(storage_.rename(path_ + draft_suffix(), path_));
-  fault_point("draft.named");
+  SEMEL_TRY(storage_.rename(path_ + new_suffix(), path_));
+  fault_point("segment.named");
   if (!planted(Bug::directory_not_synced)) SEMEL_TRY(storage_.sync_directory(directory_));
   auto opened = Segment::open(storage_, path_, identity_, std::move(window_));
   if (!opened.is_ok()) return opened.status();

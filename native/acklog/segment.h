@@ -62,21 +62,21 @@ class Segment {
 
 // Makes a segment file in small steps, so that the sync thread can go on making groups durable in
 // between. The file has another name until its identity is durable.
-class Draft {
+class NextSegment {
  public:
   static constexpr uint64_t kStepBytes = 1024 * 1024;
 
   // `zero`: fill the file, so that later syncs find written blocks and need no change of metadata.
-  Draft(Storage& storage, std::string directory, const Identity& identity, Window window,
-        bool mapped, bool zero, const Link* link);
+  NextSegment(Storage& storage, std::string directory, const Identity& identity, Window window,
+              bool mapped, bool zero, const Link* link);
 
-  // Does one step. After a failure the draft is of no use, but its window is.
+  // Does one step. After a failure it is of no use, but its window is.
   Status step();
   bool done() const { return state_ == State::done; }
   std::unique_ptr<Segment> take() { return std::move(segment_); }
   Window take_window();
 
-  static std::string draft_suffix() { return ".new"; }
+  static std::string new_suffix() { return ".new"; }
 
  private:
   enum class State { reserve, fill, name, touch, done };

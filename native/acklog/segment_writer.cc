@@ -6,14 +6,14 @@
 namespace semel::acklog {
 
 uint64_t SegmentWriter::put(const AckBlock& block, uint8_t width, uint64_t length, uint8_t flags,
-                            Marks marks) {
+                            Bounds bounds) {
   assert(end_ + length <= identity_.bytes);
   AckBlock stamped = block;
   stamped.header.time_us = std::max(stamped.header.time_us, last_.time_us);
-  stamped.header.ack_durable = synced_ ? marks.durable : 0;
+  stamped.header.ack_durable = synced_ ? bounds.durable : 0;
   const BlockStamp stamp{
       .number = ++number_,
-      .oldest_segment = marks.oldest_segment,
+      .oldest_segment = bounds.oldest_segment,
       .flags = static_cast<uint8_t>(flags | (synced_ ? kSynced : 0)),
       .seed = identity_.seed(),
   };
@@ -24,20 +24,20 @@ uint64_t SegmentWriter::put(const AckBlock& block, uint8_t width, uint64_t lengt
   return at;
 }
 
-void SegmentWriter::seal(Marks marks) {
+void SegmentWriter::seal(Bounds bounds) {
   AckBlock block;
   block.header = last_;
-  put(block, 0, kSealBytes, kSealed, marks);
+  put(block, 0, kSealBytes, kSealed, bounds);
 }
 
-void SegmentWriter::move_to(uint8_t* memory, const Identity& next, uint64_t claims, Marks marks) {
+void SegmentWriter::move_to(uint8_t* memory, const Identity& next, uint64_t claims, Bounds bounds) {
   Link link;
   link.first_block = number_ + 1;
   link.previous_end = end_;
   link.previous_block = number_;
   link.previous_salt = identity_.salt;
   link.claims = claims;
-  link.oldest_segment = marks.oldest_segment;
+  link.oldest_segment = bounds.oldest_segment;
   put_link(memory, next, link);
   enter(memory, next, kSegmentHeaderBytes);
 }

@@ -22,7 +22,7 @@ constexpr uint64_t kSealBytes = kBlockHeaderBytes;
 class SegmentWriter {
  public:
   // What each block says of the log besides its own content.
-  struct Marks {
+  struct Bounds {
     uint64_t durable = 0;         // highest block that is durable, under a level that syncs
     uint64_t oldest_segment = 1;  // first that must still be there
   };
@@ -43,12 +43,12 @@ class SegmentWriter {
 
   bool fits(uint64_t length) const { return end_ + length + kSealBytes <= identity_.bytes; }
   // Where the block begins. `width` and `length` are id_width() and block_bytes() of it.
-  uint64_t put(const AckBlock& block, uint8_t width, uint64_t length, uint8_t flags, Marks marks);
+  uint64_t put(const AckBlock& block, uint8_t width, uint64_t length, uint8_t flags, Bounds bounds);
   // Repeats the last block's header; nothing may follow but move_to().
-  void seal(Marks marks);
+  void seal(Bounds bounds);
   // Links the next segment, whose memory has its identity, to this one, and goes on in it. `claims`: the
   // highest block that is complete before a byte behind the link is.
-  void move_to(uint8_t* memory, const Identity& next, uint64_t claims, Marks marks);
+  void move_to(uint8_t* memory, const Identity& next, uint64_t claims, Bounds bounds);
 
   const Identity& identity() const { return identity_; }
   uint64_t end() const { return end_; }

@@ -33,7 +33,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class, "setErrorClass"));
   exports.Set("exitNow", Napi::Function::New(env, exit_now, "exitNow"));
   export_lifecycle(env, exports);
-  export_intake(env, exports);
+  export_append(env, exports);
   export_replies(env, exports);
   export_worker(env, exports);
   export_file_locks(env, exports);

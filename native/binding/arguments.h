@@ -36,14 +36,14 @@ inline void throw_status(Napi::Env env, const Status& status) {
       return;
     }
   }
-  if (const FaultPlace* place = status.place()) {
+  if (const FileFault* fault = status.file_fault()) {
     napi_value path;
     napi_value offset;
-    if (napi_create_string_utf8(env, place->path.data(), place->path.size(), &path) == napi_ok) {
+    if (napi_create_string_utf8(env, fault->path.data(), fault->path.size(), &path) == napi_ok) {
       static_cast<void>(napi_set_named_property(env, error, "path", path));
     }
-    if (place->offset.has_value() &&
-        napi_create_double(env, static_cast<double>(*place->offset), &offset) == napi_ok) {
+    if (fault->offset.has_value() &&
+        napi_create_double(env, static_cast<double>(*fault->offset), &offset) == napi_ok) {
       static_cast<void>(napi_set_named_property(env, error, "offset", offset));
     }
   }

@@ -6,7 +6,7 @@
 namespace semel::binding {
 
 void export_lifecycle(Napi::Env env, Napi::Object exports);  // open, close, files, inspect
-void export_intake(Napi::Env env, Napi::Object exports);     // append …: the ingest thread
+void export_append(Napi::Env env, Napi::Object exports);     // append …: the ingest thread
 void export_replies(Napi::Env env, Napi::Object exports);    // replies, progress: the ingest thread
 void export_worker(Napi::Env env, Napi::Object exports);     // poll, commit …: the shard's worker
 void export_file_locks(Napi::Env env, Napi::Object exports);   // lockFile …: sinks, sources

@@ -337,7 +337,7 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
     entry.Set("bytes", static_cast<double>(shard.bytes));
     entry.Set("clean", shard.clean);
     entry.Set("deadLettersOpen", static_cast<double>(shard.dead_letters_open));
-    entry.Set("sinkPlace", static_cast<double>(shard.header.sink_position));
+    entry.Set("sinkPlace", static_cast<double>(shard.header.sink_place));
     shards.Set(i, entry);
   }
   result.Set("shards", shards);

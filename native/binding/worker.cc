@@ -94,7 +94,7 @@ Napi::Value poll(const Napi::CallbackInfo& info) {
                                            : static_cast<double>(found.stall));
 }
 
-// A sender that waits for room is woken once there is room for a good batch, or nothing left to do:
+// A sender that waits for room is woken once there is room for many, or nothing left to do:
 // woken at every commit, it would fill the ring by a frame or two and sleep again.
 bool is_worth_a_notice(Shard& shard) {
   const Ring& ring = shard.ring();

@@ -48,7 +48,7 @@ constexpr const char* code_name(Code code) {
 }
 
 // What a status is about, where that is a file, so that nobody has to read it out of the message.
-struct FaultPlace {
+struct FileFault {
   std::string path;
   std::optional<uint64_t> offset;
   std::string what;  // the message without path and offset
@@ -70,17 +70,17 @@ class [[nodiscard]] Status {
   bool is_ok() const { return code_ == Code::ok; }
   Code code() const { return code_; }
   const std::string& message() const { return message_; }
-  const FaultPlace* place() const { return place_.get(); }  // null: it is about no file
+  const FileFault* file_fault() const { return fault_.get(); }  // null: it is about no file
 
  private:
-  Status(Code code, std::string message, FaultPlace place)
+  Status(Code code, std::string message, FileFault fault)
       : code_(code),
         message_(std::move(message)),
-        place_(std::make_shared<const FaultPlace>(std::move(place))) {}
+        fault_(std::make_shared<const FileFault>(std::move(fault))) {}
 
   Code code_ = Code::ok;
   std::string message_;
-  std::shared_ptr<const FaultPlace> place_;
+  std::shared_ptr<const FileFault> fault_;
 };
 
 // A value, or the reason why there is none.

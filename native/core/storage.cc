@@ -134,7 +134,7 @@ class PosixStorage final : public Storage {
 #endif
     if (fd < 0) fd = ::open(path.c_str(), flags, kFileMode);
     if (fd < 0) return Status::from_errno(errno, "open", path);
-    // A draft that is taken up again may be of another mode, and a umask may have taken the owner's
+    // A new file that is taken up again may be of another mode, and a umask may have taken the owner's
     // rights too. Some file systems have no modes.
     if (how == Open::create) static_cast<void>(::fchmod(fd, kFileMode));
     return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path));
@@ -227,13 +227,13 @@ Status write_new(Storage& storage, const std::string& path, std::span<const uint
 Status write_atomically(Storage& storage, const std::string& directory, const std::string& name,
                         std::span<const uint8_t> content) {
   const std::string path = directory + "/" + name;
-  const std::string draft = path + ".new";
-  if (Status written = write_new(storage, draft, content); !written.is_ok()) {
+  const std::string fresh = path + ".new";
+  if (Status written = write_new(storage, fresh, content); !written.is_ok()) {
     // What it did get of a full disk goes back. The cause is the answer.
-    static_cast<void>(storage.remove(draft));
+    static_cast<void>(storage.remove(fresh));
     return written;
   }
-  SEMEL_TRY(storage.rename(draft, path));
+  SEMEL_TRY(storage.rename(fresh, path));
   fault_point("file.renamed");
   return storage.sync_directory(directory);
 }

@@ -142,7 +142,7 @@ Status DeadLetters::index_record(const std::vector<uint8_t>& record, uint64_t of
   const uint64_t number = view.value().number;
   if (view.value().kind == Kind::letter) {
     if (letters_.contains(number)) return Status::damaged(path_, offset, "a letter is there twice");
-    letters_.emplace(number, Place{offset, record.size()});
+    letters_.emplace(number, Extent{offset, record.size()});
     open_bytes_ += record.size();
     if (number >= next_number_) next_number_ = number + 1;
     return Status::ok();
@@ -172,14 +172,14 @@ Status DeadLetters::compact() {
   header.directory_salt = options_.directory_salt;
   header.base = length() - (kHeaderBytes + open_bytes_);
   header.next_number = next_number_;
-  const std::string draft = path_ + ".new";
-  std::map<uint64_t, Place> moved;
-  if (Status written = write_open_letters(draft, header, &moved); !written.is_ok()) {
+  const std::string fresh = path_ + ".new";
+  std::map<uint64_t, Extent> moved;
+  if (Status written = write_open_letters(fresh, header, &moved); !written.is_ok()) {
     // What it did get of a full disk goes back. The cause is the answer.
-    static_cast<void>(storage.remove(draft));
+    static_cast<void>(storage.remove(fresh));
     return written;
   }
-  SEMEL_TRY(storage.rename(draft, path_));
+  SEMEL_TRY(storage.rename(fresh, path_));
   SEMEL_TRY(storage.sync_directory(options_.directory));
   auto file = storage.open(path_, Open::existing);
   if (!file.is_ok()) return file.status();
@@ -191,19 +191,19 @@ Status DeadLetters::compact() {
 }
 
 Status DeadLetters::write_open_letters(const std::string& path, const FileHeader& header,
-                                       std::map<uint64_t, Place>* places) const {
+                                       std::map<uint64_t, Extent>* extents) const {
   auto made = options_.storage->open(path, Open::create);
   if (!made.is_ok()) return made.status();
   File& file = *made.value();
   SEMEL_TRY(file.truncate(0));
   SEMEL_TRY(file.write(0, deadletters::encode_header(header)));
   uint64_t at = kHeaderBytes;
-  for (const auto& [number, place] : letters_) {
-    auto letter = read_at(number, place);
+  for (const auto& [number, extent] : letters_) {
+    auto letter = read_at(number, extent);
     if (!letter.is_ok()) return letter.status();
     const std::vector<uint8_t> record = deadletters::encode_letter(letter.value(), header.seed());
     SEMEL_TRY(file.write(at, record));
-    places->emplace(number, Place{at, record.size()});
+    extents->emplace(number, Extent{at, record.size()});
     at += record.size();
   }
   return file.sync();
@@ -216,7 +216,7 @@ Status DeadLetters::ready_to_append() const {
 
 Status DeadLetters::append(const std::vector<uint8_t>& record) {
   const uint64_t length = length_.load(std::memory_order_relaxed);
-  // After a failure the next record goes to the same place, over what was written of this one.
+  // After a failure the next record goes to the same offset, over what was written of this one.
   SEMEL_TRY(file_->write(physical(length), record));
   length_.store(length + record.size(), std::memory_order_release);
   return Status::ok();
@@ -234,7 +234,7 @@ Result<uint64_t> DeadLetters::append_letter(const DeadLetter& letter) {
   const std::vector<uint8_t> record = deadletters::encode_letter(numbered, seed_);
   const uint64_t offset = physical(length());
   SEMEL_TRY(append(record));
-  letters_.emplace(numbered.number, Place{offset, record.size()});
+  letters_.emplace(numbered.number, Extent{offset, record.size()});
   open_bytes_ += record.size();
   return next_number_++;
 }
@@ -304,12 +304,13 @@ uint64_t DeadLetters::open_bytes() const {
   return open_bytes_;
 }
 
-Result<DeadLetter> DeadLetters::read_at(uint64_t number, Place place) const {
-  std::vector<uint8_t> record(place.bytes);
-  SEMEL_TRY(file_->read(place.offset, record));
-  if (deadletters::record_length(record, place.bytes) != place.bytes ||
+Result<DeadLetter> DeadLetters::read_at(uint64_t number, Extent extent) const {
+  std::vector<uint8_t> record(extent.bytes);
+  SEMEL_TRY(file_->read(extent.offset, record));
+  if (deadletters::record_length(record, extent.bytes) != extent.bytes ||
       !deadletters::check_record(record, seed_)) {
-    return Status::damaged(path_, place.offset, "letter " + std::to_string(number) + " does not check");
+    return Status::damaged(path_, extent.offset,
+                           "letter " + std::to_string(number) + " does not check");
   }
   auto view = deadletters::view_record(record);
   if (!view.is_ok()) return view.status();

@@ -6,7 +6,7 @@
 // length().
 //
 // Lengths are logical: compaction takes resolved letters out and raises the file's base by what it
-// took, so that a length in an ack block goes on meaning the same place. It happens at open() only.
+// took, so that a length in an ack block goes on meaning the same record's end. At open() only.
 //
 // A letter is shown to the outside once its ack is as durable as the level makes it: who drops one or
 // sends it again can rely on its number then. One that a crash takes back has never been shown.
@@ -106,7 +106,7 @@ class DeadLetters {
   Status visit_open(const std::function<bool(const DeadLetter&)>& visitor, uint64_t after = 0) const;
 
  private:
-  struct Place {
+  struct Extent {
     uint64_t offset = 0;  // in the file
     uint64_t bytes = 0;
   };
@@ -121,14 +121,14 @@ class DeadLetters {
   bool worth_compacting() const;
   Status compact();
   Status write_open_letters(const std::string& path, const deadletters::FileHeader& header,
-                            std::map<uint64_t, Place>* places) const;
+                            std::map<uint64_t, Extent>* extents) const;
   Status append(const std::vector<uint8_t>& record);
   Status ready_to_append() const;
-  Result<DeadLetter> read_at(uint64_t number, Place place) const;
+  Result<DeadLetter> read_at(uint64_t number, Extent extent) const;
   uint64_t random_salt() const;
   uint64_t physical(uint64_t logical) const { return logical - base_; }
-  bool is_shown(Place place) const {
-    return base_ + place.offset + place.bytes <= shown_.load(std::memory_order_acquire);
+  bool is_shown(Extent extent) const {
+    return base_ + extent.offset + extent.bytes <= shown_.load(std::memory_order_acquire);
   }
 
   const Options options_;
@@ -140,7 +140,7 @@ class DeadLetters {
   uint32_t seed_ = 0;
   uint64_t base_ = 0;  // logical minus physical position
   uint64_t next_number_ = 1;
-  std::map<uint64_t, Place> letters_;  // open ones
+  std::map<uint64_t, Extent> letters_;  // open ones
   // Of those. In memory alone: at the next opening the journal and the parked tell it again.
   std::map<uint64_t, How> asked_;
   uint64_t open_bytes_ = 0;

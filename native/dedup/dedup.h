@@ -60,7 +60,7 @@ struct DedupOptions {
 enum class Verdict : uint8_t {
   fresh,      // now reserved
   seen,       // its effect was committed inside the window
-  in_flight,  // reserved and not yet decided, perhaps earlier in the same batch
+  in_flight,  // reserved and not yet decided, perhaps earlier in the same call
 };
 
 class Dedup {
@@ -105,7 +105,7 @@ class Dedup {
   // Slices with ids, the one that is being filled included.
   uint64_t slices() const;
   // Whether upkeep is done.
-  bool is_settled() const { return table_.is_settled(); }
+  bool is_swept() const { return table_.is_swept(); }
 
  private:
   using Position = dedup::Position;

@@ -1,8 +1,7 @@
 // The keyed hash of an id, and who takes which of its bits.
 //
-//   bits 32…63  place: the home group in a table, by multiplication with their number. So every table
-//               is sorted by hash, and moving one into another of any size is a sequential pass over
-//               both.
+//   bits 32…63  the home group in a table, by multiplication with their number. So every table is
+//               sorted by hash, and moving one into another of any size is a sequential pass over both.
 //   bits 0…15   the tag
 //
 // core/id.h's mix() is not used: it folds an id into one word with an exclusive or before it is keyed,
@@ -47,7 +46,7 @@ class IdHash {
   uint64_t fold_key_;
 };
 
-// Where a hash falls among `count` (at most 2^32) places that are sorted by hash.
-inline uint64_t place(uint64_t hash, uint64_t count) { return (hash >> 32) * count >> 32; }
+// Where a hash falls among `count` (at most 2^32) groups that are sorted by hash.
+inline uint64_t home_of(uint64_t hash, uint64_t count) { return (hash >> 32) * count >> 32; }
 
 }  // namespace semel::dedup

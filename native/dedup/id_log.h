@@ -71,7 +71,7 @@ class IdLog {
   // A chunk is taken when the one before it has room for so many more.
   static constexpr Position kIdsPerTurn = kIdsPerChunk / 8;
 
-  // A place in the ring of chunks.
+  // An index in the ring of chunks.
   uint32_t chunk_of(Position position) const {
     return position / kIdsPerChunk & static_cast<uint32_t>(chunks_.size() - 1);
   }

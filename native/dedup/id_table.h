@@ -71,7 +71,7 @@ class IdTable {
   // Goes on by up to `groups` groups with what is due.
   void maintain(uint64_t groups);
   // Whether nothing is due.
-  bool is_settled() const { return !is_moving_ && !is_sweeping_ && dead_ == 0 && !is_sparse(); }
+  bool is_swept() const { return !is_moving_ && !is_sweeping_ && dead_ == 0 && !is_sparse(); }
 
  private:
   bool in_older(uint64_t hash) const { return is_moving_ && older_.home(hash) >= frontier_; }

@@ -44,7 +44,7 @@ class Table {
   bool exists() const { return groups_memory_.exists(); }
   uint64_t groups() const { return groups_; }
   uint64_t slots() const { return groups_ * kSlots; }
-  uint64_t home(uint64_t hash) const { return place(hash, groups_); }
+  uint64_t home(uint64_t hash) const { return home_of(hash, groups_); }
   // Homes and spares.
   uint64_t groups_total() const { return groups_total_; }
   uint64_t spilled() const { return spill_.size(); }
@@ -86,7 +86,7 @@ class Table {
     }
     spill_.push_back({hash, position});
   }
-  // The id stands at a newer place.
+  // The id stands at a newer position.
   void move_to(const Found& found, uint64_t hash, Position position, const LogSpan& span);
   void remove(const Found& found);
 

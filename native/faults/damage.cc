@@ -35,7 +35,7 @@ class Damage {
     Image image = reference_;
     const std::string path = any_path();
     auto bytes = std::make_shared<Bytes>(*image.files[path]);
-    const uint64_t at = bytes->empty() ? 0 : place_in(*bytes);
+    const uint64_t at = bytes->empty() ? 0 : offset_in(*bytes);
     what_ = path + " ";
     switch (bytes->empty() ? 2 : random_() % 8) {
       case 0:
@@ -66,7 +66,7 @@ class Damage {
   }
 
   // Where something is written, mostly: the rest of a file is zeros.
-  uint64_t place_in(const Bytes& bytes) {
+  uint64_t offset_in(const Bytes& bytes) {
     uint64_t at = random_() % bytes.size();
     for (int tries = 0; tries < 64 && bytes[at] == 0; ++tries) at = random_() % bytes.size();
     return at;

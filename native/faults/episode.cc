@@ -42,7 +42,7 @@ Episode::Episode(uint64_t seed, Crash crash, uint64_t images_max)
       known_(Ledger(seed, setting_.keys)),
       disk_(std::make_unique<SimulatedStorage>()) {
   on_point([this](const char*) {
-    observe(Place::step);
+    observe(Moment::step);
     interleave();
   });
 }
@@ -90,7 +90,7 @@ void Episode::open() {
   disk_->before = [this](Operation operation, const std::string&) {
     const bool syncs = operation == Operation::sync || operation == Operation::sync_directory ||
                        operation == Operation::rename;
-    observe(syncs ? Place::sync : Place::operation);
+    observe(syncs ? Moment::sync : Moment::operation);
     interleave();
   };
   working_ = syncing_ = sending_ = true;
@@ -187,7 +187,7 @@ void Episode::step() {
   }
   if (!failure_ && stand_ != nullptr) {
     give_receipts();
-    observe(Place::step);
+    observe(Moment::step);
   }
 }
 
@@ -201,10 +201,10 @@ void Episode::interleave() {
   }
 }
 
-void Episode::observe(Place place) {
+void Episode::observe(Moment moment) {
   if (judging_ || failure_ || tally_.images >= images_max_) return;
-  if (place == Place::operation && !chance(16)) return;
-  if (place == Place::step && !chance(restless_ ? 3 : 24)) return;
+  if (moment == Moment::operation && !chance(16)) return;
+  if (moment == Moment::step && !chance(restless_ ? 3 : 24)) return;
   judging_ = true;
   if (stand_ != nullptr) give_receipts();
   Image image = crash();

@@ -38,7 +38,7 @@ class Episode {
   Witness witness() const;
 
  private:
-  enum class Place { step, operation, sync };
+  enum class Moment { step, operation, sync };
   // A crash in the middle of a step: the bytes, and what the outside knew then.
   struct Fate {
     Image image;
@@ -57,7 +57,7 @@ class Episode {
   void end_of_life();
   void step();
   void interleave();
-  void observe(Place place);
+  void observe(Moment moment);
   void fail(Failure failure);
   void expect(const Status& status, const char* doing);
 

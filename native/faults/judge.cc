@@ -100,11 +100,11 @@ std::optional<Failure> Judge::check_recovered(Stand& stand) const {
   Shard& shard = stand.shard();
   const ShardStatus status = shard.status();
   const Counters& ends = status.consumer.outcomes;
-  const uint64_t places = ends.processed + ends.filtered + ends.duplicate + ends.late +
+  const uint64_t accounted = ends.processed + ends.filtered + ends.duplicate + ends.late +
                           ends.dead_lettered + ends.dropped + status.consumer.parked;
-  if (places != status.consumer.through) {
+  if (accounted != status.consumer.through) {
     return Failure{"conservation", std::to_string(status.consumer.through) + " messages are done, " +
-                                       std::to_string(places) + " have an outcome or are parked"};
+                                       std::to_string(accounted) + " have an outcome or are parked"};
   }
   if (!survives()) return std::nullopt;
   if (shard.epoch() <= witness_.epoch && setting_.durability != Durability::interval) {

@@ -87,7 +87,7 @@ Status Worker::retry_due(uint64_t now_us) {
 Status Worker::end(uint64_t sequence, uint64_t now_us) {
   Slot& slot = consumer_.slots()[sequence % consumer_.capacity()];
   if (slot.outcome == static_cast<int32_t>(Outcome::duplicate)) return Status::ok();
-  const uint8_t* at = shard_.ring_memory().data() + slot.place;
+  const uint8_t* at = shard_.ring_memory().data() + slot.offset;
   auto found = message_of({at, static_cast<std::size_t>(slot.length)});
   if (!found.is_ok()) return found.status();
   const Message& message = found.value();

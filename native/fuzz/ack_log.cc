@@ -71,7 +71,7 @@ void require_same(const Found& one, const Found& other, const char* property) {
   require(a.ids == b.ids && one.ids == other.ids, property, "the ids");
 }
 
-// One block on top of `found`; false where the log has no place for it.
+// One block on top of `found`; false where the log has no room for it.
 bool append(AckLog& log, Found* found, uint64_t step) {
   AckRecovered& now = found->state;
   AckBlock block;

@@ -29,13 +29,13 @@ Walk walk(std::span<uint8_t> ring, uint32_t seed, uint64_t position, uint64_t se
   walked.scan = scan_journal(ring, seed, position, sequence, [&](const uint8_t* frame,
                                                                  uint64_t meta) {
     ++walked.frames;
-    const auto place = static_cast<uint64_t>(frame - ring.data());
+    const auto offset = static_cast<uint64_t>(frame - ring.data());
     const uint64_t length = frame_length(frame);
-    require(place % kFrameAlignment == 0 && place + length <= ring.size(),
+    require(offset % kFrameAlignment == 0 && offset + length <= ring.size(),
             "a frame lies inside the ring");
     require(length <= frame_bytes_max(ring.size()), "a frame keeps its bound");
     require(meta_header_bytes(meta) <= length, "a frame holds its header");
-    const uint64_t at = before + ((place - before) & (ring.size() - 1));
+    const uint64_t at = before + ((offset - before) & (ring.size() - 1));
     require(at - position < ring.size(), "a frame lies within the lap");
     before = at + length;
     const Id id = full_id(frame, meta);

@@ -101,13 +101,13 @@ void repair_ring(std::span<uint8_t> ring, uint32_t seed, uint64_t position, uint
   if ((what & kChecksums) == 0) return;
   const uint64_t capacity = ring.size();
   for (uint64_t used = 0; used + kFullHeaderBytes <= capacity;) {
-    const uint64_t place = (position + used) & (capacity - 1);
-    const uint64_t room = std::min(capacity - place, capacity - used);
+    const uint64_t offset = (position + used) & (capacity - 1);
+    const uint64_t room = std::min(capacity - offset, capacity - used);
     if (room < kFullHeaderBytes) return;
-    uint8_t* at = ring.data() + place;
+    uint8_t* at = ring.data() + offset;
     uint64_t length = frame_length(at);
     if (is_padding(at)) {
-      length = capacity - place;
+      length = capacity - offset;
       write_padding(at, seed, position + used, length);
       used += length;
       continue;

@@ -61,14 +61,14 @@ class Mutator {
 
  private:
   const Bytes& any() { return corpus_[random_() % corpus_.size()]; }
-  std::size_t place(const Bytes& input) { return random_() % input.size(); }
+  std::size_t offset_in(const Bytes& input) { return random_() % input.size(); }
 
   void mutate(Bytes& input) {
     if (input.empty()) {
       input.push_back(static_cast<uint8_t>(random_()));
       return;
     }
-    const std::size_t at = place(input);
+    const std::size_t at = offset_in(input);
     switch (random_() % 8) {
       case 0: input[at] ^= static_cast<uint8_t>(1u << random_() % 8); break;
       case 1: input[at] = static_cast<uint8_t>(random_()); break;
@@ -89,7 +89,7 @@ class Mutator {
         // The beginning of one with the end of another.
         const Bytes& other = any();
         if (other.empty()) break;
-        const std::size_t from = place(other);
+        const std::size_t from = offset_in(other);
         input.resize(at);
         input.insert(input.end(), other.begin() + static_cast<std::ptrdiff_t>(from), other.end());
         break;
@@ -99,7 +99,7 @@ class Mutator {
         const std::size_t bytes = std::min<std::size_t>(input.size() - at, 1 + random_() % 128);
         const Bytes piece(input.begin() + static_cast<std::ptrdiff_t>(at),
                           input.begin() + static_cast<std::ptrdiff_t>(at + bytes));
-        input.insert(input.begin() + static_cast<std::ptrdiff_t>(place(input)), piece.begin(),
+        input.insert(input.begin() + static_cast<std::ptrdiff_t>(offset_in(input)), piece.begin(),
                      piece.end());
         break;
       }

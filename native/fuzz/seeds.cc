@@ -72,7 +72,7 @@ class LogWriter {
     header_.time_us += 1000;
     header_.journal_position += count * 64;
     header_.journal_durable = options_.synced ? header_.through : 0;
-    header_.sink_position = static_cast<int64_t>(header_.through * 10);
+    header_.sink_place = static_cast<int64_t>(header_.through * 10);
     header_.dead_letter_bytes = 4096;
     header_.epoch = 1;
     header_.counters.processed += count;
@@ -230,10 +230,10 @@ void write_journals() {
     Ring ring(memory.subspan(kJournalHeaderBytes), start, start);
     Intake intake(ring, journal_seed(identity), 7, 1'700'000'000'000'000);
     put_frames(intake, 12, 20);
-    const std::string place = start == 0 ? "new" : "wrapped";
-    save(place, kAllRepairs, 0, start, 7, memory.subspan(kJournalHeaderBytes));
-    save(place + "-file", kChecksums, 1, start, 7, memory);
-    save(place + "-untouched", 0, 3, start, 7, memory);
+    const std::string kind = start == 0 ? "new" : "wrapped";
+    save(kind, kAllRepairs, 0, start, 7, memory.subspan(kJournalHeaderBytes));
+    save(kind + "-file", kChecksums, 1, start, 7, memory);
+    save(kind + "-untouched", 0, 3, start, 7, memory);
   }
 }
 

@@ -128,8 +128,8 @@ void use(Shard& shard, MemoryStorage&) {
       if (!went_well(polled.status()) || polled.value().count == 0) break;
       for (uint32_t at = 0; at < polled.value().count; ++at) {
         Slot& slot = consumer.slots()[(consumer.first_in_flight() + at) % consumer.capacity()];
-        require(slot.place >= 0 && slot.length >= 0 &&
-                    static_cast<uint64_t>(slot.place) + static_cast<uint64_t>(slot.length) <=
+        require(slot.offset >= 0 && slot.length >= 0 &&
+                    static_cast<uint64_t>(slot.offset) + static_cast<uint64_t>(slot.length) <=
                         ring.size(),
                 "a message lies inside the ring");
         if (slot.outcome != static_cast<int32_t>(Outcome::duplicate)) slot.outcome = 0;

@@ -32,12 +32,12 @@ std::map<uint32_t, SparseFile> read_sparse(Input& input, uint32_t files, uint64_
     if (made) file.bytes.resize(default_bytes);
     switch (kind) {
       case Kind::bytes: {
-        const uint64_t place = input.take<uint16_t>() * 8ull;
+        const uint64_t offset = input.take<uint16_t>() * 8ull;
         const auto content = input.take_bytes(input.take<uint16_t>());
-        grow(file.bytes, place + content.size(), bytes_max);
-        if (place >= file.bytes.size() || content.empty()) break;
-        std::memcpy(file.bytes.data() + place, content.data(),
-                    std::min<uint64_t>(content.size(), file.bytes.size() - place));
+        grow(file.bytes, offset + content.size(), bytes_max);
+        if (offset >= file.bytes.size() || content.empty()) break;
+        std::memcpy(file.bytes.data() + offset, content.data(),
+                    std::min<uint64_t>(content.size(), file.bytes.size() - offset));
         break;
       }
       case Kind::size:
@@ -47,13 +47,13 @@ std::map<uint32_t, SparseFile> read_sparse(Input& input, uint32_t files, uint64_
         file.number = input.take<uint64_t>();
         break;
       case Kind::fill: {
-        const uint64_t place = input.take<uint16_t>() * 8ull;
+        const uint64_t offset = input.take<uint16_t>() * 8ull;
         const uint64_t length = input.take<uint16_t>() * 8ull;
         const auto value = input.take<uint8_t>();
-        grow(file.bytes, place + length, bytes_max);
-        if (place >= file.bytes.size()) break;
-        std::fill_n(file.bytes.begin() + static_cast<std::ptrdiff_t>(place),
-                    std::min<uint64_t>(length, file.bytes.size() - place), value);
+        grow(file.bytes, offset + length, bytes_max);
+        if (offset >= file.bytes.size()) break;
+        std::fill_n(file.bytes.begin() + static_cast<std::ptrdiff_t>(offset),
+                    std::min<uint64_t>(length, file.bytes.size() - offset), value);
         break;
       }
     }

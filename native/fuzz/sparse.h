@@ -3,10 +3,10 @@
 // mutate, reorder and leave out one by one.
 //
 //   kind u8 % 4   file u8   then, little-endian:
-//   0 bytes       u16 place / 8, u16 length, the bytes      the file grows where they need it
+//   0 bytes       u16 offset / 8, u16 length, the bytes      the file grows where they need it
 //   1 size        u32 size
 //   2 name        u64 number                                what it means is the target's affair
-//   3 fill        u16 place / 8, u16 length / 8, u8 value
+//   3 fill        u16 offset / 8, u16 length / 8, u8 value
 //
 // A file is there once a record names it, with the size that the target gives it by default.
 #pragma once

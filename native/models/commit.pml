@@ -74,9 +74,9 @@ mtype = { processed, duplicate, park, dead };
 mtype outcome = processed;
 byte its, its_id;              /* the message that the worker is at: sequence and id */
 Position next;                 /* what its commit will say */
-mtype = { mark, look, journal_write, journal_sync, publish, ack_write, ack_sync };
-mtype syncer = mark;
-byte marked, group_tail, group_at;
+mtype = { fix, look, journal_write, journal_sync, publish, ack_write, ack_sync };
+mtype syncer = fix;
+byte target, group_tail, group_at;
 mtype = { open_acks, open_letters, open_journal, cut_journal, raise_epoch, sync_epoch, open_sink, fence_sink, adopt_sink };
 mtype opening = open_acks;
 
@@ -175,10 +175,10 @@ inline sync_acks(last) {
 }
 
 inline end_group() {
-  syncer = mark; marked = 0; group_tail = 0; group_at = 0
+  syncer = fix; target = 0; group_tail = 0; group_at = 0
 }
 
-inline settle_worker() {
+inline rest_worker() {
   worker = idle; outcome = processed; its = 0; its_id = 0;
   CLEAR(next)
 }
@@ -218,7 +218,7 @@ inline lose_memory() {
   attempt = 0;
   opening = open_acks;
   tail = 0; released = 0; durable = 0; index = 0; journal_max = 0;
-  settle_worker();
+  rest_worker();
   end_group();
   CLEAR(now);
   i = 0;
@@ -374,7 +374,7 @@ end:
        worker = acking
 #elif defined(BUG_OUTPUT_AFTER_ACK)
        length_disk = length; put_disk = put;
-       settle_worker()
+       rest_worker()
 #elif defined(DISK) && !defined(BUG_NO_FLUSH)
        worker = flushing
 #else
@@ -409,10 +409,10 @@ end:
 #ifdef BUG_OUTPUT_AFTER_ACK
        if
        :: outcome == processed -> worker = writing
-       :: else -> settle_worker()
+       :: else -> rest_worker()
        fi
 #else
-       settle_worker()
+       rest_worker()
 #endif
      }
 
@@ -432,7 +432,7 @@ end:
 #ifndef BUG_SEEN_AT_POLL
        index = now.seen;
 #endif
-       settle_worker()
+       rest_worker()
      }
   od
 }
@@ -442,16 +442,16 @@ end:
 active proctype sync_group() {
 end:
   do
-  :: atomic { up && syncer == mark && (tail != durable || in_memory > 0) ->
-#ifdef BUG_MARK_AFTER_TAIL
+  :: atomic { up && syncer == fix && (tail != durable || in_memory > 0) ->
+#ifdef BUG_FIX_AFTER_TAIL
        group_tail = tail;
 #else
-       marked = in_memory;
+       target = in_memory;
 #endif
        syncer = look }
   :: atomic { up && syncer == look ->
-#ifdef BUG_MARK_AFTER_TAIL
-       marked = in_memory;
+#ifdef BUG_FIX_AFTER_TAIL
+       target = in_memory;
 #else
        group_tail = tail;
 #endif
@@ -481,12 +481,12 @@ end:
 #endif
      }
   :: atomic { up && syncer == ack_write ->
-       in_file = marked;
+       in_file = target;
        /* No ack is on disk whose message is not. */
        assert(block[in_file].through <= journal_max);
        syncer = ack_sync }
   :: atomic { up && syncer == ack_sync ->
-       sync_acks(marked);
+       sync_acks(target);
        released = (block[0].through > released -> block[0].through : released);
 #ifdef BUG_ACK_BEFORE_JOURNAL
        syncer = journal_write

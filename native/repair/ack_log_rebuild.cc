@@ -22,7 +22,7 @@ class Rebuilder final {
     const uint8_t width = id_width(block.ids);
     const uint64_t length = block_bytes(block, width);
     if (!page_.empty() && !writer_.fits(length)) {
-      writer_.seal(marks());
+      writer_.seal(bounds());
       SEMEL_TRY(write_out());
     }
     if (page_.empty()) begin(block.header);
@@ -31,7 +31,7 @@ class Rebuilder final {
                                    " bytes does not fit a segment of " +
                                    std::to_string(page_.size())};
     }
-    writer_.put(block, width, length, 0, marks());
+    writer_.put(block, width, length, 0, bounds());
     return Status::ok();
   }
 
@@ -40,17 +40,17 @@ class Rebuilder final {
 
  private:
   // All of it is durable before any of it counts.
-  SegmentWriter::Marks marks() const { return {writer_.number(), oldest_}; }
+  SegmentWriter::Bounds bounds() const { return {writer_.number(), oldest_}; }
 
   void begin(const AckHeader& header) {
     page_.assign(order_.segment_bytes, 0);
     const Identity identity{number_, order_.segment_bytes, random_salt(), order_.directory_salt};
     put_identity(page_.data(), identity);
-    writer_.move_to(page_.data(), identity, writer_.number(), marks());
+    writer_.move_to(page_.data(), identity, writer_.number(), bounds());
     // A snapshot of nothing: what is parked comes with the last block.
     AckBlock snapshot;
     snapshot.header = writer_.number() == 0 ? header : writer_.last();
-    writer_.put(snapshot, 0, kBlockHeaderBytes, kSnapshot, marks());
+    writer_.put(snapshot, 0, kBlockHeaderBytes, kSnapshot, bounds());
   }
 
   Status write_out() {
@@ -102,16 +102,16 @@ Status append_ids(Rebuilder& rebuilder, const AckHeader& header, std::span<const
 Status copy_ids(Storage& storage, const RebuildOrder& order, const Survey& survey, Rebuilder& rebuilder) {
   SurveyedSegment segment;
   uint64_t loaded = 0;
-  for (const BlockPlace& place : survey.blocks) {
-    if (place.segment != loaded) {
-      auto read = survey_segment(storage, order.directory, segment_name(place.segment),
+  for (const BlockAddress& address : survey.blocks) {
+    if (address.segment != loaded) {
+      auto read = survey_segment(storage, order.directory, segment_name(address.segment),
                                  order.directory_salt);
       if (!read.is_ok()) return read.status();
       segment = std::move(read.value());
-      loaded = place.segment;
+      loaded = address.segment;
     }
     BlockView block;
-    const auto rest = std::span<const uint8_t>(segment.bytes).subspan(place.offset);
+    const auto rest = std::span<const uint8_t>(segment.bytes).subspan(address.offset);
     if (check(rest, segment.seed, &block) != BlockCheck::valid) {
       return {Code::io, "the ack log in " + order.directory + " changed while it was read"};
     }

@@ -20,7 +20,9 @@ class Surveyor final : EntryVisitor {
     SEMEL_TRY(list());
     for (const uint64_t number : numbers_) SEMEL_TRY(find_blocks(number));
     std::stable_sort(found_.begin(), found_.end(),
-                     [](const Found& a, const Found& b) { return a.place.number < b.place.number; });
+                     [](const Found& a, const Found& b) {
+                       return a.address.number < b.address.number;
+                     });
     for (const Found& one : found_) {
       if (!take(one)) break;
     }
@@ -30,7 +32,7 @@ class Surveyor final : EntryVisitor {
  private:
   // A good block, with what is needed of it later: the bytes are let go segment by segment.
   struct Found {
-    BlockPlace place;
+    BlockAddress address;
     AckHeader header;
     uint8_t flags = 0;
     uint32_t id_count = 0;
@@ -100,9 +102,9 @@ class Surveyor final : EntryVisitor {
   bool take(const Found& one) {
     AckRecovered& state = survey_.state;
     const AckHeader& header = one.header;
-    if (!state.empty && one.place.number <= state.block_number) return true;  // there twice
+    if (!state.empty && one.address.number <= state.block_number) return true;  // there twice
     const uint64_t expected = state.empty ? 1 : state.block_number + 1;
-    const bool gap = one.place.number != expected;
+    const bool gap = one.address.number != expected;
     const bool snapshot = (one.flags & kSnapshot) != 0;
     if (gap && !state.empty && claimed_ < expected) return false;
     if (header.through < state.header.through || header.time_us < state.header.time_us) return true;
@@ -115,19 +117,19 @@ class Surveyor final : EntryVisitor {
       survey_.unsure = {};
     }
     BlockView view;
-    view.number = one.place.number;
+    view.number = one.address.number;
     view.entries = one.entries;
     if (!visit_entries(view, *this).is_ok()) return true;  // of another version: as if it were lost
-    if (state.empty) first_segment_ = one.place.segment;
+    if (state.empty) first_segment_ = one.address.segment;
     state.empty = false;
     state.header = header;
-    state.block_number = one.place.number;
+    state.block_number = one.address.number;
     state.clean = (one.flags & kCleanClose) != 0;
     state.ids += one.id_count;
     state.synced = (one.flags & kSynced) != 0;
     sealed_ = (one.flags & kSealed) != 0;
     oldest_ = std::max(oldest_, one.oldest_segment);
-    survey_.blocks.push_back(one.place);
+    survey_.blocks.push_back(one.address);
     return true;
   }
 

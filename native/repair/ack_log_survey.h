@@ -18,7 +18,7 @@
 
 namespace semel::acklog {
 
-struct BlockPlace {
+struct BlockAddress {
   uint64_t segment = 0;  // as in the file's name
   uint64_t offset = 0;
   uint64_t number = 0;
@@ -29,7 +29,7 @@ struct Survey {
   uint64_t highest_segment = 0;
   std::vector<std::string> names;   // of all of them, foreign ones included
   std::vector<Finding> faults;
-  std::vector<BlockPlace> blocks;   // good ones that count, in order
+  std::vector<BlockAddress> blocks;   // good ones that count, in order
   bool tail_lost = false;           // blocks behind the last one were complete, and are gone
 
   AckRecovered state;               // after the last good block

@@ -62,7 +62,7 @@ class Surveyor {
     if (header.is_ok()) {
       survey_.seed = header.value().seed();
     } else if (header.status().code() == Code::format) {
-      fault(8, header.status().place()->what, FindingKind::foreign);
+      fault(8, header.status().file_fault()->what, FindingKind::foreign);
       return false;
     } else {
       fault(0, "its header does not check");
@@ -174,7 +174,7 @@ class Surveyor {
   // Letters may be lost from here to the next one that is good, and the resolutions of those before.
   void begin_hole() {
     in_doubt_ = true;
-    for (const auto& [number, place] : open_) maybe_[number] = true;
+    for (const auto& [number, extent] : open_) maybe_[number] = true;
   }
 
   void tell_lost() {
@@ -183,7 +183,7 @@ class Surveyor {
         if (!known_.contains(number)) survey_.lost.add(number, number);
       }
     }
-    for (const auto& [number, place] : open_) survey_.open.push_back(place);
+    for (const auto& [number, extent] : open_) survey_.open.push_back(extent);
     for (const auto& [number, yes] : maybe_) survey_.maybe_resolved.add(number, number);
     if (!known_.empty()) {
       survey_.next_number = std::max(survey_.next_number, known_.rbegin()->first + 1);
@@ -198,7 +198,7 @@ class Surveyor {
   std::vector<Range> gaps_;
   uint64_t last_letter_ = 0;
   bool in_doubt_ = false;
-  std::map<uint64_t, LetterPlace> open_;
+  std::map<uint64_t, LetterExtent> open_;
   std::map<uint64_t, bool> known_;
   std::map<uint64_t, bool> maybe_;
   Survey survey_;
@@ -244,7 +244,7 @@ Status rewrite(const DeadLetters::Options& options, const Survey& survey, const 
     old = std::move(content.value());
   }
   uint64_t bytes = kHeaderBytes;
-  for (const LetterPlace& place : survey.open) bytes += place.bytes;
+  for (const LetterExtent& extent : survey.open) bytes += extent.bytes;
   FileHeader header;
   header.salt = salt_of(options);
   header.directory_salt = options.directory_salt;
@@ -256,8 +256,8 @@ Status rewrite(const DeadLetters::Options& options, const Survey& survey, const 
   SEMEL_TRY(file.truncate(0));
   SEMEL_TRY(file.write(0, encode_header(header)));
   uint64_t at = kHeaderBytes;
-  for (const LetterPlace& place : survey.open) {
-    const auto record = std::span<const uint8_t>(old).subspan(place.offset, place.bytes);
+  for (const LetterExtent& extent : survey.open) {
+    const auto record = std::span<const uint8_t>(old).subspan(extent.offset, extent.bytes);
     auto view = view_record(record);
     if (!view.is_ok()) return view.status();
     auto letter = decode_letter(view.value());

@@ -12,7 +12,7 @@
 
 namespace semel::deadletters {
 
-struct LetterPlace {
+struct LetterExtent {
   uint64_t number = 0;
   uint64_t sequence = 0;
   uint64_t offset = 0;
@@ -21,7 +21,7 @@ struct LetterPlace {
 
 struct Survey {
   std::vector<Finding> faults;  // empty: the file is as the ack log says
-  std::vector<LetterPlace> open;    // good ones that are not resolved, by number
+  std::vector<LetterExtent> open;    // good ones that are not resolved, by number
   Ranges lost;                      // numbers of letters that are gone; some may have been dealt with
   Ranges maybe_resolved;            // open here, but their resolution may be what was lost
   uint64_t next_number = 1;

@@ -124,9 +124,9 @@ class Surveyor {
       if (!bytes.is_ok()) return bytes.status();
       // It may be whole by now, beside a stream that has just replaced it.
       const Status check = check_box(bytes.value(), path, name, survey_.manifest->salt);
-      const FaultPlace* place = check.place();
-      find(FindingKind::damage, name, place == nullptr ? 0 : place->offset.value_or(0),
-           place == nullptr ? "" : place->what);
+      const FileFault* fault = check.file_fault();
+      find(FindingKind::damage, name, fault == nullptr ? 0 : fault->offset.value_or(0),
+           fault == nullptr ? "" : fault->what);
     }
     return Status::ok();
   }

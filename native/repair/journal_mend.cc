@@ -39,7 +39,7 @@ class Filler {
     header.type = FrameType::malformed;
     header.id_kind = kind_;
     header.id = lost_id(kind_, sequence_);
-    put(header, bytes - lost_bytes(), kLostMark);
+    put(header, bytes - lost_bytes(), kLostByte);
   }
   void drop(uint64_t bytes) {
     FrameHeader header;

@@ -19,7 +19,7 @@
 
 namespace semel {
 
-constexpr uint8_t kLostMark = 0xC1;
+constexpr uint8_t kLostByte = 0xC1;
 
 struct MendOrder {
   uint64_t position = 0;  // of the frame after `sequence`, as the ack log has it

@@ -25,14 +25,14 @@ std::vector<FrameRun> find_runs_in_any_lap(std::span<uint8_t> ring, uint32_t see
                                            uint64_t sequence) {
   return find_runs(
       ring, seed, sequence,
-      [&](uint64_t place, std::span<const uint8_t> frame) -> std::optional<uint64_t> {
+      [&](uint64_t offset, std::span<const uint8_t> frame) -> std::optional<uint64_t> {
         const auto length = static_cast<uint32_t>(frame.size());
         const uint32_t start = crc32c_seed(load<uint32_t>(frame.data() + 4), frame.subspan(8));
         const uint32_t slot = (start ^ seed ^ length) * inverse(kFactor);
         const uint64_t residue = uint64_t{slot} << 3;
         const uint64_t position = from + ((residue - from) & (kPositionSpan - 1));
         // The far half of the span is what lies before `from`.
-        if ((position & (ring.size() - 1)) != place || position - from >= kPositionSpan / 2) {
+        if ((position & (ring.size() - 1)) != offset || position - from >= kPositionSpan / 2) {
           return std::nullopt;
         }
         return position;
@@ -58,7 +58,7 @@ Result<JournalContent> read_journal(Storage& storage, const std::string& directo
   const Status header = check_journal_header(content.bytes, path, identity);
   if (!header.is_ok()) {
     content.fault = Finding{header.code() == Code::damaged ? FindingKind::damage : FindingKind::foreign,
-                            path, header.place()->offset.value(), header.place()->what};
+                            path, header.file_fault()->offset.value(), header.file_fault()->what};
   } else if (size.value() != bytes) {
     content.fault = Finding{FindingKind::damage, path, there,
                             "it has " + std::to_string(size.value()) + " bytes instead of " +

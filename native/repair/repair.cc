@@ -65,7 +65,7 @@ class Repairer {
       : storage_(storage), directory_(directory), survey_(survey) {}
 
   // Writes every new file beside the old one.
-  Status draft() {
+  Status prepare() {
     if (!survey_.manifest_mended.empty()) {
       SEMEL_TRY(write(directory_, "stream", survey_.manifest_mended));
       replace("stream");
@@ -75,7 +75,7 @@ class Repairer {
                       seal_box(box.name, survey_.manifest->salt, box.mended)));
       replace(box.name);
     }
-    for (ShardSurvey& shard : survey_.shards) SEMEL_TRY(draft_shard(shard));
+    for (ShardSurvey& shard : survey_.shards) SEMEL_TRY(prepare_shard(shard));
     return Status::ok();
   }
 
@@ -84,7 +84,7 @@ class Repairer {
  private:
   void replace(const std::string& path) { changes_.push_back({path, true}); }
 
-  Status draft_shard(ShardSurvey& shard) {
+  Status prepare_shard(ShardSurvey& shard) {
     if (!shard.log_damaged && !shard.journal_damaged && !shard.letters_damaged) return Status::ok();
     const Manifest& manifest = *survey_.manifest;
     const std::string folder = shard_name(shard.shard) + "/";
@@ -164,7 +164,7 @@ Result<Repaired> repair(Storage& storage, const std::string& directory) {
   repaired.plan = to_plan(survey.value());
   if (repaired.plan.steps.empty() || !repaired.plan.refusals.empty()) return repaired;
   Repairer repairer(storage, directory, survey.value());
-  SEMEL_TRY(repairer.draft());
+  SEMEL_TRY(repairer.prepare());
   auto originals = keep_originals(storage, directory, repairer.changes());
   if (!originals.is_ok()) return originals.status();
   repaired.originals = originals.value();

@@ -68,7 +68,7 @@ Result<SurveyedSegment> survey_segment(Storage& storage, const std::string& dire
     return segment;
   }
   if (identity.status().code() == Code::format) {
-    fault(8, identity.status().place()->what, FindingKind::foreign);
+    fault(8, identity.status().file_fault()->what, FindingKind::foreign);
     return segment;
   }
   fault(0, "its header does not check");

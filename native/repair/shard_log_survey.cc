@@ -14,7 +14,7 @@ bool contains(const Ranges& ranges, uint64_t value) {
 
 // Parked messages that came or went in a lost block. The counters are absolute, so they tell how many
 // must be parked; every message keeps exactly one outcome (I5).
-void settle_parked(ShardSurvey& survey) {
+void decide_parked(ShardSurvey& survey) {
   const acklog::Survey& log = survey.log;
   Counters& counters = survey.state.header.counters;
   const int64_t missing = log.parked_missing;
@@ -63,20 +63,20 @@ void find_ids(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed) {
 
 // The newest acks are gone: the log goes back to an older state. What the journal still has of the
 // messages behind it is delivered again.
-void settle_tail(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed) {
+void decide_tail(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed) {
   AckHeader& header = survey.state.header;
   Stake& stake = survey.stake;
   survey.state.clean = false;
   survey.journal_damaged = true;  // what lies behind must go before the ring is written again
   // A sink that is cut back to the older state forgets what it was given since.
-  const bool rewinds = header.sink_position >= 0;
+  const bool rewinds = header.sink_place >= 0;
   const JournalScan sound = scan_journal(ring, seed, header.journal_position, header.through, {});
   if (sound.sequence > header.through) {
     if (!rewinds) stake.again.add(header.through + 1, sound.sequence);
     stake.unknown_behind = sound.sequence;
     return;
   }
-  // Its place has been used again, or wiped: then those messages were done. The journal goes on with the
+  // Its bytes have been used again, or wiped: then those messages were done. The journal goes on with the
   // first that it still has.
   const auto runs =
       find_runs_in_any_lap(ring, seed, header.journal_position, header.through);
@@ -113,13 +113,13 @@ Status keep_later_letters(ShardSurvey& survey, const DeadLetters::Options& optio
   return Status::ok();
 }
 
-void settle_log(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed, bool dedup) {
-  settle_parked(survey);
+void decide_log(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed, bool dedup) {
+  decide_parked(survey);
   if (dedup) {
     survey.stake.forgotten.add(survey.log.forgotten);
     find_ids(survey, ring, seed);
   }
-  if (survey.log.tail_lost) settle_tail(survey, ring, seed);
+  if (survey.log.tail_lost) decide_tail(survey, ring, seed);
   if (!dedup) survey.stake.forgotten = {};
 }
 

@@ -8,7 +8,7 @@
 namespace semel {
 
 // Fills in `state`, `ids_unseen` and `stake` from `log` and the ring.
-void settle_log(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed, bool dedup);
+void decide_log(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed, bool dedup);
 
 // Where the log went back and its journal did not: letters behind the older committed length belong to
 // messages that are not delivered again, so they stay.

@@ -100,11 +100,11 @@ class Surveyor {
 
   // What a strict reader refused, where the lenient one has found nothing.
   void add_strict(const Status& status) {
-    const FaultPlace* place = status.place();
-    if (place == nullptr || !place->offset.has_value()) {
+    const FileFault* fault = status.file_fault();
+    if (fault == nullptr || !fault->offset.has_value()) {
       return find(FindingKind::damage, "", 0, status.message());
     }
-    add({FindingKind::damage, place->path, *place->offset, place->what});
+    add({FindingKind::damage, fault->path, *fault->offset, fault->what});
   }
 
   Status look_at_journal() {
@@ -123,7 +123,7 @@ class Surveyor {
     }
     ring_ = std::span(content.bytes).subspan(kJournalHeaderBytes);
     seed_ = journal_seed(identity_);
-    if (survey_.log_damaged) settle_log(survey_, ring_, seed_, manifest_.dedup);
+    if (survey_.log_damaged) decide_log(survey_, ring_, seed_, manifest_.dedup);
     AckRecovered& state = survey_.state;
     MendOrder& order = survey_.mend;
     order = {state.header.journal_position,

@@ -19,16 +19,16 @@ class Search {
   std::vector<FrameRun> run() {
     std::vector<FrameRun> found;
     const uint64_t capacity = ring_.size();
-    for (uint64_t place = 0; place < capacity && work_ < kWorkFactor * capacity;) {
-      const std::optional<uint64_t> position = frame_at(place);
+    for (uint64_t offset = 0; offset < capacity && work_ < kWorkFactor * capacity;) {
+      const std::optional<uint64_t> position = frame_at(offset);
       if (!position.has_value()) {
-        place += kFrameAlignment;
+        offset += kFrameAlignment;
         continue;
       }
-      const FrameRun one = walk(place, *position);
+      const FrameRun one = walk(offset, *position);
       found.push_back(one);
       if (one.end / capacity != one.position / capacity) break;  // it reached the ring's end
-      place = one.end & (capacity - 1);
+      offset = one.end & (capacity - 1);
     }
     std::sort(found.begin(), found.end(),
               [](const FrameRun& a, const FrameRun& b) { return a.position < b.position; });
@@ -36,13 +36,13 @@ class Search {
   }
 
  private:
-  // The position of the frame at `place`, where one is there and checks.
-  std::optional<uint64_t> frame_at(uint64_t place) {
+  // The position of the frame at `offset`, where one is there and checks.
+  std::optional<uint64_t> frame_at(uint64_t offset) {
     const uint64_t capacity = ring_.size();
-    const uint8_t* at = ring_.data() + place;
+    const uint8_t* at = ring_.data() + offset;
     const uint64_t length = load<uint32_t>(at);
     if (length < kFullHeaderBytes || length > frame_bytes_max(capacity) ||
-        round_up(length, kFrameAlignment) > capacity - place) {
+        round_up(length, kFrameAlignment) > capacity - offset) {
       return std::nullopt;
     }
     const uint64_t meta = full_meta(at);
@@ -54,22 +54,22 @@ class Search {
       return std::nullopt;
     }
     work_ += length;
-    const std::optional<uint64_t> position = locate_(place, {at, length});
+    const std::optional<uint64_t> position = locate_(offset, {at, length});
     if (!position.has_value()) return std::nullopt;
     const uint32_t start = frame_seed(seed_, *position, static_cast<uint32_t>(length));
     const bool checks = crc32c(start, at + 8, length - 8) == load<uint32_t>(at + 4);
     return checks ? position : std::nullopt;
   }
 
-  FrameRun walk(uint64_t place, uint64_t position) const {
-    const uint8_t* at = ring_.data() + place;
+  FrameRun walk(uint64_t offset, uint64_t position) const {
+    const uint8_t* at = ring_.data() + offset;
     const bool counts = !is_control(meta_type(full_meta(at)));
     const uint64_t before = load<uint64_t>(at + 8) - (counts ? 1 : 0);
     const JournalScan scan = scan_journal(ring_, seed_, position, before, {});
     return {position, scan.position, before, scan.sequence, scan.time_us};
   }
 
-  // A run that goes through the ring's end was found once from its start and once from place 0.
+  // A run that goes through the ring's end was found once from its start and once from offset 0.
   static std::vector<FrameRun> joined(const std::vector<FrameRun>& found) {
     std::vector<FrameRun> runs;
     for (const FrameRun& one : found) {
@@ -99,9 +99,9 @@ std::vector<FrameRun> find_runs(std::span<uint8_t> ring, uint32_t seed, uint64_t
   const uint64_t sequence_max = sequence + ring.size() / kFullHeaderBytes;
   return find_runs(
       ring, seed, sequence,
-      [&](uint64_t place, std::span<const uint8_t> frame) -> std::optional<uint64_t> {
+      [&](uint64_t offset, std::span<const uint8_t> frame) -> std::optional<uint64_t> {
         if (load<uint64_t>(frame.data() + 8) > sequence_max) return std::nullopt;
-        return from + ((place - from) & (ring.size() - 1));
+        return from + ((offset - from) & (ring.size() - 1));
       });
 }
 

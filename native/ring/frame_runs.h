@@ -1,4 +1,4 @@
-// Good frames behind a place that does not check. Recovery asks whether there are any, to tell damage from
+// Good frames behind bytes that do not check. Recovery asks whether there are any, to tell damage from
 // a torn tail; which ones they are, and what becomes of them, is the business of repair.
 //
 // A frame's checksum names its position (FORMAT.md), so a frame that checks is known to lie where it
@@ -29,9 +29,9 @@ struct FrameRun {
 std::vector<FrameRun> find_runs(std::span<uint8_t> ring, uint32_t seed, uint64_t from,
                                 uint64_t sequence);
 
-// The position at which the bytes at `place` may be a frame; nothing: they are none.
+// The position at which the bytes at `offset` may be a frame; nothing: they are none.
 using FrameLocator =
-    std::function<std::optional<uint64_t>(uint64_t place, std::span<const uint8_t> frame)>;
+    std::function<std::optional<uint64_t>(uint64_t offset, std::span<const uint8_t> frame)>;
 // The same, with another idea of where frames may lie.
 std::vector<FrameRun> find_runs(std::span<uint8_t> ring, uint32_t seed, uint64_t sequence,
                                 const FrameLocator& locate);

@@ -15,7 +15,8 @@ Status check_header(const Region& region, const JournalIdentity& identity) {
   Status found = check_journal_header(region.memory(), region.path(), identity);
   if (found.code() != Code::mismatch) return found;
   // To a user, mismatch is what other options are.
-  return Status::at(Code::damaged, region.path(), found.place()->offset.value(), found.place()->what);
+  const FileFault& fault = *found.file_fault();
+  return Status::at(Code::damaged, region.path(), fault.offset.value(), fault.what);
 }
 
 }  // namespace
@@ -93,16 +94,16 @@ Result<std::unique_ptr<Region>> open_journal(Storage& storage, const std::string
     return std::move(region.value());
   }
   // Made under another name: a journal that exists is whole.
-  const std::string draft = path + ".new";
+  const std::string fresh = path + ".new";
   {
     auto region =
-        Region::create(storage, draft, kJournalHeaderBytes + identity.capacity, Writer::direct);
+        Region::create(storage, fresh, kJournalHeaderBytes + identity.capacity, Writer::direct);
     if (!region.is_ok()) return region.status();
     write_journal_header(region.value()->memory().data(), identity);
     SEMEL_TRY(region.value()->write(0, region.value()->memory().size()));
     SEMEL_TRY(region.value()->sync());
   }
-  SEMEL_TRY(storage.rename(draft, path));
+  SEMEL_TRY(storage.rename(fresh, path));
   SEMEL_TRY(storage.sync_directory(directory));
   return Region::open(storage, path, writer);
 }
@@ -111,11 +112,11 @@ Status write_journal(Region& journal, uint64_t from, uint64_t to, uint64_t relea
   const uint64_t capacity = journal.memory().size() - kJournalHeaderBytes;
   const uint64_t busy = released + capacity - to;
   while (from < to) {
-    const uint64_t place = from & (capacity - 1);
-    const uint64_t bytes = std::min(to - from, capacity - place);
+    const uint64_t offset = from & (capacity - 1);
+    const uint64_t bytes = std::min(to - from, capacity - offset);
     // The header's block is no part of the ring, and a piece that ends with the ring ends with a block.
     const Beside beside{.steady_before = from - released, .busy_behind = busy};
-    const uint64_t at = kJournalHeaderBytes + place;
+    const uint64_t at = kJournalHeaderBytes + offset;
     SEMEL_TRY(journal.write(at, at + bytes, beside));
     from += bytes;
   }
@@ -132,14 +133,14 @@ JournalScan scan_journal(std::span<uint8_t> ring, uint32_t seed, uint64_t positi
   if (position % kFrameAlignment != 0) return scan;
   const uint64_t limit = position + capacity;
   while (scan.position < limit) {
-    const uint64_t place = scan.position & (capacity - 1);
-    const uint8_t* at = ring.data() + place;
-    const uint64_t room = capacity - place < limit - scan.position ? capacity - place
+    const uint64_t offset = scan.position & (capacity - 1);
+    const uint8_t* at = ring.data() + offset;
+    const uint64_t room = capacity - offset < limit - scan.position ? capacity - offset
                                                                     : limit - scan.position;
     const uint64_t length = frame_length(at);
     if (is_padding(at)) {
       const uint32_t crc = frame_seed(seed, scan.position, static_cast<uint32_t>(length));
-      if (length != capacity - place || length > room || load<uint32_t>(at + 4) != crc) break;
+      if (length != capacity - offset || length > room || load<uint32_t>(at + 4) != crc) break;
       scan.position += length;
       continue;
     }

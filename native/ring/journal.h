@@ -1,5 +1,5 @@
 // The ring's image on disk and what a crash left of it (FORMAT.md). Nothing read from it is trusted
-// before its length, place, sequence and CRC have been checked (I10).
+// before its length, offset, sequence and CRC have been checked (I10).
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,7 @@ struct JournalScan {
 };
 
 // Walks the valid frames from `position`, where the message after `sequence` is expected, through at
-// most one lap. Stops at the first place that holds no valid next frame: a torn tail, bytes of an
+// most one lap. Stops at the first position that holds no valid next frame: a torn tail, bytes of an
 // earlier lap, or the end. `visit` may be empty.
 JournalScan scan_journal(std::span<uint8_t> ring, uint32_t seed, uint64_t position,
                          uint64_t sequence,

@@ -3,8 +3,8 @@
 // Threads and ownership
 //   R1  The producer (ingest thread) alone moves `tail`; the reclaimer alone moves `released`. Who
 //       reclaims is the shard's choice by durability: the worker, or the sync thread (I2).
-//   R2  Positions are unwrapped byte counts that only grow; `position & mask` is the place in memory.
-//   R3  A frame never wraps: where it would, a padding frame fills the rest and it starts at place 0.
+//   R2  Positions are unwrapped byte counts that only grow; `position & mask` is the offset in memory.
+//   R3  A frame never wraps: where it would, a padding frame fills the rest and it starts at offset 0.
 //   R4  tail - released ≤ capacity, so nothing is overwritten before it is released.
 // The memory is the caller's: an array in a test, anonymous pages, or the journal's mapping.
 //
@@ -52,7 +52,7 @@ class Ring {
 
   uint64_t capacity() const { return mask_ + 1; }
   uint8_t* at(uint64_t position) const { return memory_ + (position & mask_); }
-  uint64_t place(uint64_t position) const { return position & mask_; }
+  uint64_t offset(uint64_t position) const { return position & mask_; }
 
   // ---- producer ----
 

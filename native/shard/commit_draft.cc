@@ -126,7 +126,7 @@ Parked CommitDraft::lift(uint64_t sequence) const {
   const Slot& slot = in_flight_.slot(sequence);
   const uint8_t* frame = in_flight_.frame_of(sequence);
   const uint64_t meta = full_meta(frame);
-  const uint8_t* payload = in_flight_.ring().at(0) + slot.place;
+  const uint8_t* payload = in_flight_.ring().at(0) + slot.offset;
   Parked entry;
   entry.sequence = sequence;
   entry.time_us = meta_time_us(meta);
@@ -156,7 +156,7 @@ AckBlock CommitDraft::block(std::span<const Id> ids, int64_t sink_place) {
   block.header.time_us = time_us_;
   block.header.journal_position =
       last_ < first_ ? in_flight_.committed_position() : in_flight_.position_behind(last_);
-  block.header.sink_position = sink_place;
+  block.header.sink_place = sink_place;
   block.header.counters = to_counters(tallies_);
   if (!planted(Bug::ids_not_logged)) block.ids = ids;
   block.parked = block_parked_;

@@ -18,7 +18,7 @@ namespace semel {
 struct CommittedState {
   explicit CommittedState(const AckHeader& recovered)
       : time_us(recovered.time_us),
-        sink_place(planted(Bug::rewind_skipped) ? -1 : recovered.sink_position) {}
+        sink_place(planted(Bug::rewind_skipped) ? -1 : recovered.sink_place) {}
 
   void raise_time(uint64_t to) { time_us = std::max(time_us, to); }
   void raise_sources(const SourceOffsets& to) {

@@ -44,7 +44,7 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
   if (max > 0) {
     if (may_find) staged.enter(ids_.stage(Stage::poll));
     max = ids_.room(max, in_flight_, state_.parked, now_us);
-    // What is in flight is committed first: it may be waiting for more of its batch, in vain.
+    // What is in flight is committed first: it may be waiting for more of an operator batch, in vain.
     if (max == 0) return in_flight() > 0 ? polled(0) : Polled{0, Stall::ids_full};
   }
   if (may_find) staged.enter(Stage::poll);
@@ -163,7 +163,7 @@ AckBlock Consumer::empty_block() const {
   block.header.through = in_flight_.first() - 1;
   block.header.time_us = state_.time_us;
   block.header.journal_position = in_flight_.committed_position();
-  block.header.sink_position = state_.sink_place;
+  block.header.sink_place = state_.sink_place;
   block.header.counters = to_counters(progress_.tallies());
   return block;
 }

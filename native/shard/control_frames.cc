@@ -6,17 +6,12 @@ namespace semel {
 
 Status ControlFrames::apply() {
   if (in_flight_.count() > 0) return Status::ok();
-  const Ring& ring = in_flight_.ring();
-  const uint64_t end = level_.visible();
-  for (uint64_t position = in_flight_.polled_position(); position < end;) {
-    const uint8_t* frame = ring.at(position);
-    if (!is_padding(frame)) {
-      if (!layout_.is_control(frame)) break;
-      SEMEL_TRY(apply(frame));
-    }
-    position += frame_span(frame);
-    in_flight_.pass(position);
+  FrameCursor cursor = in_flight_.unpolled(level_.visible());
+  for (const uint8_t* frame; (frame = cursor.frame()) != nullptr && layout_.is_control(frame);) {
+    SEMEL_TRY(apply(frame));
+    cursor.pass();
   }
+  in_flight_.pass(cursor);
   return Status::ok();
 }
 

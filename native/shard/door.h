@@ -1,11 +1,11 @@
 // Where messages come into a stream: what JavaScript has staged, or holds as raw frames, is checked and
-// appended to the intakes of its shards, and published once a batch.
+// appended to the intakes of its shards, and published once a call.
 //
 // Thread: the ingest thread.
 // Ownership: the stream and the staged memory are the caller's; stage() borrows until the next one.
 // Invariants
 //   O1  What is taken is a prefix of what was given: the first message that can't be taken, or that its
-//       shard has no room for, ends the batch. So a sender goes on behind what was taken.
+//       shard has no room for, ends the call. So a sender goes on behind what was taken.
 //   O2  Whatever was appended is published before a call returns, also where it ends with a fault.
 //   O3  Rows are not trusted: whatever they hold, nothing outside of the staged memory is read.
 #pragma once
@@ -68,7 +68,7 @@ class Door {
   Status refusal_of(const Row& row, uint64_t payload_max) const;
   Id id_of(const Row& row) const;
   FrameHeader header_of(const Row& row) const;
-  // Both append what `put` appends; templates, so that the stream's kind is asked once a batch and a
+  // Both append what `put` appends; templates, so that the stream's kind is asked once a call and a
   // message costs no call.
   template <typename Put>
   uint32_t take_rows(uint32_t from, uint32_t count, Put put, Status* fault);

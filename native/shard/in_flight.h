@@ -18,7 +18,7 @@
 #include <span>
 
 #include "acklog/ack_types.h"
-#include "ring/frame.h"
+#include "ring/frame_cursor.h"
 #include "shard/outcome.h"
 
 namespace semel {
@@ -50,6 +50,8 @@ class InFlight {
 
   uint64_t polled_position() const { return polled_position_; }
   uint64_t committed_position() const { return committed_position_; }
+  // The frames behind the polled ones that begin before `end`.
+  FrameCursor unpolled(uint64_t end) const { return {ring_, polled_position_, end}; }
 
   Slot& slot(uint64_t sequence) { return slots_[sequence & mask_]; }
   const Slot& slot(uint64_t sequence) const { return slots_[sequence & mask_]; }
@@ -84,31 +86,25 @@ class InFlight {
   template <typename Read>
   uint32_t fill(uint32_t max, uint64_t end, Read read) {
     const auto slot = static_cast<uint32_t>((polled_sequence_ + 1) & mask_);
-    uint64_t position = polled_position_;
+    FrameCursor cursor = unpolled(end);
     uint64_t telling = count() == 0 ? 0 : telling_;
     uint32_t filled = 0;
-    while (filled < max && position < end) {
-      const uint8_t* frame = ring_.at(position);
-      const uint32_t length = frame_length(frame);
-      const uint64_t behind = position + round_up(length, kFrameAlignment);
-      if (!is_padding(frame)) {
-        const uint64_t told =
-            read(frame, position, length, slots_[slot + filled], ids_[slot + filled]);
-        if (told == kStop) break;
-        telling |= told;
-        ends_[slot + filled] = behind;
-        ++filled;
-      }
-      position = behind;
+    for (const uint8_t* frame; filled < max && (frame = cursor.frame()) != nullptr; ++filled) {
+      const uint64_t told = read(frame, cursor.position(), frame_length(frame),
+                                 slots_[slot + filled], ids_[slot + filled]);
+      if (told == kStop) break;
+      telling |= told;
+      cursor.pass();
+      ends_[slot + filled] = cursor.position();
     }
     telling_ = telling;
-    polled_position_ = position;
+    polled_position_ = cursor.position();
     polled_sequence_ += filled;
     return filled;
   }
 
-  // Passes a frame that is no message; nothing is in flight.
-  void pass(uint64_t position) { polled_position_ = position; }
+  // Passes frames that are no messages; nothing is in flight.
+  void pass(const FrameCursor& behind) { polled_position_ = behind.position(); }
   // The frames that were passed are done with.
   void commit_passed() { committed_position_ = polled_position_; }
   // Those up to `last` are done or parked.
@@ -143,8 +139,7 @@ class InFlight {
 
 inline const uint8_t* InFlight::frame_of(uint64_t sequence) const {
   const uint64_t start = sequence == first() ? committed_position_ : ends_[(sequence - 1) & mask_];
-  const uint8_t* frame = ring_.at(start);
-  return is_padding(frame) ? ring_.at(start + frame_span(frame)) : frame;
+  return FrameCursor(ring_, start, position_behind(sequence)).frame();
 }
 
 }  // namespace semel

@@ -1,4 +1,4 @@
-// The ingest side of a shard: gives sequences and times, writes frames, publishes batches.
+// The ingest side of a shard: gives sequences and times, writes frames, publishes them.
 //
 // Thread: the ingest thread alone, but for published_sequence().
 // Invariant: sequences are given without gaps, in the order of the frames (I1).

@@ -15,7 +15,7 @@ uint32_t CompactLayout::fill(InFlight& in_flight, uint32_t max, uint64_t end) co
   const Ring& ring = in_flight.ring();
   return in_flight.fill(max, end, [&](const uint8_t* frame, uint64_t position, uint32_t length,
                                       Slot& slot, Id&) -> uint64_t {
-    slot = {static_cast<int32_t>(ring.place(position) + kCompactHeaderBytes),
+    slot = {static_cast<int32_t>(ring.offset(position) + kCompactHeaderBytes),
             static_cast<int32_t>(length - kCompactHeaderBytes),
             static_cast<int32_t>(compact_type(frame)), 0};
     return 0;
@@ -30,7 +30,7 @@ uint32_t FullLayout::fill(InFlight& in_flight, uint32_t max, uint64_t end) const
     const FrameType type = meta_type(meta);
     if (semel::is_control(type)) return InFlight::kStop;
     const uint64_t header = meta_header_bytes(meta);
-    slot = {static_cast<int32_t>(ring.place(position) + header),
+    slot = {static_cast<int32_t>(ring.offset(position) + header),
             static_cast<int32_t>(length - header),
             static_cast<int32_t>(type) | static_cast<int32_t>(header << kHeaderShift), 0};
     id = full_id(frame, meta);

@@ -1,5 +1,5 @@
 // How frames lie in the ring, which is chosen once for a stream: what a poll reads of them, and what a
-// commit does. Each call is one for a batch; the loop over its frames is inside.
+// commit does. Each call is one for a poll or a commit; the loop over its frames is inside.
 //
 // Thread: the shard's worker.
 #pragma once

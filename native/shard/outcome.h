@@ -18,7 +18,7 @@ enum class Outcome : int32_t {
 // What the worker's JavaScript sees of a message in flight. It reads the first three and writes the
 // outcome; nothing else is shared.
 struct Slot {
-  int32_t place;    // of the payload in the ring
+  int32_t offset;   // of the payload in the ring
   int32_t length;   // of the payload, bytes
   int32_t kind;     // FrameType, kInFlightBit, and from kHeaderShift the length of the header
   int32_t outcome;  // Outcome; `duplicate` already where the index has seen the id

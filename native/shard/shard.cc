@@ -172,9 +172,9 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
   // never meet it again.
   const uint64_t used = scan->position - header.journal_position;
   const uint64_t cut = options.ring_bytes - used;
-  const uint64_t place = scan->position & (options.ring_bytes - 1);
-  const uint64_t until_end = std::min(cut, options.ring_bytes - place);
-  std::memset(ring_memory_.data() + place, 0, until_end);
+  const uint64_t offset = scan->position & (options.ring_bytes - 1);
+  const uint64_t until_end = std::min(cut, options.ring_bytes - offset);
+  std::memset(ring_memory_.data() + offset, 0, until_end);
   std::memset(ring_memory_.data(), 0, cut - until_end);
   SEMEL_TRY(write_journal(*journal_, scan->position, scan->position + cut, header.journal_position));
   fault_point("open.journal-cut");
@@ -263,10 +263,10 @@ bool Shard::has_unsynced() const {
 Status Shard::sync_group(const std::atomic<bool>* failed) {
   // Before the acks: answers show behind the block that they belong to.
   const uint64_t replies = replies_->tail();
-  ack_log_->mark();
-  fault_point("group.marked");
+  ack_log_->fix_target();
+  fault_point("group.fixed");
   if (planted(Bug::acks_before_journal)) {
-    SEMEL_TRY(ack_log_->write_marked());
+    SEMEL_TRY(ack_log_->write_to_target());
     SEMEL_TRY(ack_log_->sync());
   }
   // Sequence first, then the tail: the tail then covers at least these messages. It may cover one more,
@@ -293,7 +293,7 @@ Status Shard::sync_group(const std::atomic<bool>* failed) {
     durable_position_.store(tail, std::memory_order_release);
     doorbell->ring();
   }
-  SEMEL_TRY(ack_log_->write_marked());
+  SEMEL_TRY(ack_log_->write_to_target());
   fault_point("group.acks-written");
   SEMEL_TRY(ack_log_->sync());
   fault_point("group.acks-synced");

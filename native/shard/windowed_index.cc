@@ -10,13 +10,9 @@ namespace {
 
 // No message that is still to be polled was stored before.
 uint64_t next_time_us(const InFlight& in_flight, uint64_t now_us) {
-  const Ring& ring = in_flight.ring();
-  for (uint64_t position = in_flight.polled_position(); position < ring.tail();) {
-    const uint8_t* frame = ring.at(position);
-    if (!is_padding(frame)) return std::min(now_us, meta_time_us(full_meta(frame)));
-    position += frame_span(frame);
-  }
-  return now_us - std::min(now_us, kUnpublishedUs);
+  const uint8_t* frame = in_flight.unpolled(in_flight.ring().tail()).frame();
+  return frame != nullptr ? std::min(now_us, meta_time_us(full_meta(frame)))
+                          : now_us - std::min(now_us, kUnpublishedUs);
 }
 
 }  // namespace

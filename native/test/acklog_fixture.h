@@ -184,7 +184,7 @@ class Owner {
     header.time_us = time_us;
     header.journal_position = header.through * 64;
     header.journal_durable = options_.synced ? header.through / 2 : 0;
-    header.sink_position = static_cast<int64_t>(header.through * 10);
+    header.sink_place = static_cast<int64_t>(header.through * 10);
     header.dead_letter_bytes = 4096 + header.through;
     header.epoch = epoch_;
     header.counters.processed += count;

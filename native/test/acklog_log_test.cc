@@ -65,7 +65,7 @@ TEST_P(AckLogLevels, gives_back_what_was_appended) {
   Owner owner(options());
   ASSERT_TRUE(owner.open().is_ok());
   EXPECT_TRUE(owner.recovered().empty);
-  EXPECT_EQ(owner.recovered().header.sink_position, -1);
+  EXPECT_EQ(owner.recovered().header.sink_place, -1);
   owner.must_append(5, true, true);
   owner.must_append(7, false, true);
   owner.must_append(0);
@@ -297,8 +297,8 @@ TEST(AckLog, takes_blocks_when_poisoned_but_never_writes_one) {
   while (owner.append(100).value() == Appended::stored) ++stored;
   EXPECT_GT(stored, 100u);  // the segments that were there
   for (int again = 0; again < 3; ++again) {
-    owner.log().mark();
-    EXPECT_EQ(owner.log().write_marked().code(), Code::poisoned);
+    owner.log().fix_target();
+    EXPECT_EQ(owner.log().write_to_target().code(), Code::poisoned);
     EXPECT_EQ(owner.log().sync().code(), Code::poisoned);
     EXPECT_EQ(owner.log().maintain(UINT64_MAX).code(), Code::poisoned);
     EXPECT_TRUE(owner.log().check().is_ok());

@@ -251,7 +251,7 @@ TEST_F(ConsumerTest, FillsSlotsSideBySideAndFindsThemBySequence) {
       for (uint32_t i = 0; i < count; ++i, ++next) {
         const Slot& slot = consumer_->slots()[next % consumer_->capacity()];
         EXPECT_EQ(slot.length, 8);
-        EXPECT_EQ(memory_[static_cast<std::size_t>(slot.place)], 'x');
+        EXPECT_EQ(memory_[static_cast<std::size_t>(slot.offset)], 'x');
       }
       counts.push_back(count);
       waiting -= count;

@@ -166,7 +166,7 @@ TEST_F(DeadLettersFile, every_flipped_bit_and_every_truncation_of_what_is_commit
     DeadLetters::Options options = options_;
     options.committed_bytes = wrong;
     auto read = DeadLetters::open_read_only(options);
-    // Only a record's end is a place that a commit can have named.
+    // Only a record's end can a commit have named.
     if (read.is_ok()) {
       ASSERT_TRUE(wrong == 4096 + 112 || wrong == 4096 + 224) << wrong;
     }

@@ -1,4 +1,4 @@
-// The parts of the dedup index: hash, groups of marks, tables, and how they grow and are swept.
+// The parts of the dedup index: hash, groups of tags, tables, and how they grow and are swept.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,21 +11,21 @@
 namespace semel::dedup {
 namespace {
 
-TEST(IdHash, SpreadsStructuredIdsEvenlyOverPlacesAndTags) {
+TEST(IdHash, SpreadsStructuredIdsEvenlyOverGroupsAndTags) {
   constexpr uint64_t kCount = 1 << 16;
   for (const uint64_t seed : {0ull, 1ull, 0x5EEDull, ~0ull}) {
     const IdHash hash(seed);
     const auto check = [&](auto id_of) {
-      std::vector<int> places(1024);
+      std::vector<int> homes(1024);
       std::vector<int> tags(256);  // of their low bits
       for (uint64_t n = 0; n < kCount; ++n) {
         const uint64_t h = hash(id_of(n));
-        ++places[place(h, 1024)];
+        ++homes[home_of(h, 1024)];
         ++tags[h & 255];
       }
       // 64 and 256 are expected: about seven standard deviations either side.
-      EXPECT_LT(*std::max_element(places.begin(), places.end()), 64 + 64);
-      EXPECT_GT(*std::min_element(places.begin(), places.end()), 64 - 56);
+      EXPECT_LT(*std::max_element(homes.begin(), homes.end()), 64 + 64);
+      EXPECT_GT(*std::min_element(homes.begin(), homes.end()), 64 - 56);
       EXPECT_LT(*std::max_element(tags.begin(), tags.end()), 256 + 120);
       EXPECT_GT(*std::min_element(tags.begin(), tags.end()), 256 - 120);
     };
@@ -197,7 +197,7 @@ TEST(IdTable, AgreesWithAMapWhileIdsComeAndGo) {
     }
     if (i % 3 == 0) table.maintain(1);
   }
-  while (!table.is_settled()) table.maintain(100);
+  while (!table.is_swept()) table.maintain(100);
 }
 
 TEST(IdTable, MovesEveryIdWhateverTheStep) {
@@ -237,7 +237,7 @@ TEST(IdTable, MovesWhatRanOverTheTablesEndToo) {
     table.make_room(1);
     table.add({n, 2}, hash({n, 2}));
   }
-  while (!table.is_settled()) table.maintain(1);
+  while (!table.is_swept()) table.maintain(1);
   for (uint64_t n = 0; count > 0; ++n) {
     const Id id{n, 1};
     if (hash(id) >> 32 < 0xFFF8'0000) continue;

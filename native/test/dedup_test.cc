@@ -37,9 +37,9 @@ struct Index : Dedup {
     for (; from < to; ++from) count += contains(id_number(from)) ? 1 : 0;
     return count;
   }
-  void settle(uint64_t now_us) {
+  void sweep_all(uint64_t now_us) {
     do advance(now_us);
-    while (!is_settled());
+    while (!is_swept());
   }
 };
 
@@ -148,7 +148,7 @@ TEST(Dedup, GrowingAndSealingKeepEveryIdAtEveryStep) {
   EXPECT_EQ(index.size(), kCount);
   EXPECT_GE(index.slices(), 4u);
   EXPECT_EQ(index.remembered(0, kCount), kCount);
-  index.settle(4000);
+  index.sweep_all(4000);
   EXPECT_EQ(index.remembered(0, kCount), kCount);
   for (const Verdict verdict : index.poll(numbers(0, kCount))) ASSERT_EQ(verdict, Verdict::seen);
 }
@@ -283,7 +283,7 @@ TEST(Dedup, RestoringForgetsAsItGoesAndTakesMoreThanTheBoundWithoutAList) {
   EXPECT_FALSE(index.has_room(1));
   // A list would make a probe of it take milliseconds; a table takes 30 bytes an id.
   EXPECT_LT(index.bytes(), kIds * 64);
-  index.settle(kLong + 2 * kIds);
+  index.sweep_all(kLong + 2 * kIds);
   EXPECT_EQ(index.size(), 0u);
   EXPECT_LT(index.bytes(), 3'000'000u) << "and is what it was again";
 }
@@ -294,9 +294,9 @@ TEST(Dedup, IdsThatComeAgainAreFoundAmongAnyNumberOfSlices) {
   for (uint64_t n = 0; n < 50'000; ++n) index.restore(numbers(n, n + 1), 1 + n * 10);
   for (uint64_t n = 0; n < 50'000; ++n) index.restore(numbers(n, n + 1), 500'001 + n * 10);
   EXPECT_EQ(index.size(), 50'000u);
-  index.settle(1 + 1'000'000 + 499'990 + 5);
+  index.sweep_all(1 + 1'000'000 + 499'990 + 5);
   EXPECT_EQ(index.remembered(0, 50'000), 50'000u) << "remembered from the later time on";
-  index.settle(500'001 + 1'000'000 + 499'990 + 20);
+  index.sweep_all(500'001 + 1'000'000 + 499'990 + 20);
   EXPECT_EQ(index.size(), 0u);
 }
 

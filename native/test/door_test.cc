@@ -68,9 +68,8 @@ class DoorTest : public testing::Test {
   std::vector<const uint8_t*> frames(uint32_t shard) {
     const Ring& ring = stream_->shard(shard).ring();
     std::vector<const uint8_t*> found;
-    for (uint64_t at = ring.released(); at < ring.tail(); at += frame_span(ring.at(at))) {
-      if (!is_padding(ring.at(at))) found.push_back(ring.at(at));
-    }
+    FrameCursor cursor(ring, ring.released(), ring.tail());
+    for (const uint8_t* at; (at = cursor.frame()) != nullptr; cursor.pass()) found.push_back(at);
     return found;
   }
   void release(uint32_t shard) {
@@ -238,7 +237,7 @@ TEST_F(DoorTest, GivesFramesTheIdsThatRowsTellOf) {
   EXPECT_EQ(meta_id_kind(full_meta(found[0])), IdKind::none);
 }
 
-TEST_F(DoorTest, GivesFramesThePlaceInTheirSource) {
+TEST_F(DoorTest, GivesFramesTheOffsetInTheirSource) {
   open(1);
   Row last = row(0);
   last.kind |= 0xFFFFu << 16;  // partition 65,534

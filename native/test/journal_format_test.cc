@@ -74,7 +74,7 @@ TEST(Crc32c, GivesThePublishedValues) {
   EXPECT_EQ(crc32c(0, rising.data(), 32), 0x46DD794Eu);
 }
 
-TEST(Crc32c, ContinuesFromEveryPlaceInTheBytes) {
+TEST(Crc32c, ContinuesFromEveryOffset) {
   const std::string text = "The quick brown fox jumps over the lazy dog";
   const uint32_t whole = crc32c(0, text.data(), text.size());
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
@@ -162,10 +162,10 @@ TEST_F(JournalFile, IsMadeOnceAndKeepsWhatWasStored) {
   }
 }
 
-TEST_F(JournalFile, IsMadeWholeThoughACrashLeftADraft) {
+TEST_F(JournalFile, IsMadeWholeThoughACrashLeftANewFile) {
   const Bytes half(1000, 0xEE);
-  auto draft = storage_.open(directory_ + "/journal.new", Open::create);
-  ASSERT_TRUE(draft.value()->write(0, half).is_ok());
+  auto fresh = storage_.open(directory_ + "/journal.new", Open::create);
+  ASSERT_TRUE(fresh.value()->write(0, half).is_ok());
   make();
   EXPECT_EQ(content().size(), kJournalHeaderBytes + kIdentity.capacity);
   EXPECT_EQ(content()[500], 0);

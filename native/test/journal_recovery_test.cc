@@ -102,10 +102,10 @@ class Journal {
 
   // Of the frame's last byte, without the rounding.
   uint64_t end_of(std::size_t index) const {
-    return frames[index].position + frame_length(memory.data() + place(frames[index].position));
+    return frames[index].position + frame_length(memory.data() + offset(frames[index].position));
   }
 
-  static uint64_t place(uint64_t position) { return position & (kCapacity - 1); }
+  static uint64_t offset(uint64_t position) { return position & (kCapacity - 1); }
   uint64_t tail() const { return ring_.tail(); }
   uint64_t acked_position() const { return acked_position_; }
   uint64_t acked_sequence() const { return acked_sequence_; }
@@ -145,7 +145,7 @@ SmallJournal::SmallJournal() : Journal(9 * kCapacity - 400, 100) {
   }
 }
 
-// Writes until each place holds bytes of several laps, and leaves the ring about half full.
+// Writes until each offset holds bytes of several laps, and leaves the ring about half full.
 void write_laps(Journal& journal, uint64_t laps, std::mt19937_64& random) {
   while (journal.tail() < laps * kCapacity) {
     const FrameType type = random() % 8 == 0 ? FrameType::offset : FrameType::message;
@@ -186,7 +186,7 @@ TEST(JournalScan, FindsExactlyWhatWasWrittenOverManyWraps) {
   EXPECT_GT(journal.tail(), 50 * kCapacity);
 }
 
-TEST(JournalScan, FindsAWholeLapFromEveryKindOfPlace) {
+TEST(JournalScan, FindsAWholeLapFromEveryKindOfOffset) {
   for (uint64_t start = 5 * kCapacity; start < 6 * kCapacity; start += 40) {
     Journal journal(start, 9);
     while (journal.write(1000)) {
@@ -213,7 +213,7 @@ TEST(JournalScan, TakesEveryTruncationAsAPrefix) {
   const SmallJournal journal;
   for (uint64_t cut = journal.acked_position(); cut <= journal.tail(); ++cut) {
     std::vector<uint8_t> image = journal.memory;
-    for (uint64_t at = cut; at < journal.tail(); ++at) image[Journal::place(at)] = 0;
+    for (uint64_t at = cut; at < journal.tail(); ++at) image[Journal::offset(at)] = 0;
     const auto found = journal.scan(image);
     ASSERT_TRUE(found.is_prefix) << "cut at " << cut;
     ASSERT_EQ(found.frames, journal.frames_before(cut)) << "cut at " << cut;
@@ -224,7 +224,7 @@ TEST(JournalScan, TakesEveryFlippedBitAsAPrefix) {
   const SmallJournal journal;
   std::vector<uint8_t> image = journal.memory;
   for (uint64_t at = 0; at < kCapacity; ++at) {
-    const uint64_t position = journal.tail() - Journal::place(journal.tail() - at);
+    const uint64_t position = journal.tail() - Journal::offset(journal.tail() - at);
     // Frames in front of the flipped byte are found; those behind it too, if it belongs to none.
     const std::size_t before = journal.frames_before(position);
     const bool in_frame = position >= journal.acked_position() && before < journal.frames.size() &&
@@ -233,11 +233,11 @@ TEST(JournalScan, TakesEveryFlippedBitAsAPrefix) {
       image[at] ^= static_cast<uint8_t>(1 << bit);
       const auto found = journal.scan(image);
       image[at] ^= static_cast<uint8_t>(1 << bit);
-      ASSERT_TRUE(found.is_prefix) << "place " << at << " bit " << bit;
+      ASSERT_TRUE(found.is_prefix) << "offset " << at << " bit " << bit;
       if (in_frame) {
-        ASSERT_EQ(found.frames, before) << "place " << at << " bit " << bit;
+        ASSERT_EQ(found.frames, before) << "offset " << at << " bit " << bit;
       } else if (position < journal.acked_position() || position >= journal.tail()) {
-        ASSERT_EQ(found.frames, journal.frames.size()) << "place " << at << " bit " << bit;
+        ASSERT_EQ(found.frames, journal.frames.size()) << "offset " << at << " bit " << bit;
       }
     }
   }
@@ -260,7 +260,7 @@ TEST(JournalScan, TakesFlippedBitsOfAFullRingAsAPrefix) {
 TEST(JournalScan, TakesEveryLostOrSwappedByteAsAPrefix) {
   const SmallJournal journal;
   for (uint64_t position = journal.acked_position(); position < journal.tail(); ++position) {
-    const uint64_t at = Journal::place(position);
+    const uint64_t at = Journal::offset(position);
     for (const int byte : {0x00, 0xFF, 0x80, journal.memory[at] + 1}) {
       std::vector<uint8_t> image = journal.memory;
       image[at] = static_cast<uint8_t>(byte);
@@ -293,13 +293,13 @@ TEST(JournalScan, NeverTakesAStaleMessageOfAnEarlierLap) {
   Journal journal;
   write_laps(journal, 3, random);
   journal.ack_all_but(0);
-  // Every place from which a later lap might be read, as if the ring were empty there.
+  // Every offset from which a later lap might be read, as if the ring were empty there.
   for (uint64_t position = journal.tail(); position < journal.tail() + 6 * kCapacity;
        position += kFrameAlignment) {
-    const uint64_t place = Journal::place(position);
-    if (place + kFullHeaderBytes > kCapacity) continue;
+    const uint64_t offset = Journal::offset(position);
+    if (offset + kFullHeaderBytes > kCapacity) continue;
     // With the sequence that the stale bytes ask for, as message and as control frame.
-    const uint64_t stale = load<uint64_t>(&journal.memory[place + 8]);
+    const uint64_t stale = load<uint64_t>(&journal.memory[offset + 8]);
     for (const uint64_t expected : {stale - 1, stale}) {
       const auto scan = scan_journal(journal.memory, journal.seed, position, expected, {});
       ASSERT_EQ(scan.position, position);
@@ -373,18 +373,18 @@ TEST(JournalScan, ReadsNothingOutsideTheRingWhateverItHolds) {
   std::vector<uint8_t> image(kCapacity);  // exactly: ASan sees the first byte behind it
   for (int round = 0; round < 200 / kShare; ++round) {
     for (uint64_t at = 0; at < kCapacity; at += 8) store<uint64_t>(&image[at], random());
-    for (uint64_t place = 0; place < kCapacity; place += kFrameAlignment) {
+    for (uint64_t offset = 0; offset < kCapacity; offset += kFrameAlignment) {
       // Words that pass the first checks: lengths around the limits, padding to the end.
-      const uint32_t to_end = static_cast<uint32_t>(kCapacity - place);
+      const uint32_t to_end = static_cast<uint32_t>(kCapacity - offset);
       const uint32_t lengths[] = {0,      1,          23,         24,
                                   8192,   8193,       to_end,     to_end | kPaddingBit,
                                   to_end + 1, (to_end + 8) | kPaddingBit, kPaddingBit, ~0u};
-      store<uint32_t>(&image[place], lengths[random() % std::size(lengths)]);
-      if (place + 24 <= kCapacity) {
-        store<uint64_t>(&image[place + 8], 1);  // the sequence that is expected
-        store<uint64_t>(&image[place + 16], random() % 0x80);
+      store<uint32_t>(&image[offset], lengths[random() % std::size(lengths)]);
+      if (offset + 24 <= kCapacity) {
+        store<uint64_t>(&image[offset + 8], 1);  // the sequence that is expected
+        store<uint64_t>(&image[offset + 16], random() % 0x80);
       }
-      const uint64_t position = (random() % 1000) * kCapacity + place;
+      const uint64_t position = (random() % 1000) * kCapacity + offset;
       const auto scan = scan_journal(image, 1, position, 0, {});
       ASSERT_LE(scan.position, position + kCapacity);
     }

@@ -294,7 +294,7 @@ TEST_F(ManifestTest, KeepsANameOfEightyBytesAndRefusesALongerOne) {
   EXPECT_EQ(open_manifest(storage_, options_).value().name, options_.name);
 }
 
-TEST_F(ManifestTest, IsMadeThoughACrashLeftADraft) {
+TEST_F(ManifestTest, IsMadeThoughACrashLeftANewFile) {
   ASSERT_TRUE(write_atomically(storage_, directory_, "stream.new", Bytes(500, 'x')).is_ok());
   ASSERT_TRUE(open_manifest(storage_, options_).is_ok());
   EXPECT_EQ(content().size(), 160u);

@@ -62,11 +62,11 @@ class RepairFixture : public ::testing::TestWithParam<Durability> {
   }
   // A block is claimed by what is written after it was synced; one that nothing claims can't be told
   // from a torn tail.
-  void settle() {
+  void drain() {
     while (GetParam() != Durability::process && shard().has_unsynced()) std::this_thread::yield();
   }
   void crash() {
-    settle();
+    drain();
     stream_->abandon();
     stream_.reset();
   }
@@ -126,7 +126,7 @@ class RepairFixture : public ::testing::TestWithParam<Durability> {
     send(1, life.sent);
     for (uint64_t at = 0; at < life.done; at += 10) {
       end(10, {5, 25}, {7, 27});
-      settle();
+      drain();
     }
     life.closes ? close() : crash();
   }
@@ -217,11 +217,11 @@ class RepairFixture : public ::testing::TestWithParam<Durability> {
           delivered.lost.push_back(sequence);
           one.outcome = static_cast<int32_t>(Outcome::dead_lettered);
           details.push_back({sequence, Detail::Action::dead_letter, 0, 0, Outcome::dead_lettered, {}});
-          const uint8_t* payload = shard().ring_memory().data() + one.place;
-          EXPECT_TRUE(one.length == 0 || *payload == kLostMark);
+          const uint8_t* payload = shard().ring_memory().data() + one.offset;
+          EXPECT_TRUE(one.length == 0 || *payload == kLostByte);
           continue;
         }
-        delivered.ids.push_back(load<uint64_t>(shard().ring_memory().data() + one.place));
+        delivered.ids.push_back(load<uint64_t>(shard().ring_memory().data() + one.offset));
       }
       commit(details);
     }

@@ -13,7 +13,7 @@ TEST_P(RepairHole, UpToTheRingsEndHoldsNothingUpBehindIt) {
   open();
   send(1, 8, kLong);
   for (int turn = 0; turn < 8; ++turn) end(1);
-  settle();
+  drain();
   send(9, 20, kLong);
   end(1);
   crash();

@@ -70,8 +70,8 @@ TEST_P(RandomDamage, IsFoundExactlyWhereOpeningRefusesAndRepairedOrRefused) {
   for (int round = 0; round < kRounds; ++round) {
     restore_copy();
     std::string what;
-    const uint64_t places = 1 + random_() % 3 / 2;
-    for (uint64_t count = places; count > 0; --count) what += damage_something() + "; ";
+    const uint64_t times = 1 + random_() % 3 / 2;
+    for (uint64_t count = times; count > 0; --count) what += damage_something() + "; ";
     SCOPED_TRACE(what);
     auto found = verify_directory(Storage::real(), directory_);
     if (!found.is_ok()) continue;  // no stream is left
@@ -82,7 +82,7 @@ TEST_P(RandomDamage, IsFoundExactlyWhereOpeningRefusesAndRepairedOrRefused) {
 
     const bool damaged = found.value().damaged();
     // What nothing claims can't be told from a torn tail, alone or beside damage elsewhere.
-    const bool exact = damaged && places == 1;
+    const bool exact = damaged && times == 1;
     if (damaged) {
       const Status opened = try_open();
       ASSERT_FALSE(opened.is_ok()) << "verify found: " << text_of(found.value().findings[0]);

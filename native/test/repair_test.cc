@@ -120,7 +120,7 @@ TEST_P(RepairTest, ABlockLostInTheAckLogRepeatsNothingAndForgetsNoIdThatTheJourn
   send(1, 60);
   for (int round = 0; round < 4; ++round) {
     end(10);
-    settle();
+    drain();
   }
   crash();
   const uint64_t third = 4096 + 144 + 2 * 248;

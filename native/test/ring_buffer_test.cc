@@ -17,9 +17,9 @@ constexpr uint32_t kSeed = 0x5EED;
 constexpr uint8_t kCanary = 0xA5;
 constexpr uint64_t kGuardBytes = 64;
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr uint64_t kPlaceStep = 7 * kFrameAlignment;  // the plain run takes every place
+constexpr uint64_t kOffsetStep = 7 * kFrameAlignment;  // the plain run takes every offset
 #else
-constexpr uint64_t kPlaceStep = kFrameAlignment;
+constexpr uint64_t kOffsetStep = kFrameAlignment;
 #endif
 constexpr uint64_t kSizes[] = {8,   9,   15,  16,  17,  23,  24,  25,   31,   32,   33,
                                40,  47,  63,  64,  65,  100, 127, 128,  129,  255,  256,
@@ -73,13 +73,13 @@ class RingUnderTest {
   uint64_t read() {
     const uint64_t tail = ring_.tail();
     while (read_ < tail && is_padding(ring_.at(read_))) {
-      EXPECT_EQ(ring_.place(read_) + frame_length(ring_.at(read_)), kCapacity);
+      EXPECT_EQ(ring_.offset(read_) + frame_length(ring_.at(read_)), kCapacity);
       read_ += frame_length(ring_.at(read_));
     }
     if (read_ == tail) return 0;
     const uint8_t* at = ring_.at(read_);
     const uint64_t length = frame_length(at);
-    EXPECT_LE(ring_.place(read_) + length, kCapacity) << "a frame wraps";
+    EXPECT_LE(ring_.offset(read_) + length, kCapacity) << "a frame wraps";
     ++messages_read_;
     for (uint64_t i = kCompactHeaderBytes; i < length; ++i) {
       if (at[i] != byte_of(messages_read_, i - kCompactHeaderBytes)) {
@@ -110,18 +110,18 @@ class RingUnderTest {
 };
 
 TEST(Ring, WrapsAtEveryOffsetWithTheContentIntact) {
-  for (uint64_t place = 0; place < kCapacity; place += kPlaceStep) {
+  for (uint64_t offset = 0; offset < kCapacity; offset += kOffsetStep) {
     for (const uint64_t bytes : kSizes) {
-      RingUnderTest test(3 * kCapacity + place);
+      RingUnderTest test(3 * kCapacity + offset);
       ASSERT_TRUE(test.write(16));
       ASSERT_TRUE(test.write(bytes));
       ASSERT_TRUE(test.write(24));
       test.publish();
-      ASSERT_EQ(test.read(), 16u) << "at place " << place << " before " << bytes;
-      ASSERT_EQ(test.read(), bytes) << "at place " << place;
-      ASSERT_EQ(test.read(), 24u) << "at place " << place << " behind " << bytes;
+      ASSERT_EQ(test.read(), 16u) << "at offset " << offset << " before " << bytes;
+      ASSERT_EQ(test.read(), bytes) << "at offset " << offset;
+      ASSERT_EQ(test.read(), 24u) << "at offset " << offset << " behind " << bytes;
       ASSERT_EQ(test.read(), 0u);
-      ASSERT_TRUE(test.guards_are_whole()) << "at place " << place << " with " << bytes;
+      ASSERT_TRUE(test.guards_are_whole()) << "at offset " << offset << " with " << bytes;
     }
   }
 }
@@ -133,7 +133,7 @@ TEST(Ring, KeepsContentAndOrderOverManyLapsOfMixedSizes) {
   while (test.read_position() < 100 * kCapacity) {
     while (test.write(kSizes[written % std::size(kSizes)])) ++written;
     test.publish();
-    // Leaves some behind, so that the ring is full at ever other places.
+    // Leaves some behind, so that the ring is full at ever other offsets.
     for (uint64_t left = written % 5; read + left < written; ++read) {
       ASSERT_EQ(test.read(), kSizes[read % std::size(kSizes)]);
     }
@@ -228,12 +228,12 @@ TEST(Ring, GivesTheRoomOfAbandonedFramesAgain) {
   }
 }
 
-TEST(Ring, TakesTheLargestFrameFromEveryPlaceWhenEmpty) {
-  for (uint64_t place = 0; place < kCapacity; place += kPlaceStep) {
-    RingUnderTest test(place);
-    ASSERT_TRUE(test.write(kLargest)) << "at place " << place;
+TEST(Ring, TakesTheLargestFrameFromEveryOffsetWhenEmpty) {
+  for (uint64_t offset = 0; offset < kCapacity; offset += kOffsetStep) {
+    RingUnderTest test(offset);
+    ASSERT_TRUE(test.write(kLargest)) << "at offset " << offset;
     test.publish();
-    ASSERT_EQ(test.read(), kLargest) << "at place " << place;
+    ASSERT_EQ(test.read(), kLargest) << "at offset " << offset;
   }
 }
 

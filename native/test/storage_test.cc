@@ -111,7 +111,7 @@ TEST_F(StorageTest, WritesAtomicallyInTheOrderThatSurvivesPowerLoss) {
   EXPECT_EQ(fs::exists(path("file.new")), false);
 }
 
-TEST_F(StorageTest, WritesAtomicallyOverALongerDraftThatACrashLeft) {
+TEST_F(StorageTest, WritesAtomicallyOverALongerNewFileThatACrashLeft) {
   ASSERT_TRUE(write_atomically(storage_, directory_, "file.new", Bytes(1000, 'x')).is_ok());
   ASSERT_TRUE(write_atomically(storage_, directory_, "file", bytes_of("short")).is_ok());
   EXPECT_EQ(content("file"), bytes_of("short"));

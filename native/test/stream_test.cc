@@ -76,7 +76,7 @@ class StreamTest : public ::testing::TestWithParam<Durability> {
     for (uint32_t i = 0; i < polled.value().count; ++i) {
       const Slot& slot = consumer().slots()[(first + i) % consumer().capacity()];
       if (slot.outcome == static_cast<int32_t>(Outcome::duplicate)) continue;
-      ids.push_back(load<uint64_t>(shard().ring_memory().data() + slot.place));
+      ids.push_back(load<uint64_t>(shard().ring_memory().data() + slot.offset));
     }
     return ids;
   }
@@ -122,7 +122,7 @@ TEST_P(StreamTest, BringsEveryMessageOnceAndInOrderFromThreadToThread) {
         slot.outcome = static_cast<int32_t>(Outcome::duplicate);
         continue;
       }
-      ASSERT_EQ(load<uint64_t>(shard().ring_memory().data() + slot.place), expected++);
+      ASSERT_EQ(load<uint64_t>(shard().ring_memory().data() + slot.offset), expected++);
     }
     commit();
   }
@@ -256,7 +256,7 @@ TEST_P(StreamTest, StopsTakingMessagesWhenTheSpaceForParkedOnesIsUsedUp) {
   EXPECT_EQ(polled.value().stall, Stall::parked_full);
   const Detail settle[] = {detail(1, Detail::Action::settle)};
   commit(settle);
-  // One place is free, and every message in flight may need one.
+  // One more may be parked, and every message in flight may be.
   EXPECT_EQ(receive(2).size(), 1u);
   auto more = consumer().poll(2, stream_->clock().now_us());
   ASSERT_TRUE(more.is_ok());

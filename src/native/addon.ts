@@ -195,7 +195,7 @@ export interface Addon {
   /** As `getFile`, of a directory, open or not. */
   readFile(directory: string, name: StreamFile): Buffer
 
-  registerIntake(handle: number, staging: Uint8Array, rows: Uint8Array): void
+  registerStaging(handle: number, staging: Uint8Array, rows: Uint8Array): void
   /** Takes rows until one does not fit its ring; their sequences are in the rows then. */
   append(handle: number, from: number, count: number): number
   /** Takes raw frames until one does not fit; `idAt` and `keyAt` ≥ size mean none. */

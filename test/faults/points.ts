@@ -24,7 +24,7 @@ type Profile = Partial<Omit<Point, 'name'>>
 /** What is known of where points lie, by the beginnings of their names; the first that fits counts. */
 const profiles: readonly (readonly [string, Profile])[] = [
   ['file.renamed', { passagesMax: 2, fits: isKept, isFirst: true }],
-  ['draft.', { passagesMax: 2, fits: isKept, isFirst: true }],
+  ['segment.', { passagesMax: 2, fits: isKept, isFirst: true }],
   ['rotate.', { fits: fillsAckLog }],
   ['expire.', { fits: (setting) => fillsAckLog(setting) && !setting.dedup }],
   ['open.', { isOfShard: true, fits: isKept }],

@@ -69,7 +69,7 @@ const shapes: Record<string, unknown[]> = {
   unlockFile: [handleOf, 0, '/nowhere/out.ndjson'],
   writesFile: [handleOf, '/nowhere/out.ndjson'],
   getFile: [handleOf, 'sources'],
-  registerIntake: [handleOf, new Uint8Array(64), new Uint8Array(64)],
+  registerStaging: [handleOf, new Uint8Array(64), new Uint8Array(64)],
   append: [handleOf, 0, 1],
   appendFrames: [handleOf, new Uint8Array(64), 16, 0, 8],
   appendOffset: [handleOf, 0, 1, 100],
@@ -124,7 +124,7 @@ describe('a native function', () => {
     const handle = open()
     const { attempt } = addon().attach(handle, 0)
     const staging = new Uint8Array(256)
-    addon().registerIntake(handle, staging, new Uint8Array(64))
+    addon().registerStaging(handle, staging, new Uint8Array(64))
     const right = (shapes[name] as unknown[]).map((one) =>
       one === handleOf ? handle : one === attemptOf ? attempt : one,
     )
@@ -219,7 +219,7 @@ describe('rows', () => {
     const words = new Uint32Array(bytes)
     words.set([0, 8, 0, 1 << 8, 1, 0])
     for (const [word, value] of fields) words[word] = value
-    addon().registerIntake(handle, new Uint8Array(64), new Uint8Array(bytes))
+    addon().registerStaging(handle, new Uint8Array(64), new Uint8Array(bytes))
     return { handle, words }
   }
 
@@ -266,7 +266,7 @@ describe('rows', () => {
   test('that are not aligned are refused', () => {
     const handle = open()
     const unaligned = new Uint8Array(new ArrayBuffer(72), 1, 64)
-    expect(() => addon().registerIntake(handle, new Uint8Array(8), unaligned)).toThrow(/aligned/)
+    expect(() => addon().registerStaging(handle, new Uint8Array(8), unaligned)).toThrow(/aligned/)
     addon().close(handle)
   })
 })
@@ -384,7 +384,7 @@ function awaited() {
   const words = new Uint32Array(rows)
   words.set([0, 8, 0, wantsOutcome | (1 << 8), 1, 0])
   words.set([8, 8, 0, wantsResult | (1 << 8), 2, 0], 8)
-  addon().registerIntake(handle, new Uint8Array(64), new Uint8Array(rows))
+  addon().registerStaging(handle, new Uint8Array(64), new Uint8Array(rows))
   expect(addon().append(handle, 0, 2)).toBe(2)
   const seat = addon().attach(handle, 0)
   expect(addon().poll(handle, 0, seat.attempt, 10)).toBe(2)

@@ -16,23 +16,23 @@ using semel::model::Order;
 namespace {
 
 template <typename T>
-uintptr_t place(const volatile T* at) {
+uintptr_t address(const volatile T* at) {
   return reinterpret_cast<uintptr_t>(at);
 }
 
 template <typename T>
 T load(const volatile T* at, int order) {
   if (semel::model::inside()) {
-    return static_cast<T>(semel::model::atomic_load(place(at), *at, static_cast<Order>(order)));
+    return static_cast<T>(semel::model::atomic_load(address(at), *at, static_cast<Order>(order)));
   }
-  semel::model::loaded_outside(place(at));
+  semel::model::loaded_outside(address(at));
   return *at;
 }
 
 template <typename T>
 void store(volatile T* at, T value, int order) {
   if (semel::model::inside()) {
-    semel::model::atomic_store(place(at), *at, value, static_cast<Order>(order));
+    semel::model::atomic_store(address(at), *at, value, static_cast<Order>(order));
   } else {
     *at = value;
   }
@@ -42,7 +42,7 @@ template <typename T, typename Make>
 T update(volatile T* at, int order, Make make) {
   if (semel::model::inside()) {
     return static_cast<T>(semel::model::atomic_update(
-        place(at), *at, static_cast<Order>(order),
+        address(at), *at, static_cast<Order>(order),
         [&](uint64_t before) -> uint64_t { return make(static_cast<T>(before)); }));
   }
   const T before = *at;
@@ -129,10 +129,10 @@ long __wrap_syscall(long, ...) {
   const auto value = va_arg(rest, uint32_t);
   __builtin_va_end(rest);
   if (operation == FUTEX_WAKE_PRIVATE) {
-    semel::model::futex_wake(place(word));
+    semel::model::futex_wake(address(word));
     return 0;
   }
-  return semel::model::futex_wait(place(word), *word, value) ? 0 : -1;
+  return semel::model::futex_wait(address(word), *word, value) ? 0 : -1;
 }
 
 }  // extern "C"

@@ -29,12 +29,12 @@ void fold(uint64_t (&key)[2], const View& view) {
 
 }  // namespace
 
-void View::join_places(const View& other) {
+void View::join_indices(const View& other) {
   for (int i = 0; i < kLocationsMax; ++i) at[i] = std::max(at[i], other.at[i]);
 }
 
 void View::join(const View& other) {
-  join_places(other);
+  join_indices(other);
   for (int i = 0; i < kThreadsMax; ++i) clock[i] = std::max(clock[i], other.clock[i]);
 }
 
@@ -114,13 +114,13 @@ void Memory::insert(int location, uint32_t at, Message message) {
 
 void Memory::store(int thread, int location, uint64_t value, Order order) {
   const auto& history = history_[location];
-  std::array<uint32_t, UINT8_MAX> places;
+  std::array<uint32_t, UINT8_MAX> indices;
   uint32_t count = 0;
   for (auto at = static_cast<uint32_t>(history.size()); at > oldest_for(thread, location, order);
        --at) {
-    if (at == history.size() || !history[at].is_update) places[count++] = at;
+    if (at == history.size() || !history[at].is_update) indices[count++] = at;
   }
-  const uint32_t at = places[choose_(count)];
+  const uint32_t at = indices[choose_(count)];
   insert(location, at, {value, {}, false});
   Thread& self = threads_[thread];
   self.view.at[location] = static_cast<uint8_t>(at);
@@ -132,13 +132,13 @@ void Memory::store(int thread, int location, uint64_t value, Order order) {
 
 uint64_t Memory::update(int thread, int location, Order order, const Update& make) {
   auto& history = history_[location];
-  std::array<uint32_t, UINT8_MAX> places;
+  std::array<uint32_t, UINT8_MAX> indices;
   uint32_t count = 0;
   for (auto at = static_cast<uint32_t>(history.size()); at > oldest_for(thread, location, order);
        --at) {
-    if (at == history.size() || !history[at].is_update) places[count++] = at;
+    if (at == history.size() || !history[at].is_update) indices[count++] = at;
   }
-  const uint32_t at = places[choose_(count)];
+  const uint32_t at = indices[choose_(count)];
   Thread& self = threads_[thread];
   const Message before = history[at - 1];
   take_view(self, before.view, order);
@@ -156,8 +156,8 @@ void Memory::fence(int thread, Order order) {
   Thread& self = threads_[thread];
   if (acquires(order)) self.view.join(self.until_acquire_fence);
   if (order == Order::seq_cst) {
-    self.view.join_places(global_);
-    global_.join_places(self.view);
+    self.view.join_indices(global_);
+    global_.join_indices(self.view);
   }
   if (releases(order)) self.at_release_fence = self.view;
 }

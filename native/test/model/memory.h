@@ -36,7 +36,7 @@ struct View {
   std::array<uint16_t, kThreadsMax> clock{};   // what of each thread happened before
 
   void join(const View& other);
-  void join_places(const View& other);  // without the clocks
+  void join_indices(const View& other);  // without the clocks
 };
 
 struct Message {

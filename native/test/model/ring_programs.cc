@@ -76,7 +76,7 @@ void produce(uint64_t last) {
     while (!send(sequence)) {
       const uint64_t bytes =
           round_up(full_header_bytes(IdKind::none, false) + length_of(sequence), kFrameAlignment);
-      const uint64_t to_end = kCapacity - ring.place(ring.claimed());
+      const uint64_t to_end = kCapacity - ring.offset(ring.claimed());
       const uint64_t end = ring.claimed() + (bytes > to_end ? to_end : 0) + bytes;
       expect(end - seen("released") > kCapacity, "the ring says that it is full and has room");
       reached(kFull);
@@ -106,7 +106,7 @@ struct Reader {
     const uint8_t* at = shared().ring.at(position);
     const uint32_t length = frame_length(at);
     if (is_padding(at)) {
-      expect(length == kCapacity - shared().ring.place(position) &&
+      expect(length == kCapacity - shared().ring.offset(position) &&
                  load<uint32_t>(at + 4) == frame_seed(kSeed, position, length),
              "padding is not what was written");
       position += length;
@@ -185,12 +185,12 @@ void work(uint64_t last) {
   }
 }
 
-Program program(int threads, uint64_t place, uint64_t messages_before,
+Program program(int threads, uint64_t offset, uint64_t messages_before,
                 std::function<void(int)> run) {
   Program made;
   made.threads = threads;
   made.reset = [=] {
-    start = kCapacity * 3 + place;
+    start = kCapacity * 3 + offset;
     stored = messages_before;
     reset();
     name_thread(0, "producer");
@@ -205,12 +205,12 @@ Program program(int threads, uint64_t place, uint64_t messages_before,
 
 constexpr uint64_t kStored = 7;  // leaves 56 bytes
 
-// One program for each place of the ring where it can begin, with a consumer that lags or does not.
-std::vector<Program> at_every_place(uint64_t last, bool looks_at_sequence) {
+// One program for each offset in the ring where it can begin, with a consumer that lags or does not.
+std::vector<Program> at_every_offset(uint64_t last, bool looks_at_sequence) {
   std::vector<Program> programs;
-  for (uint64_t place = 0; place < kCapacity; place += kFrameAlignment) {
+  for (uint64_t offset = 0; offset < kCapacity; offset += kFrameAlignment) {
     for (const bool lags : {false, true}) {
-      programs.push_back(program(2, place, kStored, [=](int thread) {
+      programs.push_back(program(2, offset, kStored, [=](int thread) {
         thread == 0 ? produce(last) : consume(last, looks_at_sequence, lags);
       }));
     }
@@ -242,13 +242,13 @@ void produce_tail_first(uint64_t last) {
 }  // namespace
 
 Named ring_program(const Bounds& bounds) {
-  return {"ring", "producer and consumer", at_every_place(kStored + bounds.messages, false),
+  return {"ring", "producer and consumer", at_every_offset(kStored + bounds.messages, false),
           {kFull, kPadding}};
 }
 
 Named group_program(const Bounds& bounds) {
   return {"group", "the published sequence, then the tail",
-          at_every_place(kStored + bounds.messages_of_group, true),
+          at_every_offset(kStored + bounds.messages_of_group, true),
           {kFull, kPadding}};
 }
 

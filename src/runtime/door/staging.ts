@@ -221,7 +221,7 @@ export class Staging {
 
   #register(): void {
     this.#registered = this.#memory.bytes
-    addon().registerIntake(
+    addon().registerStaging(
       this.#handle,
       this.#registered,
       new Uint8Array(this.#words.buffer as ArrayBuffer),

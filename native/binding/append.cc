@@ -19,8 +19,8 @@ Napi::Value number_of(Napi::Env env, const Result<T>& taken) {
   return Napi::Number::New(env, static_cast<double>(taken.value()));
 }
 
-// registerIntake(handle, staging: Uint8Array, rows: Uint32Array as bytes)
-Napi::Value register_intake(const Napi::CallbackInfo& info) {
+// registerStaging(handle, staging: Uint8Array, rows: Uint32Array as bytes)
+Napi::Value register_staging(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = arguments.stream();
   const std::span<uint8_t> staging = arguments.bytes();
@@ -149,8 +149,8 @@ Napi::Value want_notice(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_intake(Napi::Env env, Napi::Object exports) {
-  exports.Set("registerIntake", Napi::Function::New(env, register_intake, "registerIntake"));
+void export_append(Napi::Env env, Napi::Object exports) {
+  exports.Set("registerStaging", Napi::Function::New(env, register_staging, "registerStaging"));
   exports.Set("append", Napi::Function::New(env, append, "append"));
   exports.Set("appendFrames", Napi::Function::New(env, append_frames, "appendFrames"));
   exports.Set("appendOffset", Napi::Function::New(env, append_offset, "appendOffset"));
