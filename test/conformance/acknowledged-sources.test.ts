@@ -184,6 +184,27 @@ describe('an acknowledged source', () => {
     expect(letters).toHaveLength(3)
   })
 
+  it('loses to a full ring what the pipeline gives up for it, and no more', async () => {
+    const never = new Promise<never>(() => {})
+    const stream = await open(
+      pipeline('drops')
+        .accepts<{ id: number; pad: string }>()
+        .deliver('at-most-once', { overflow: 'drop-newest' })
+        .to(forEach(() => never)),
+      { ...small, workers: 0, inFlightMax: 16 },
+    )
+    const queue = memoryQueue<{ id: number; pad: string }>()
+    queue.put(...orders(3000).map(({ id }) => ({ id, pad: 'x'.repeat(2000) })))
+    queue.end()
+    expect(await stream.consume(queue.source)).toEqual({ rows: 3000, malformed: 0 })
+    expect(queue.acknowledged).toHaveLength(3000)
+    const { newest } = stream.doorCounters()
+    expect(newest).toBeGreaterThan(0)
+    expect(stream.counters().stored + newest).toBeLessThanOrEqual(3000)
+    expect(stream.counters().deadLettered + stream.counters().dropped).toBe(0)
+    await stream.close({ timeout: 0 })
+  })
+
   it('that never ends is ended by the signal, and gives back what was not taken', async () => {
     const took: number[] = []
     const stream = await opened(

@@ -130,10 +130,9 @@ async function connected(
   const answer = await Promise.race([connecting, leaving])
   signal.removeEventListener('abort', leave)
   if (answer !== unconnected) return answer
-  void connecting.then(
-    (late) => (late as Partial<AcknowledgedConnection<unknown>> | undefined)?.close?.(),
-    () => {},
-  )
+  void connecting
+    .then((late) => (late as Partial<AcknowledgedConnection<unknown>> | undefined)?.close?.())
+    .catch(() => {})
   return unconnected
 }
 
@@ -209,6 +208,11 @@ async function take(
   // Where the stream is over, or nobody reads any more, it is not the message's fault.
   target.check()
   if (ended.aborted) throw ended.reason
+  // By the pipeline's own word, for want of room.
+  if ((refused.error as Partial<SemelError>).code === 'SEMEL_DROPPED') {
+    count.rows += 1
+    return
+  }
   const row = refusedRow(one.message, source.name, refused.error)
   await takeMalformed(target, held, isFirst ? undefined : token, row, ended, count)
 }
