@@ -76,8 +76,16 @@ export class ResourceOf<T> implements Resource<T>, OpenedResource {
     const { value } = this.#held
     this.#held = undefined
     this.#opening = undefined
-    const ended: unknown = this.#parts.close?.(value)
-    await adopted(ended)
+    try {
+      const ended: unknown = this.#parts.close?.(value)
+      await adopted(ended)
+    } catch (cause) {
+      throw new SemelError(
+        'SEMEL_RESOURCE',
+        `a resource of the pipeline ${this.#parts.pipeline} can't be closed: ${toError(cause).message}`,
+        { cause },
+      )
+    }
   }
 
   async #open(): Promise<T> {

@@ -86,7 +86,7 @@ function built(name: string, build: Build, config: unknown): Graph {
     answer = build(start, config)
   } catch (cause) {
     if (cause instanceof SemelError) throw cause
-    const remedy = config === undefined ? '; was it to be given a config?' : ''
+    const remedy = config === undefined || config === null ? '; was it to be given a config?' : ''
     throw new SemelError(
       'SEMEL_MODULE',
       `the pipeline ${name} can't be built: ${toError(cause).message}${remedy}`,

@@ -36,6 +36,24 @@ describe.each([
 })
 
 describe('a signal', () => {
+  it.each([0, 1])('gives up an opening that hangs, with %i workers', async (workers) => {
+    const workspace = new Workspace()
+    workspace.module(
+      'm.mjs',
+      `pipeline(import.meta, 'hangs', (p) => {
+        p.resource(() => { console.error('opening'); return new Promise(() => setInterval(() => {}, 1000)) })
+        return p.accepts().deliver('at-least-once').to(file('out.ndjson'))
+      })`,
+      ticking,
+    )
+    const running = workspace.start(['run', 'm.mjs', '--workers', `${workers}`])
+    await running.says('opening')
+    running.child.kill('SIGTERM')
+    const ended = await running.ended
+    expect(ended.stderr).toMatch(/SIGTERM: given up while the pipeline was being opened/)
+    expect(ended.code).toBe(143)
+  })
+
   it('is told in the table', async () => {
     const workspace = new Workspace()
     workspace.module(

@@ -184,6 +184,37 @@ describe('an acknowledged source', () => {
     expect(letters).toHaveLength(3)
   })
 
+  it('hands out a message that throws when it is read: a dead letter, and the next one', async () => {
+    const dir = scratch()
+    const took: number[] = []
+    const stream = await opened(
+      pipelineOf('exactly-once', (id) => took.push(id)),
+      dir,
+    )
+    const safe: unknown[] = []
+    const poison = {
+      get message(): Order {
+        throw new Error('bad')
+      },
+      token: 1,
+    }
+    const read = await stream.consume({
+      name: 'poisoned',
+      kind: 'acknowledged',
+      connect: () => ({
+        async *read() {
+          yield [poison, { message: { id: 2 }, token: 2 }]
+        },
+        safe: (tokens) => void safe.push(...tokens),
+        close() {},
+      }),
+    })
+    expect(read).toEqual({ rows: 2, malformed: 1 })
+    await stream.drain()
+    expect([took, safe.toSorted()]).toEqual([[2], [1, 2]])
+    await stream.close()
+  })
+
   it('loses to a full ring what the pipeline gives up for it, and no more', async () => {
     const never = new Promise<never>(() => {})
     const stream = await open(

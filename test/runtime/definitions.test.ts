@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { memory, open, pipeline, type NamedPipeline } from 'semel'
+import { collect, memory, open, pipeline, type NamedPipeline } from 'semel'
 import { describe, expect, it, vi } from 'vitest'
 import { folder, node, root } from './programs.js'
 import { scratch, small } from './verbs.js'
@@ -244,6 +244,38 @@ describe('a resource', () => {
       /^SEMEL_RESOURCE a resource of the pipeline users can't be opened: no route to host/,
     )
     expect(readFileSync(join(dir, 'said.txt'), 'utf8')).toBe('open a\nopen b\nclose b\nclose a\n')
+  })
+
+  it('that can not be closed is told of, behind all else', async () => {
+    const stuck = pipeline(import.meta, 'stuck', (p) => {
+      p.resource(
+        () => 1,
+        () => {
+          throw new Error('busy')
+        },
+      )
+      return p.accepts<number>().deliver('at-most-once').to(memory<number>())
+    })
+    const stream = await open(stuck, { workers: 0 })
+    await expect(stream.close()).rejects.toThrow(
+      /a resource of the pipeline stuck can't be closed: busy/,
+    )
+    const failing = pipeline(import.meta, 'failing', (p) => {
+      p.resource(
+        () => 1,
+        () => {
+          throw new Error('busy')
+        },
+      )
+      return p
+        .accepts<number>()
+        .deliver('at-most-once')
+        .tap(() => {
+          throw new Error('the cause')
+        })
+        .to(memory<number>())
+    })
+    await expect(collect(failing, [1])).rejects.toThrow(/the cause/)
   })
 
   it('is shared by the classes of one thread', async () => {

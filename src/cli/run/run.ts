@@ -40,10 +40,21 @@ export async function run(options: RunOptions): Promise<number> {
   if (options.explain) return explain(module, options, dir)
   const source = await sourceOf(module, options.sources, (files) => sourceOfFiles(files, options))
   const stop = new StopSignals(exitNow)
-  const stream: Stream<unknown> = await waitingFor(
-    `the opening of the pipeline ${module.graph.name}`,
-    open<unknown>(module.url, { ...openOptions(options, dir), ...configOf(module) }),
-  )
+  let stream: Stream<unknown>
+  try {
+    stream = await waitingFor(
+      `the opening of the pipeline ${module.graph.name}`,
+      open<unknown>(module.url, {
+        ...openOptions(options, dir),
+        ...configOf(module),
+        signal: stop.signal,
+      }),
+    )
+  } catch (error) {
+    if (stop.by === undefined || error !== stop.signal.reason) throw error
+    process.stderr.write(`semel: ${stop.by}: given up while the pipeline was being opened\n`)
+    return signalExitCode(stop.by)
+  }
   for (const line of stream.guarantee().summary.split('\n')) {
     process.stderr.write(`semel: ${line}\n`)
   }

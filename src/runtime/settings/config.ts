@@ -2,7 +2,7 @@ import { Encoder } from '../../codec/encoder.js'
 import { Memory } from '../../codec/memory.js'
 import { Reader } from '../../codec/reader.js'
 import { TooLong, UnfitValue } from '../../codec/unfit.js'
-import { InvalidArgumentError } from '../../core/errors.js'
+import { InvalidArgumentError, toError } from '../../core/errors.js'
 
 /** More is data, and no configuration. */
 const bytesMax = 64 * 1024 * 1024
@@ -32,7 +32,10 @@ export class Config {
           `config: it takes more than ${bytesMax} bytes; give the place of what is so large`,
         )
       }
-      throw error
+      throw new InvalidArgumentError(
+        `config: it can't be read: ${toError(error).message}; give plain data`,
+        { cause: error },
+      )
     }
     return new Config(Uint8Array.prototype.slice.call(memory.bytes, 0, length))
   }

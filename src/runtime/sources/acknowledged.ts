@@ -97,7 +97,7 @@ async function readConnection(
   const held = new Held(connection, (error) => breaking.abort(error))
   const ended = AbortSignal.any([signal, breaking.signal])
   try {
-    for await (const batch of untilEnded(connection.read(), ended, endMsMax)) {
+    for await (const batch of untilEnded(batchesOf(source, connection), ended, endMsMax)) {
       await takeBatch(parts, held, checkBatch(source, batch), ended, count)
       if (ended.aborted) break
       progress(options, count)
@@ -268,6 +268,18 @@ async function takeMalformed(
   held.safe(token)
 }
 
+function batchesOf(
+  { name }: AcknowledgedSource<unknown>,
+  connection: AcknowledgedConnection<unknown>,
+): AsyncIterable<unknown> {
+  const batches: unknown = connection.read()
+  const isThat =
+    typeof (batches as Partial<AsyncIterable<unknown>> | undefined)?.[Symbol.asyncIterator] ===
+    'function'
+  if (isThat) return batches as AsyncIterable<unknown>
+  throw broken(name, `read answered ${shown(batches)}, which is no async iterable`)
+}
+
 async function closed(connection: AcknowledgedConnection<unknown>): Promise<void> {
   await connection.close()
 }
@@ -302,12 +314,14 @@ function checkBatch(
       'token' in one &&
       ('message' in one || 'malformed' in one)
     if (!isOne) throw broken(name, `gave ${shown(one)}, where a message is { message, token }`)
-    return readOf(name, 'a message that it handed out', () => {
-      const { token } = one
+    const token = readOf(name, 'the token of a message', () => one.token)
+    try {
       return 'malformed' in one
         ? { malformed: malformedOf(one.malformed), token }
         : { message: (one as { message: unknown }).message, token }
-    })
+    } catch (error) {
+      return { malformed: refusedRow(undefined, name, error), token }
+    }
   })
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SemelError } from '../../core/errors.js'
+import { checkOptions } from '../../core/options.js'
 import type { Sink } from '../../core/sink.js'
 import { define, requireGraph, type AnyDefinition, type Definition } from '../../pipeline/graph.js'
 import { Config } from '../settings/config.js'
@@ -56,7 +57,8 @@ export async function collect<Out>(
   messages: Iterable<unknown> | AsyncIterable<unknown>,
   options?: { config?: unknown },
 ): Promise<Out[]> {
-  const graph = requireGraph(definition, 'collect', Config.of(options?.config).value())
+  const { config } = checkOptions<{ config?: unknown }>(options, 'collect', ['config'])
+  const graph = requireGraph(definition, 'collect', Config.of(config).value())
   const outputs: Out[] = []
   const own = define<never>(Object.freeze({ ...graph, sink: into(outputs) as Sink<never> }))
   const keeps = graph.classes !== undefined || graph.deliver.delivery !== 'at-most-once'
@@ -82,10 +84,13 @@ export async function collect<Out>(
         error === undefined ? [] : [{ index, error: error as SemelError }],
       )
       if (failures.length > 0) throw new CollectError(graph.name, failures, outputs)
-      return outputs
-    } finally {
-      await stream.close({ timeout: 0 })
+    } catch (error) {
+      // The cause is the answer, whatever a close under it meets.
+      await stream.close().catch(() => {})
+      throw error
     }
+    await stream.close()
+    return outputs
   } finally {
     if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
   }

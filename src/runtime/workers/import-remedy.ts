@@ -35,6 +35,6 @@ export function importRemedy(error: Error & { readonly code?: unknown }): string
 /** A loader such as tsx may serve the main thread alone. */
 function extensionRemedy(): string {
   return isMainThread
-    ? 'build it to JavaScript and give that file'
+    ? 'build it to JavaScript and give that file, or install tsx beside it'
     : 'a loader that lets the program import it (tsx, ts-node) does not reach worker threads: build it to JavaScript and give that file, or run it in this thread with workers: 0'
 }

@@ -78,13 +78,18 @@ export class WorkerThread {
       signal: abort.signal,
     })
     const thread = this.#pool.threads[0]
+    let onExit!: () => void
     const gone = new Promise<void>((resolve) => {
+      onExit = () => resolve()
       if (thread === undefined) resolve()
-      else thread.once('exit', () => resolve())
+      else thread.once('exit', onExit)
     })
     this.#watch.begin()
     try {
-      return (await Promise.race([done, neverBegan(gone)])) as WorkerEnd
+      const end = (await Promise.race([done, neverBegan(gone)])) as WorkerEnd
+      // The thread is there still, and may be given the next task.
+      thread?.off('exit', onExit)
+      return end
     } catch (error) {
       abort.abort()
       // A task that failed by itself has left its thread alive.

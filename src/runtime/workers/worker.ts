@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import { SemelError } from '../../core/errors.js'
+import { SemelError, toError } from '../../core/errors.js'
 import { after, every, nextTurn, nowMs, sleep, turn, type End } from '../../core/timers.js'
 import { addon } from '../../native/addon.js'
 import { loadGraph } from './load.js'
@@ -129,7 +129,10 @@ async function run(task: WorkerTask): Promise<void> {
     endBeats = beating()
     // One that fails to close takes nothing along: all that was committed is written.
     await Promise.allSettled(closers.map((close) => close()))
-    await Promise.allSettled([resources?.close()])
+    // The stream is closed all the same: somebody should hear of it.
+    await resources?.close().catch((error: unknown) => {
+      process.emitWarning(toError(error).message, { type: 'SemelWarning', code: 'SEMEL_RESOURCE' })
+    })
     endBeats()
     addon().detach(handle)
     task.events.close()
