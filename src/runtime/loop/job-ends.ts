@@ -8,7 +8,7 @@ import {
 import type { FailureDesk } from '../failures/failure-desk.js'
 import { failureOf } from '../operators/failure.js'
 import { settled } from '../failures/verdicts.js'
-import type { Finished } from '../operators/finished.js'
+import type { Finished, Owners } from '../operators/finished.js'
 import type { Job } from '../operators/job.js'
 import { Unkeyed } from '../message/readers.js'
 import type { SlotReader } from '../operators/slot-reader.js'
@@ -20,6 +20,8 @@ import type { SlotReader } from '../operators/slot-reader.js'
 export class JobEnds {
   readonly #slots: SlotReader
   readonly #failures: FailureDesk
+  /** What batches have put out, of the jobs that are being finished. */
+  readonly #batched: { value: unknown; owners: Owners; turn: number }[] = []
 
   constructor(slots: SlotReader, failures: FailureDesk) {
     this.#slots = slots
@@ -44,7 +46,17 @@ export class JobEnds {
     return undefined
   }
 
-  finish(job: Job, finished: Finished): void {
+  /** Jobs that are committed together. */
+  finish(jobs: readonly Job[], finished: Finished): void {
+    for (const job of jobs) this.#finish(job, finished)
+    if (this.#batched.length === 0) return
+    for (const { value, owners } of this.#batched.splice(0).toSorted((a, b) => a.turn - b.turn)) {
+      finished.outputs.push(value)
+      finished.own(owners)
+    }
+  }
+
+  #finish(job: Job, finished: Finished): void {
     job.frames?.end()
     if (job.isRetry) {
       this.#finishRetry(job, finished)
@@ -92,8 +104,11 @@ export class JobEnds {
         return outcomes.late
       case undefined:
         for (const [index, value] of job.out.values.entries()) {
-          finished.outputs.push(value)
-          finished.own(job.owners[index] ?? sequence)
+          const batched = job.batched[index]
+          if (batched === undefined) {
+            finished.outputs.push(value)
+            finished.own(sequence)
+          } else this.#batched.push({ value, ...batched })
         }
         return job.isFiltered ? outcomes.filtered : outcomes.processed
       default:

@@ -364,7 +364,7 @@ export class ShardLoop {
       if (done.length === 0) return
       // Before these leave their lines: what has overtaken them since the sink refused them goes out.
       if (done.some((job) => job.isRetry)) this.#failures.withdraw(this.#finished)
-      for (const job of done) this.#ends.finish(job, this.#finished)
+      this.#ends.finish(done, this.#finished)
       this.#lane.ended(done)
     }
   }

@@ -35,8 +35,8 @@ export class Job implements JobParts {
   /** A parked message's attempt: it has no slot any more. */
   isRetry: boolean
   out = new Collector()
-  /** Of the outputs that a batch gave, for each: whose it is. */
-  readonly owners: Owners[] = []
+  /** Of the outputs that a batch gave, for each: whose it is, and when it came out. */
+  readonly batched: { readonly owners: Owners; readonly turn: number }[] = []
   /** Set where it shares an output with others. */
   fate: Fate | undefined
   end: JobEnd | undefined

@@ -28,6 +28,8 @@ export class Program {
   collector = new Collector()
   readonly #batchers: Batcher[] = []
   readonly #timeoutMs: number
+  /** Of what batches have put out. */
+  #turn = 0
 
   constructor({ operators, timeoutMs = 0, release, outage }: ProgramParts) {
     this.#timeoutMs = timeoutMs
@@ -46,7 +48,7 @@ export class Program {
     this.usesContext = compiled.some(({ usesContext }) => usesContext)
     this.run = (compiled[0] as (typeof compiled)[0]).run
     // From the last to the first, so that each knows where its values go on.
-    let deliver = putOut
+    let deliver = (held: Held): void => putOut(held, (this.#turn += 1))
     for (let at = cuts.length - 1; at >= 0; at--) {
       const chain = (compiled[at + 1] as (typeof compiled)[0]).run
       const { size, withinMs } = cuts[at] as (typeof cuts)[0]
@@ -106,10 +108,14 @@ function noteFiltered(job: Job): void {
   job.isFiltered = job.out.values.length === 0
 }
 
-/** Outputs of several messages are committed with the last of them. */
-function putOut({ value, owners }: Held): void {
+/**
+ * Outputs of several messages are committed with the last of them, in the order in which they came out:
+ * a batch may have messages from before and from behind one of another batch, and by these their keys
+ * would come out of order.
+ */
+function putOut({ value, owners }: Held, turn: number): void {
   const last = lastOf(owners)
   last.out.values.push(value)
-  last.owners.push(owners.map(({ sequence }) => sequence))
+  last.batched.push({ owners: owners.map(({ sequence }) => sequence), turn })
   if (owners.length > 1) bind(owners)
 }
