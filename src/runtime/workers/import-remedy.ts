@@ -25,7 +25,7 @@ const remedies: readonly [code: string | undefined, message: RegExp, remedy: str
 /** What is to be done about a failed import, as the end of its error: `; name it .mjs`. */
 export function importRemedy(error: Error & { readonly code?: unknown }): string {
   const { code, message } = error
-  if (code === 'ERR_UNKNOWN_FILE_EXTENSION') return `; ${extensionRemedy()}`
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION') return `; ${extensionRemedy(message)}`
   const remedy = remedies.find(
     ([known, pattern]) => (known === undefined || known === code) && pattern.test(message),
   )
@@ -33,8 +33,8 @@ export function importRemedy(error: Error & { readonly code?: unknown }): string
 }
 
 /** A loader such as tsx may serve the main thread alone. */
-function extensionRemedy(): string {
+function extensionRemedy(message: string): string {
   return isMainThread
-    ? 'build it to JavaScript and give that file, or install tsx beside it'
+    ? `build it to JavaScript and give that file${/"\.(?:[cm]?ts|tsx)"/.test(message) ? ', or install tsx beside it' : ''}`
     : 'a loader that lets the program import it (tsx, ts-node) does not reach worker threads: build it to JavaScript and give that file, or run it in this thread with workers: 0'
 }
