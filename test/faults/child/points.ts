@@ -23,15 +23,20 @@ export function faultPoint(point: RuntimePoint): void {
   if (isDue(point)) die()
 }
 
-/** Writes the first half and ends the process, where this passage is the chosen one. */
+/**
+ * Writes the first half and ends the process, where this passage is the chosen one.
+ * @param announce what comes in front of a write that knows its place
+ */
 export function halfWritten(
   point: RuntimePoint,
   fd: number,
   text: () => string,
   place?: number,
+  announce?: (bytes: number) => void,
 ): void {
   if (!isDue(point)) return
   const bytes = Buffer.from(text())
+  announce?.(bytes.length)
   writeSync(fd, bytes, 0, Math.ceil(bytes.length / 2), place)
   die()
 }

@@ -7,6 +7,7 @@ import {
   type Position,
   type Sink,
   type SinkConnection,
+  type SinkMemo,
 } from 'semel'
 import type { Output } from '../messages.js'
 import type { Setting } from '../setting.js'
@@ -31,6 +32,7 @@ export function sinkOf(setting: Setting, path: string): Sink<Output, 'rewindable
         connection,
         fileSinkPath(path, context.shard, context.shards),
         setting.sinkFails,
+        context.memo,
       )
     },
   })
@@ -41,9 +43,16 @@ class FaultyFile implements SinkConnection<Output> {
   readonly #inner: SinkConnection<unknown>
   readonly #fd: number
   readonly #fails: boolean
+  readonly #memo: SinkMemo | undefined
   #calls = 0
 
-  constructor(inner: SinkConnection<unknown>, path: string, fails: boolean) {
+  constructor(
+    inner: SinkConnection<unknown>,
+    path: string,
+    fails: boolean,
+    memo: SinkMemo | undefined,
+  ) {
+    this.#memo = memo
     this.#inner = inner
     this.#fd = openSync(path, 'r+')
     this.#fails = fails
@@ -66,7 +75,11 @@ class FaultyFile implements SinkConnection<Output> {
     }
     faultPoint('runtime.sink-before-write')
     const text = (): string => outputs.map((output) => `${JSON.stringify(output)}\n`).join('')
-    halfWritten('runtime.sink-half-written', this.#fd, text, this.place())
+    const place = this.place()
+    // As the sink itself does: what it has not announced is somebody else's.
+    halfWritten('runtime.sink-half-written', this.#fd, text, place, (bytes) =>
+      this.#memo?.announce({ own: 0, from: place, to: place + bytes, check: 0 }),
+    )
     const written = this.#inner.write(outputs, position)
     faultPoint('runtime.sink-written')
     return written
