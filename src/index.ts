@@ -106,7 +106,7 @@ export { guarantee } from './runtime/stream/guarantee.js'
 export { collect, CollectError } from './runtime/stream/collect.js'
 export type { FailedMessage } from './runtime/stream/collect.js'
 export { open } from './runtime/stream/open.js'
-export type { Configured } from './runtime/stream/open.js'
+export type { Configured } from './runtime/settings/open-options.js'
 export type {
   BatchedOptions,
   ClassOpenOptions,

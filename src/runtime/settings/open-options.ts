@@ -126,3 +126,11 @@ export interface OpenOptions<In = unknown> {
 
 /** What may differ from class to class. */
 export type ClassOpenOptions = Omit<OpenOptions, 'dir' | 'delivery' | 'acknowledge' | 'classes'>
+
+/** What a definition that is built with a configuration must be given. */
+export type Configured<C> = undefined extends C ? { config?: C } : { config: C }
+
+/** Options with that; they may be left out where it may. */
+export type ConfiguredOptions<O, C> = undefined extends C
+  ? [options?: O & Configured<NoInfer<C>>]
+  : [options: O & Configured<NoInfer<C>>]

@@ -3,12 +3,13 @@ import type { MalformedRow } from '../../core/message.js'
 import { checkOptions, shown } from '../../core/options.js'
 import type { AcknowledgedConnection, AcknowledgedSource, HandedOut } from '../../core/source.js'
 import { sleep, Turns, within } from '../../core/timers.js'
+import { unlessAborted } from '../../core/unless-aborted.js'
 import { untilEnded } from '../../core/until-ended.js'
 import { exponential } from '../../reliability/backoff.js'
 import type { Consumed, ConsumeOptions, ConsumeParts, Destination } from './consume.js'
 import { Held } from './held.js'
 import { malformedPush } from './malformed.js'
-import { malformedOf, readOf, refusedRow } from './source-rows.js'
+import { brokenSource, iterableOf, malformedOf, readOf, refusedRow } from './source-rows.js'
 
 /** What a stream's owner hears of a source whose connection has failed. */
 export interface SourceFailed {
@@ -90,14 +91,14 @@ async function readConnection(
 ): Promise<void> {
   const { source, options } = parts
   const notice = options.onNotice ?? (() => {})
-  const answer = await connected(source, { signal, notice })
-  if (answer === unconnected) return
-  const connection = checkConnection(source, answer)
+  const connection = await connected(source, { signal, notice })
+  if (connection === undefined) return
   const breaking = new AbortController()
   const held = new Held(connection, (error) => breaking.abort(error))
   const ended = AbortSignal.any([signal, breaking.signal])
   try {
-    for await (const batch of untilEnded(batchesOf(source, connection), ended, endMsMax)) {
+    const batches = iterableOf<unknown>(source.name, connection.read())
+    for await (const batch of untilEnded(batches, ended, endMsMax)) {
       await takeBatch(parts, held, checkBatch(source, batch), ended, count)
       if (ended.aborted) break
       progress(options, count)
@@ -112,28 +113,18 @@ async function readConnection(
   }
 }
 
-/** In place of a connection that nobody waits for any more. */
-const unconnected = Symbol('unconnected')
-
-/** `unconnected` where the signal was given first; a connection that comes later is closed again. */
+/** Undefined where the signal was given first; a connection that comes later is closed again. */
 async function connected(
   source: AcknowledgedSource<unknown>,
   context: Parameters<AcknowledgedSource<unknown>['connect']>[0],
-): Promise<unknown> {
-  const { signal } = context
+): Promise<AcknowledgedConnection<unknown> | undefined> {
   const connecting = (async (): Promise<unknown> => source.connect(context))()
-  let leave!: () => void
-  const leaving = new Promise<typeof unconnected>((resolve) => {
-    leave = () => resolve(unconnected)
-    signal.addEventListener('abort', leave)
-  })
-  const answer = await Promise.race([connecting, leaving])
-  signal.removeEventListener('abort', leave)
-  if (answer !== unconnected) return answer
+  const answer = await unlessAborted(connecting, context.signal)
+  if (answer !== undefined) return checkConnection(source, answer.value)
   void connecting
     .then((late) => (late as Partial<AcknowledgedConnection<unknown>> | undefined)?.close?.())
     .catch(() => {})
-  return unconnected
+  return undefined
 }
 
 function progress({ onProgress }: ConsumeOptions, { rows, malformed }: Count): void {
@@ -268,18 +259,6 @@ async function takeMalformed(
   held.safe(token)
 }
 
-function batchesOf(
-  { name }: AcknowledgedSource<unknown>,
-  connection: AcknowledgedConnection<unknown>,
-): AsyncIterable<unknown> {
-  const batches: unknown = connection.read()
-  const isThat =
-    typeof (batches as Partial<AsyncIterable<unknown>> | undefined)?.[Symbol.asyncIterator] ===
-    'function'
-  if (isThat) return batches as AsyncIterable<unknown>
-  throw broken(name, `read answered ${shown(batches)}, which is no async iterable`)
-}
-
 async function closed(connection: AcknowledgedConnection<unknown>): Promise<void> {
   await connection.close()
 }
@@ -298,7 +277,7 @@ function checkConnection(
     (extend === undefined || typeof extend === 'function') &&
     (leaseMs === undefined || (typeof leaseMs === 'number' && leaseMs > 0))
   if (isOne) return connection as AcknowledgedConnection<unknown>
-  throw broken(name, `connected to ${shown(connection)}, which has no read, safe and close`)
+  throw brokenSource(name, `connected to ${shown(connection)}, which has no read, safe and close`)
 }
 
 /** Each part of it read once. */
@@ -306,14 +285,15 @@ function checkBatch(
   { name }: AcknowledgedSource<unknown>,
   batch: unknown,
 ): readonly HandedOut<unknown>[] {
-  if (!Array.isArray(batch)) throw broken(name, `gave ${shown(batch)}, which is no list`)
+  if (!Array.isArray(batch)) throw brokenSource(name, `gave ${shown(batch)}, which is no list`)
   return (batch as readonly unknown[]).map((one) => {
     const isOne =
       typeof one === 'object' &&
       one !== null &&
       'token' in one &&
       ('message' in one || 'malformed' in one)
-    if (!isOne) throw broken(name, `gave ${shown(one)}, where a message is { message, token }`)
+    if (!isOne)
+      throw brokenSource(name, `gave ${shown(one)}, where a message is { message, token }`)
     const token = readOf(name, 'the token of a message', () => one.token)
     try {
       return 'malformed' in one
@@ -323,8 +303,4 @@ function checkBatch(
       return { malformed: refusedRow(undefined, name, error), token }
     }
   })
-}
-
-function broken(name: string, what: string): SemelError {
-  return new SemelError('SEMEL_SOURCE', `${name} ${what}; correct the source`)
 }

@@ -13,7 +13,14 @@ import { malformedPush, throwIfFailed } from './malformed.js'
 import type { SourceClaims } from './source-claims.js'
 import type { SourceOffsets } from './source-offsets.js'
 import { findReading, type ReadPartition } from './source-reading.js'
-import { batchesOf, checkBatch, checkSource, contentOf, readOf, refusedRow } from './source-rows.js'
+import {
+  iterableOf,
+  checkBatch,
+  checkSource,
+  contentOf,
+  readOf,
+  refusedRow,
+} from './source-rows.js'
 import type { Origin } from '../door/staging.js'
 import { untilEnded } from '../../core/until-ended.js'
 import { throwIfAborted, type WaitOptions } from '../../core/wait.js'
@@ -154,7 +161,8 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       notice,
       ...(identified === undefined ? {} : { identified }),
     }
-    for await (const batch of untilEnded(batchesOf(source, context), signal, endMsMax)) {
+    const given = iterableOf<SourceBatch<unknown>>(source.name, source.read(context))
+    for await (const batch of untilEnded(given, signal, endMsMax)) {
       heard.throwIfFailed()
       for (const target of targets) target.check()
       const partition = begin(batch)

@@ -1,5 +1,6 @@
 import { atEndOfTick, every, type End } from '../../core/timers.js'
 import type { AcknowledgedConnection } from '../../core/source.js'
+import { unlessAborted } from '../../core/unless-aborted.js'
 
 /**
  * What a connection has handed out and has not been told of: tells it what is safe, a batch at a time,
@@ -76,9 +77,9 @@ export class Held {
         isOurs = !(Array.isArray(stale) && stale.includes(token))
       })
     })()
-    const answered = await unlessEnded(telling, ended)
+    const answered = await unlessAborted(telling, ended)
     this.leave(token)
-    return answered && isOurs && !this.#isOver
+    return answered !== undefined && isOurs && !this.#isOver
   }
 
   #tell(): void {
@@ -130,17 +131,4 @@ export class Held {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
-}
-
-/** Whether it came before the signal. */
-function unlessEnded(pending: Promise<void>, ended: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const left = (): void => resolve(false)
-    ended.addEventListener('abort', left)
-    void pending.then(() => {
-      ended.removeEventListener('abort', left)
-      resolve(true)
-    })
-    if (ended.aborted) left()
-  })
 }

@@ -1,3 +1,5 @@
+import { unlessAborted } from '../../core/unless-aborted.js'
+
 /** What is found to be read: numbers of partitions, and more. */
 interface Found {
   readonly numbers: readonly number[]
@@ -37,7 +39,7 @@ export class SourceClaims {
       this.#turn = turn.catch(() => {})
       const { claim, busy } = await turn
       if (claim !== undefined) return claim
-      await endedOrAborted(busy, signal)
+      await unlessAborted(busy, signal)
     }
     return undefined
   }
@@ -63,17 +65,5 @@ class Hold {
   end!: () => void
   readonly ended = new Promise<void>((resolve) => {
     this.end = resolve
-  })
-}
-
-function endedOrAborted(ended: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-    void ended.then(done)
-    if (signal.aborted) done()
   })
 }

@@ -1,8 +1,7 @@
-import { SemelError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
 import type { IdentifiedPartition, Source, SourceNotice } from '../../core/source.js'
 import type { Numbered, SourceOffsets } from './source-offsets.js'
-import { isKept, readOf } from './source-rows.js'
+import { brokenSource, isKept, readOf } from './source-rows.js'
 
 /** A partition that is being read. */
 export interface ReadPartition {
@@ -86,38 +85,37 @@ function byName(
 ): ReadonlyMap<string, ReadPartition> {
   const found = new Map(partitions.map((partition) => [partition.name, partition]))
   if (found.size === partitions.length) return found
-  throw broken(source, 'names a partition twice')
+  throw brokenSource(source.name, 'names a partition twice')
 }
 
 function checkIdentified(source: Source<unknown>, found: readonly Found[], known: number): void {
-  if (!Array.isArray(found)) throw broken(source, 'identifies its partitions by no list')
+  if (!Array.isArray(found)) throw brokenSource(source.name, 'identifies its partitions by no list')
   const taken = new Set<number>()
   for (const one of found as readonly unknown[]) {
     if (typeof one !== 'object' || one === null) {
-      throw broken(source, `identifies a partition by ${shown(one)}, which is none`)
+      throw brokenSource(source.name, `identifies a partition by ${shown(one)}, which is none`)
     }
     const { name, is, identity } = one as Found
     if (identity !== undefined && !isKept(identity)) {
-      throw broken(
-        source,
+      throw brokenSource(
+        source.name,
         `gives the identity ${shown(identity)} for ${shown(name)}, which JSON has no form for`,
       )
     }
     if (typeof name !== 'string' || !Array.isArray(is)) {
-      throw broken(source, 'identifies a partition without a name, or without saying which it is')
+      throw brokenSource(
+        source.name,
+        'identifies a partition without a name, or without saying which it is',
+      )
     }
     for (const i of is as readonly number[]) {
       if (!Number.isSafeInteger(i) || i < 0 || i >= known || taken.has(i)) {
-        throw broken(
-          source,
+        throw brokenSource(
+          source.name,
           `says that ${JSON.stringify(name)} is the known partition ${i}, of ${known}, each of which is one at most`,
         )
       }
       taken.add(i)
     }
   }
-}
-
-function broken({ name }: Source<unknown>, what: string): SemelError {
-  return new SemelError('SEMEL_SOURCE', `${name} ${what}; correct the source`)
 }

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
 import type { MalformedRow } from '../../core/message.js'
 import { shown } from '../../core/options.js'
-import type { Source, SourceBatch, SourceContext, SourceRow } from '../../core/source.js'
+import type { Source, SourceBatch, SourceRow } from '../../core/source.js'
 import { unheeded } from '../../core/thenable.js'
 
 /** An offset has 48 bits in a frame. */
@@ -48,20 +48,23 @@ function unreadable(source: string, what: string, thrown: unknown): SemelError {
   )
 }
 
-/** @throws SemelError `SEMEL_SOURCE` where it is no async iterable */
-export function batchesOf(
-  source: Source<unknown>,
-  context: SourceContext,
-): AsyncIterable<SourceBatch<unknown>> {
-  const batches = source.read(context) as Partial<AsyncIterable<SourceBatch<unknown>>> | undefined
-  if (typeof batches?.[Symbol.asyncIterator] === 'function') {
-    return batches as AsyncIterable<SourceBatch<unknown>>
-  }
-  unheeded(batches)
+/**
+ * What a source's `read` has answered.
+ * @throws SemelError `SEMEL_SOURCE` where it is no async iterable
+ */
+export function iterableOf<T>(source: string, answer: unknown): AsyncIterable<T> {
+  const batches = answer as Partial<AsyncIterable<T>> | undefined
+  if (typeof batches?.[Symbol.asyncIterator] === 'function') return batches as AsyncIterable<T>
+  unheeded(answer)
   throw new SemelError(
     'SEMEL_SOURCE',
-    `${source.name}: read answered ${safelyShown(batches)}, which is no async iterable; let it be an async generator`,
+    `${source}: read answered ${safelyShown(answer)}, which is no async iterable; let it be an async generator`,
   )
+}
+
+/** A source that breaks its contract. */
+export function brokenSource(name: string, what: string): SemelError {
+  return new SemelError('SEMEL_SOURCE', `${name} ${what}; correct the source`)
 }
 
 /**

@@ -6,7 +6,8 @@ import { checkOptions } from '../../core/options.js'
 import type { Sink } from '../../core/sink.js'
 import { define, requireGraph, type AnyDefinition, type Definition } from '../../pipeline/graph.js'
 import { Config } from '../settings/config.js'
-import { open, type Configured } from './open.js'
+import type { ConfiguredOptions } from '../settings/open-options.js'
+import { open } from './open.js'
 
 /** A message of `collect` that did not come out at the other end. */
 export interface FailedMessage {
@@ -34,8 +35,6 @@ export class CollectError extends SemelError {
   }
 }
 
-type Options<C> = undefined extends C ? [options?: Configured<C>] : [options: Configured<C>]
-
 /**
  * Runs a pipeline on messages, for tests: its own operators, delivery, retries and dedup, in this thread
  * and with one shard. Its sink is not written: what would have gone there is the answer. Nothing is left
@@ -50,7 +49,7 @@ type Options<C> = undefined extends C ? [options?: Configured<C>] : [options: Co
 export function collect<In, Out, C>(
   definition: Definition<In, Out, C>,
   messages: Iterable<In> | AsyncIterable<In>,
-  ...options: Options<NoInfer<C>>
+  ...options: ConfiguredOptions<unknown, C>
 ): Promise<Out[]>
 export async function collect<Out>(
   definition: AnyDefinition,

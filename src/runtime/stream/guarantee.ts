@@ -1,9 +1,8 @@
 import { guaranteeOf, guaranteeOfClasses, type Guarantee } from '../../delivery/guarantee.js'
 import type { AnyDefinition, Definition } from '../../pipeline/graph.js'
 import { Config } from '../settings/config.js'
-import type { OpenOptions } from '../settings/open-options.js'
+import type { ConfiguredOptions, OpenOptions } from '../settings/open-options.js'
 import { prepare } from '../settings/prepare.js'
-import type { Configured } from './open.js'
 
 /**
  * What a pipeline would guarantee if it were opened like this, hop by hop; nothing is opened. `dir` may
@@ -13,9 +12,7 @@ import type { Configured } from './open.js'
  */
 export function guarantee<C>(
   definition: Definition<never, unknown, C>,
-  ...given: undefined extends C
-    ? [options?: OpenOptions & Configured<C>]
-    : [options: OpenOptions & Configured<C>]
+  ...given: ConfiguredOptions<OpenOptions, C>
 ): Guarantee
 export function guarantee(
   definition: AnyDefinition,

@@ -18,7 +18,7 @@ import {
 import { Config } from '../settings/config.js'
 import { nativeOptions } from '../settings/native-options.js'
 import { OneStream } from './one-stream.js'
-import type { BatchedOptions, OpenOptions } from '../settings/open-options.js'
+import type { BatchedOptions, ConfiguredOptions, OpenOptions } from '../settings/open-options.js'
 import type { Settings } from '../settings/options.js'
 import { prepare, type Prepared } from '../settings/prepare.js'
 import { limitMemory, type Directories } from '../loop/shard-open.js'
@@ -27,21 +27,12 @@ import type { Stream } from './stream.js'
 import { checkWait, throwIfAborted, type WaitOptions } from '../../core/wait.js'
 import { Workers } from '../workers/workers.js'
 
-/** What a definition that is built with a configuration must be given. */
-export type Configured<C> = undefined extends C ? { config?: C } : { config: C }
-
-type Options<O, C> = undefined extends C
-  ? [options?: O & Configured<NoInfer<C>>]
-  : [options: O & Configured<NoInfer<C>>]
-
 /**
  * Opens a pipeline: locks and recovers its directory, connects its sinks, starts its workers.
  * @param pipeline the definition, which has a home where there are workers: they import its module for
  * themselves. Or a module's URL or path: its default export, or by `#name` another of its pipelines
  * @example
  * const stream = await open(orders, { dir: './data', workers: 2, config: { out: 'out.ndjson' } })
- * @example
- * const stream = await open(new URL('./orders.pipeline.js', import.meta.url), { dir: './data' })
  * @throws SemelError naming the option, value and remedy; nothing stored is lost
  * @example
  * const url = new URL('./orders.pipeline.js', import.meta.url)
@@ -49,19 +40,22 @@ type Options<O, C> = undefined extends C
  */
 export function open<In, Out = unknown, C = unknown>(
   pipeline: URL | string | Definition<In, Out, C>,
-  ...options: Options<OpenOptions<In> & { acknowledge?: 'stored' }, C>
+  ...options: ConfiguredOptions<OpenOptions<In> & { acknowledge?: 'stored' }, C>
 ): Promise<Stream<In, Out, 'stored'>>
 export function open<In, Out = unknown, C = unknown>(
   pipeline: URL | string | Definition<In, Out, C>,
-  ...options: Options<OpenOptions<In> & { acknowledge: 'processed' }, C>
+  ...options: ConfiguredOptions<OpenOptions<In> & { acknowledge: 'processed' }, C>
 ): Promise<Stream<In, Out, 'processed'>>
 export function open<In, Out = unknown, C = unknown>(
   pipeline: URL | string | Definition<In, Out, C>,
-  ...options: Options<OpenOptions<In> & { acknowledge: 'batched' | BatchedOptions<In> }, C>
+  ...options: ConfiguredOptions<
+    OpenOptions<In> & { acknowledge: 'batched' | BatchedOptions<In> },
+    C
+  >
 ): Promise<Stream<In, Out, 'batched'>>
 export function open<In, Out = unknown, C = unknown>(
   pipeline: URL | string | Definition<In, Out, C>,
-  ...options: Options<OpenOptions<In>, C>
+  ...options: ConfiguredOptions<OpenOptions<In>, C>
 ): Promise<Stream<In, Out>>
 export async function open<In, Out>(
   pipeline: URL | string | AnyDefinition,
