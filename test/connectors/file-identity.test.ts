@@ -268,7 +268,7 @@ describe('a rotated file', () => {
     expect(found).toHaveLength(5)
   })
 
-  test('that is gone is told, and refused where bytes of it had not been read', async () => {
+  test('that is gone is told', async () => {
     writeFileSync(at('app.log'), lines(1, 2))
     await read('app.log')
     rmSync(at('app.log'))
@@ -282,7 +282,9 @@ describe('a rotated file', () => {
         message: expect.stringContaining('holds other content than before'),
       },
     ])
-    await keeper.read(fileSource(at('b.log'), { batch: 1 }), 1).catch(() => {})
+  })
+
+  test('that is gone is refused where bytes of it had not been read', async () => {
     writeFileSync(at('b.log'), lines(1, 2, 3))
     await keeper.read(fileSource(at('b.log'), { batch: 1 }), 1)
     writeFileSync(at('b.log'), lines(21))
