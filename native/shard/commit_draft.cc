@@ -46,6 +46,11 @@ Status CommitDraft::begin(uint32_t count, std::span<const Detail> details,
   resolved_.clear();
   letters_.clear();
   SEMEL_TRY(count_outcomes());
+  for (const Mark& mark : in_flight_.marks()) {
+    if (mark.behind > last_) break;
+    raise_source(mark.source);
+    raise_time(mark.time_us);
+  }
   for (const Detail& detail : details) SEMEL_TRY(take(detail));
   if (untold_ != 0 || has_repeated(details)) {
     return {Code::invalid_argument,

@@ -1,9 +1,10 @@
 // Frames that are no messages, in their turn between them: how far a source has been read, and a dead
-// letter that is dropped. They take no sequence and end with a block of their own.
+// letter that is dropped. They take no sequence and end with a block of their own, but for a mark that
+// is passed behind messages in flight (InFlight, F4): that one goes with them.
 //
 // Thread: the shard's worker.
 // Invariants
-//   T1  One is applied when every message before it is committed, and no message behind it is polled
+//   T1  One is applied here when every message before it is committed, and no message behind it is polled
 //       before its block is appended.
 //   T2  What was applied stays pending until that block is: where the ack log has no room, the next poll
 //       tries again.

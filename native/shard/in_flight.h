@@ -9,6 +9,8 @@
 //   F2  A message's slot, id and end lie at `sequence % capacity`, so that JavaScript finds a message by
 //       its sequence; there are never more in flight than slots.
 //   F3  One poll fills slots side by side: what crosses the end of the slots is the next poll's.
+//   F4  A mark that is passed behind a message in flight is committed with it, and its frame counts as the
+//       message's: so a block's journal position never lies between the two.
 #pragma once
 
 #include <algorithm>
@@ -16,12 +18,20 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "acklog/ack_types.h"
 #include "ring/frame_cursor.h"
 #include "shard/outcome.h"
 
 namespace semel {
+
+// How far a source has been read, told behind a message in flight.
+struct Mark {
+  uint64_t behind = 0;
+  SourceOffset source;
+  uint64_t time_us = 0;
+};
 
 class InFlight {
  public:
@@ -72,6 +82,8 @@ class InFlight {
   // What the frames in flight have to tell a commit besides their payloads and times; the layout says
   // what the bits mean. 0: nothing.
   uint64_t telling() const { return telling_; }
+  // In the order of their messages.
+  const std::vector<Mark>& marks() const { return marks_; }
 
   // How many more one poll may bring (F2, F3).
   uint32_t room() const {
@@ -80,22 +92,30 @@ class InFlight {
   }
 
   // Takes frames that begin before `end` into at most `max` ≤ room() slots. `read(frame, position,
-  // length, slot, id)` fills one slot and says what its frame has to tell, or stops before it with
-  // kStop. A template and no virtual call: this is the one loop that each message goes through.
+  // length, slot, id)` fills one slot and says what its frame has to tell; or it stops before the frame
+  // with kStop, or passes it with kMark where it has put its mark. A template and no virtual call: this
+  // is the one loop that each message goes through.
   static constexpr uint64_t kStop = ~uint64_t{0};
+  static constexpr uint64_t kMark = kStop - 1;
   template <typename Read>
   uint32_t fill(uint32_t max, uint64_t end, Read read) {
     const auto slot = static_cast<uint32_t>((polled_sequence_ + 1) & mask_);
     FrameCursor cursor = unpolled(end);
     uint64_t telling = count() == 0 ? 0 : telling_;
     uint32_t filled = 0;
-    for (const uint8_t* frame; filled < max && (frame = cursor.frame()) != nullptr; ++filled) {
+    for (const uint8_t* frame; filled < max && (frame = cursor.frame()) != nullptr;) {
       const uint64_t told = read(frame, cursor.position(), frame_length(frame),
                                  slots_[slot + filled], ids_[slot + filled]);
-      if (told == kStop) break;
+      if (told >= kMark) {
+        if (told == kStop || !mark(frame, polled_sequence_ + filled)) break;
+        cursor.pass();
+        ends_[(polled_sequence_ + filled) & mask_] = cursor.position();
+        continue;
+      }
       telling |= told;
       cursor.pass();
       ends_[slot + filled] = cursor.position();
+      ++filled;
     }
     telling_ = telling;
     polled_position_ = cursor.position();
@@ -111,19 +131,26 @@ class InFlight {
   void commit(uint64_t last) {
     if (last != committed_sequence_) committed_position_ = position_behind(last);
     committed_sequence_ = last;
+    if (!marks_.empty()) std::erase_if(marks_, [&](const Mark& one) { return one.behind <= last; });
   }
   // All of them are done with, the frames behind the last one included.
   void commit_all() {
     committed_sequence_ = polled_sequence_;
     committed_position_ = polled_position_;
+    marks_.clear();
   }
   // All of them are polled again.
   void give_back() {
     polled_sequence_ = committed_sequence_;
     polled_position_ = committed_position_;
+    marks_.clear();
   }
 
  private:
+  // False where no message is in flight that it could go with. One of the same partition behind the same
+  // message takes the place of the one before, so that there are few.
+  bool mark(const uint8_t* frame, uint64_t behind);
+
   const Ring& ring_;
   const uint32_t mask_;
   const std::unique_ptr<Slot[]> slots_;
@@ -135,7 +162,24 @@ class InFlight {
   uint64_t committed_sequence_;
   uint64_t committed_position_;
   uint64_t telling_ = 0;
+  std::vector<Mark> marks_;
 };
+
+inline bool InFlight::mark(const uint8_t* frame, uint64_t behind) {
+  if (behind == committed_sequence_) return false;
+  const uint64_t meta = full_meta(frame);
+  const FrameSource source = full_source(frame, meta);
+  const auto same = std::find_if(marks_.rbegin(), marks_.rend(), [&](const Mark& one) {
+    return one.behind != behind || one.source.partition == source.partition;
+  });
+  if (same == marks_.rend() || same->behind != behind) {
+    marks_.push_back({behind, {source.partition, source.offset}, meta_time_us(meta)});
+  } else {
+    same->source.offset = std::max(same->source.offset, source.offset);
+    same->time_us = meta_time_us(meta);
+  }
+  return true;
+}
 
 inline const uint8_t* InFlight::frame_of(uint64_t sequence) const {
   const uint64_t start = sequence == first() ? committed_position_ : ends_[(sequence - 1) & mask_];

@@ -85,6 +85,12 @@ class ConsumerTest : public testing::Test {
     }
     intake_.publish();
   }
+  void send_drop(uint64_t letter) {
+    FrameHeader header;
+    header.type = FrameType::drop;
+    ASSERT_TRUE(intake_.append_full(header, &letter, sizeof letter));
+    intake_.publish();
+  }
   void send_offset(uint16_t partition, uint64_t offset) {
     FrameHeader header;
     header.type = FrameType::offset;
@@ -146,8 +152,62 @@ TEST_F(ConsumerTest, ACommitWithoutRoomChangesNothing) {
   EXPECT_EQ(ring_.released(), ring_.tail());
 }
 
-TEST_F(ConsumerTest, AControlFrameWaitsForWhatIsInFlightAndHoldsUpWhatIsBehindIt) {
+TEST_F(ConsumerTest, AMarkTravelsWithTheMessageBeforeItAndHoldsUpNothing) {
   send(2);
+  send_offset(3, 70);
+  send_offset(4, 7);
+  send_offset(3, 71);
+  send(1);
+  send_offset(3, 90);
+  EXPECT_EQ(poll().count, 3u);
+  EXPECT_EQ(commit(1), Committed::done);
+  EXPECT_TRUE(level_.blocks.back().sources.empty()) << "the message before it is in flight";
+  EXPECT_EQ(commit(1), Committed::done);
+  EXPECT_EQ(level_.blocks.back().sources, (std::vector<SourceOffset>{{3, 71}, {4, 7}}));
+  EXPECT_EQ(consumer_->sources(), (std::vector<SourceOffset>{{3, 71}, {4, 7}}));
+  EXPECT_EQ(commit(1), Committed::done);
+  EXPECT_EQ(consumer_->sources(), (std::vector<SourceOffset>{{3, 90}, {4, 7}}));
+  EXPECT_EQ(ring_.released(), ring_.tail()) << "its frame is released with the message's";
+  ASSERT_EQ(level_.blocks.size(), 3u) << "none has a block of its own";
+  ASSERT_TRUE(consumer_->close().is_ok());
+  EXPECT_TRUE(level_.blocks.back().clean_close);
+}
+
+TEST_F(ConsumerTest, AMarkThatComesLaterGoesWithWhatIsStillInFlightOrAlone) {
+  send(2);
+  ASSERT_EQ(poll().count, 2u);
+  EXPECT_EQ(commit(1), Committed::done);
+  send_offset(3, 70);
+  EXPECT_EQ(poll().count, 0u);
+  level_.full = true;
+  EXPECT_EQ(commit(1), Committed::full);
+  EXPECT_TRUE(consumer_->sources().empty());
+  level_.full = false;
+  EXPECT_EQ(commit(1), Committed::done);
+  EXPECT_EQ(level_.blocks.back().sources, (std::vector<SourceOffset>{{3, 70}}));
+  EXPECT_EQ(level_.blocks.back().journal_position, ring_.tail());
+  send_offset(3, 80);
+  EXPECT_EQ(poll().count, 0u);
+  EXPECT_EQ(level_.blocks.back().sources, (std::vector<SourceOffset>{{3, 80}}));
+}
+
+TEST_F(ConsumerTest, AMarkIsReadAgainByTheNextWorker) {
+  send(2);
+  send_offset(3, 70);
+  ASSERT_EQ(poll().count, 2u);
+  EXPECT_EQ(consumer_->adopt(), 2u);
+  EXPECT_EQ(poll(1).count, 1u);
+  EXPECT_EQ(commit(1), Committed::done);
+  EXPECT_TRUE(consumer_->sources().empty());
+  EXPECT_EQ(poll(1).count, 1u);
+  EXPECT_EQ(poll(1).count, 0u);
+  EXPECT_EQ(commit(1), Committed::done);
+  EXPECT_EQ(consumer_->sources(), (std::vector<SourceOffset>{{3, 70}}));
+}
+
+TEST_F(ConsumerTest, ADroppedLetterWaitsForWhatIsInFlightAndHoldsUpWhatIsBehindIt) {
+  send(2);
+  send_drop(7);
   send_offset(3, 70);
   send(1);
   EXPECT_EQ(poll().count, 2u);
