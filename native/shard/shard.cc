@@ -50,7 +50,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
                          uint32_t index, bool must_exist) {
   fault_point("open.begin");
   const std::string directory = options.directory + "/shard-" + std::to_string(index);
-  if (must_exist) {
+  if (must_exist && manifest.journal) {
     // Made anew it would start from nothing, and what was stored in it would be lost in silence.
     auto exists = storage.exists(directory + "/journal");
     if (!exists.is_ok()) return exists.status();
@@ -63,13 +63,8 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   const Writer writer =
       options.durability == Durability::disk ? Writer::direct : Writer::mapped;
 
-  const JournalIdentity identity{manifest.salt, index, options.ring_bytes};
-  bool created = false;
-  auto journal = open_journal(storage, directory, identity, writer, &created);
-  if (!journal.is_ok()) return journal.status();
-  journal_ = std::move(journal.value());
-  ring_memory_ = journal_->memory().subspan(kJournalHeaderBytes);
-  seed_ = journal_seed(identity);
+  SEMEL_TRY(open_journal_file(storage, options, manifest,
+                              {manifest.salt, index, options.ring_bytes}, writer));
 
   AckLog::Options log;
   log.storage = &storage;
@@ -96,8 +91,12 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   dead_letters_ = std::move(letters.value());
   fault_point("open.dead-letters");
 
-  JournalScan scan{};
-  SEMEL_TRY(recover_journal(acked, options, &scan));
+  // Without one, or in a new one, nothing is stored that is not done.
+  JournalScan scan{acked.header.through, acked.header.journal_position, acked.header.time_us};
+  stored_sources_ = SourceOffsets(acked.sources);
+  recovery_.time_us = scan.time_us;
+  if (manifest.journal) SEMEL_TRY(recover_journal(acked, options, &scan));
+  if (!options.journal) SEMEL_TRY(leave_journal(options, acked, scan));
   fault_point("open.journal");
   epoch_ = acked.header.epoch + (planted(Bug::epoch_not_raised) ? 0 : 1);
   recovery_.ack_torn = acked.torn_bytes;
@@ -123,6 +122,53 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   return ack_log_->sync();
 }
 
+// Where the directory has none, a journal may still lie there: what a crash left of a switch.
+Status Shard::open_journal_file(Storage& storage, const StreamOptions& options,
+                                const Manifest& manifest, const JournalIdentity& identity,
+                                Writer writer) {
+  const std::string directory = options.directory + "/shard-" + std::to_string(identity.shard);
+  seed_ = journal_seed(identity);
+  if (!manifest.journal) {
+    const std::string path = directory + "/journal";
+    auto exists = storage.exists(path);
+    if (!exists.is_ok()) return exists.status();
+    if (exists.value()) {
+      SEMEL_TRY(storage.remove(path));
+      SEMEL_TRY(storage.sync_directory(directory));
+    }
+  }
+  if (!manifest.journal && !options.journal) {
+    auto memory = Region::anonymous(options.ring_bytes);
+    if (!memory.is_ok()) return memory.status();
+    journal_ = std::move(memory.value());
+    ring_memory_ = journal_->memory();
+    return Status::ok();
+  }
+  bool created = false;
+  auto journal = open_journal(storage, directory, identity, writer, &created);
+  if (!journal.is_ok()) return journal.status();
+  journal_ = std::move(journal.value());
+  ring_memory_ = journal_->memory().subspan(kJournalHeaderBytes);
+  return Status::ok();
+}
+
+Status Shard::leave_journal(const StreamOptions& options, const AckRecovered& acked,
+                            const JournalScan& scan) {
+  has_journal_ = false;
+  if (ring_memory_.size() == journal_->memory().size()) return Status::ok();
+  if (scan.position != acked.header.journal_position) {
+    return {Code::mismatch, options.directory + " has " +
+                                std::to_string(scan.sequence - acked.header.through) +
+                                " messages in its journal that are not done; open it with a journal, "
+                                "close it when they are, then open it without one"};
+  }
+  auto memory = Region::anonymous(options.ring_bytes);
+  if (!memory.is_ok()) return memory.status();
+  journal_ = std::move(memory.value());
+  ring_memory_ = journal_->memory();
+  return Status::ok();
+}
+
 // As a worker does it: what has left the window is forgotten, but for what a message that still waits may
 // be a copy of; where the index is full, that too (D2).
 void Shard::restore_ids(const RecoveredIds& block) {
@@ -135,7 +181,6 @@ void Shard::restore_ids(const RecoveredIds& block) {
 Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& options,
                               JournalScan* scan) {
   const AckHeader& header = acked.header;
-  stored_sources_ = SourceOffsets(acked.sources);
   *scan = scan_journal(ring_memory_, seed_, header.journal_position, header.through,
                        [this](const uint8_t* frame, uint64_t meta) {
                          note_asked(frame, meta);
@@ -199,9 +244,10 @@ Status Shard::compose(const StreamOptions& options, const JournalScan& scan, Ack
   ring_ = std::make_unique<Ring>(ring_memory_, scan.position, acked.header.journal_position);
   intake_ = std::make_unique<Intake>(*ring_, seed_, scan.sequence, scan.time_us);
   durable_position_.store(scan.position, std::memory_order_relaxed);
-  durable_sequence_.store(scan.sequence, std::memory_order_relaxed);
-  waits_for_durable_ =
-      options.visibility == Visibility::durable && options.durability == Durability::disk;
+  // Blocks claim no synced messages where there is no journal.
+  durable_sequence_.store(has_journal_ ? scan.sequence : 0, std::memory_order_relaxed);
+  waits_for_durable_ = has_journal_ && options.visibility == Visibility::durable &&
+                       options.durability == Durability::disk;
   choose_strategies(options);
   consumer_ = std::make_unique<Consumer>(
       Consumer::Parts{
@@ -253,9 +299,11 @@ void Shard::choose_strategies(const StreamOptions& options) {
 
 bool Shard::has_unsynced() const {
   if (!syncs_) return false;
-  return ring_->tail() != durable_position_.load(std::memory_order_relaxed) ||
-         intake_->published_sequence() != durable_sequence_.load(std::memory_order_relaxed) ||
-         ack_log_->has_unsynced() ||
+  const bool is_behind =
+      has_journal_ &&
+      (ring_->tail() != durable_position_.load(std::memory_order_relaxed) ||
+       intake_->published_sequence() != durable_sequence_.load(std::memory_order_relaxed));
+  return is_behind || ack_log_->has_unsynced() ||
          // A group may fall between a commit's block and its answers.
          replies_->tail() != durable_replies_.load(std::memory_order_relaxed);
 }
@@ -269,6 +317,21 @@ Status Shard::sync_group(const std::atomic<bool>* failed) {
     SEMEL_TRY(ack_log_->write_to_target());
     SEMEL_TRY(ack_log_->sync());
   }
+  if (has_journal_) SEMEL_TRY(sync_journal(failed));
+  // Another thread's failure has been told meanwhile: nothing becomes durable behind it.
+  if (failed != nullptr && failed->load(std::memory_order_acquire)) return Status::ok();
+  SEMEL_TRY(ack_log_->write_to_target());
+  fault_point("group.acks-written");
+  SEMEL_TRY(ack_log_->sync());
+  fault_point("group.acks-synced");
+  durable_replies_.store(replies, std::memory_order_release);
+  dead_letters_->show(ack_log_->durable_dead_letter_bytes());
+  const uint64_t reclaimable = ack_log_->durable_journal_position();
+  if (reclaimable > ring_->released()) ring_->release(reclaimable);
+  return Status::ok();
+}
+
+Status Shard::sync_journal(const std::atomic<bool>* failed) {
   // Sequence first, then the tail: the tail then covers at least these messages. It may cover one more,
   // whose number is published behind it: that one's receipt is the next group's, without a frame of its
   // own to write.
@@ -285,22 +348,14 @@ Status Shard::sync_group(const std::atomic<bool>* failed) {
     SEMEL_TRY(journal_->sync());
     fault_point("group.journal-synced");
   }
-  // Another thread's failure has been told meanwhile: nothing becomes durable behind it.
   if (failed != nullptr && failed->load(std::memory_order_acquire)) return Status::ok();
-  if (tail != durable || sequence != durable_sequence_.load(std::memory_order_relaxed)) {
-    durable_sequence_.store(sequence, std::memory_order_release);
-    // The worker's has_work() reads this; the doorbell's fence orders it before the look.
-    durable_position_.store(tail, std::memory_order_release);
-    doorbell->ring();
+  if (tail == durable && sequence == durable_sequence_.load(std::memory_order_relaxed)) {
+    return Status::ok();
   }
-  SEMEL_TRY(ack_log_->write_to_target());
-  fault_point("group.acks-written");
-  SEMEL_TRY(ack_log_->sync());
-  fault_point("group.acks-synced");
-  durable_replies_.store(replies, std::memory_order_release);
-  dead_letters_->show(ack_log_->durable_dead_letter_bytes());
-  const uint64_t reclaimable = ack_log_->durable_journal_position();
-  if (reclaimable > ring_->released()) ring_->release(reclaimable);
+  durable_sequence_.store(sequence, std::memory_order_release);
+  // The worker's has_work() reads this; the doorbell's fence orders it before the look.
+  durable_position_.store(tail, std::memory_order_release);
+  doorbell->ring();
   return Status::ok();
 }
 
@@ -344,7 +399,7 @@ bool Shard::maintenance_pending() const {
 
 Status Shard::check() const {
   if (ack_log_ == nullptr) return Status::ok();
-  SEMEL_TRY(journal_->check());
+  if (has_journal_) SEMEL_TRY(journal_->check());
   SEMEL_TRY(ack_log_->check());
   return dead_letters_->check();
 }

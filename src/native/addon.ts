@@ -16,6 +16,8 @@ export interface NativeOptions {
   durability: 0 | 1 | 2 | 3
   /** 0: the worker sees frames at once; 1: when they are durable. */
   visibility: 0 | 1
+  /** Whether messages are kept until they are done; else their sources give them again. */
+  journal: boolean
   ringBytes: number
   segmentBytes: number
   intervalMs: number
@@ -35,7 +37,7 @@ export interface NativeRecovery {
   tornBytes: number
   tornCopy: string
   /** Partition → the offset up to which the shard has stored it. */
-  sources: Record<number, number>
+  sources: Record<number, number | bigint>
 }
 
 export interface NativeOutcomes {
@@ -200,7 +202,7 @@ export interface Addon {
   append(handle: number, from: number, count: number): number
   /** Takes raw frames until one does not fit; `idAt` and `keyAt` ≥ size mean none. */
   appendFrames(handle: number, bytes: Uint8Array, size: number, idAt: number, keyAt: number): number
-  appendOffset(handle: number, shard: number, partition: number, offset: number): boolean
+  appendOffset(handle: number, shard: number, partition: number, offset: number | bigint): boolean
   /** Open dead letters behind a number, oldest first. */
   deadLetters(handle: number, shard: number, after: number, max: number): NativeDeadLetter[]
   /** Sends its message again, or drops it; false when the ring is full. */
