@@ -3,6 +3,7 @@ import { Memory } from '../../codec/memory.js'
 import { TooLong, UnfitValue } from '../../codec/unfit.js'
 import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
 import type { Id, MalformedRow } from '../../core/message.js'
+import type { Offset } from '../../core/offset.js'
 import { addon } from '../../native/addon.js'
 import { shapesOf } from '../message/structures.js'
 
@@ -20,7 +21,7 @@ const idForms = { none: 0, positive: 1, negative: 2, text: 3, internal: 4 } as c
 /** Where a source's message comes from; kept with it, so that reading can go on behind it. */
 export interface Origin {
   readonly partition: number
-  readonly offset: number
+  readonly offset: Offset
 }
 
 /**
@@ -137,8 +138,9 @@ export class Staging {
     )
     const at = (this.#rows - 1) * rowWords
     this.#words[at + 3] = (this.#words[at + 3] as number) | (idForms.internal << 8)
-    this.#words[at + 4] = origin.offset >>> 0
-    this.#words[at + 5] = Math.floor(origin.offset / 4_294_967_296) | ((origin.partition + 1) << 16)
+    const offset = Number(origin.offset)
+    this.#words[at + 4] = offset >>> 0
+    this.#words[at + 5] = Math.floor(offset / 4_294_967_296) | ((origin.partition + 1) << 16)
   }
 
   /** A message as bytes of its own, for later: what becomes of the object meanwhile changes nothing. */
@@ -289,7 +291,7 @@ export class Staging {
     words[at + 1] = payloadEnd - start
     words[at + 2] = shard
     words[at + 3] = type | (form << 8) | (origin === undefined ? 0 : (origin.partition + 1) << 16)
-    if (origin !== undefined) this.#numbers[(at + 6) / 2] = origin.offset
+    if (origin !== undefined) this.#numbers[(at + 6) / 2] = Number(origin.offset)
     if (this.#rows === 0) this.#first = this.#next
     this.#rows += 1
     this.#next += 1

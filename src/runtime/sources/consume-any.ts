@@ -2,7 +2,8 @@ import { InvalidArgumentError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
 import type { AcknowledgedSource, Source } from '../../core/source.js'
 import { checkAcknowledged, consumeAcknowledged, type SourceFailed } from './acknowledged.js'
-import { consume, type Consumed, type ConsumeParts } from './consume.js'
+import { consume } from './consume.js'
+import type { Consumed, ConsumeParts } from './consumption.js'
 
 /**
  * Reads a source into the stream, whatever its kind.

@@ -10,7 +10,7 @@ import { addon, type NativeRecovery, type NativeStatus } from '../../native/addo
 import type { Graph } from '../../pipeline/graph.js'
 import { endInFlight, isSynced, notEnded } from './closing.js'
 import { consumeAny } from '../sources/consume-any.js'
-import { type Consumed, type ConsumeOptions, type Destination } from '../sources/consume.js'
+import { type Consumed, type ConsumeOptions, type Destination } from '../sources/consumption.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from '../failures/dead-letters.js'
 import { LetterClerk } from '../failures/letter-clerk.js'
