@@ -125,6 +125,6 @@ export type {
 export type { SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
 export { Stream } from './runtime/stream/stream.js'
-export type { SourceFailed } from './runtime/sources/acknowledged.js'
+export type { SourceFailed } from './runtime/sources/reconnecting.js'
 export type { StreamClass, StreamEvents } from './runtime/stream/stream.js'
 export type { WaitOptions } from './core/wait.js'

@@ -121,7 +121,7 @@ const rooms: Record<
   },
   sources: {
     below: ['door', 'settings'],
-    face: ['acknowledged', 'consume-any', 'consumption', 'source-claims', 'source-offsets'],
+    face: ['consume-any', 'consumption', 'reconnecting', 'source-claims', 'source-offsets'],
   },
   stream: {
     below: ['directory', 'door', 'failures', 'loop', 'message', 'settings', 'sources', 'workers'],

@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
 import type { AcknowledgedSource, Source } from '../../core/source.js'
-import { checkAcknowledged, consumeAcknowledged, type SourceFailed } from './acknowledged.js'
+import { checkAcknowledged, consumeAcknowledged } from './acknowledged.js'
 import { consume } from './consume.js'
 import type { Consumed, ConsumeParts } from './consumption.js'
+import type { SourceFailed } from './reconnecting.js'
 
 /**
  * Reads a source into the stream, whatever its kind.
