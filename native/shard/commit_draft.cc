@@ -39,6 +39,7 @@ Status CommitDraft::begin(uint32_t count, std::span<const Detail> details,
   tallies_ = tallies;
   untold_ = 0;
   all_seen_ = true;
+  has_given_up_ = false;
   sources_.clear();
   ids_.clear();
   parked_.clear();
@@ -62,13 +63,14 @@ Status CommitDraft::begin(uint32_t count, std::span<const Detail> details,
 Status CommitDraft::count_outcomes() {
   for (uint64_t sequence = first_; sequence <= last_; ++sequence) {
     const int32_t value = in_flight_.slot(sequence).outcome;
-    if (value < 0 || value > static_cast<int32_t>(Outcome::dropped)) {
+    if (value < 0 || value > static_cast<int32_t>(Outcome::given_up)) {
       return {Code::invalid_argument, "a slot holds no outcome: " + std::to_string(value)};
     }
     const auto outcome = static_cast<Outcome>(value);
     if (outcome != Outcome::parked) ++tallies_[tally_of(outcome)];
     if (outcome == Outcome::parked || outcome == Outcome::dead_lettered) ++untold_;
     all_seen_ &= makes_seen(outcome);
+    has_given_up_ |= outcome == Outcome::given_up;
   }
   return Status::ok();
 }

@@ -12,6 +12,8 @@
 //       message has one end (I5).
 //   M2  An id becomes seen with the end of its message, unless that is a duplicate's: then the id is the
 //       other message's.
+//   M3  Of a message that is given up neither the id becomes seen nor the source's offset raised: it will
+//       be read again, here or elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +34,8 @@ namespace semel {
 
 // Whether the end of a message makes its id seen (M2).
 constexpr bool makes_seen(Outcome outcome) {
-  return outcome != Outcome::parked && outcome != Outcome::duplicate;
+  return outcome != Outcome::parked && outcome != Outcome::duplicate &&
+         outcome != Outcome::given_up;
 }
 
 class CommitDraft {
@@ -59,6 +62,7 @@ class CommitDraft {
   uint64_t time_us() const { return time_us_; }
   const Tallies& tallies() const { return tallies_; }
   const SourceOffsets& sources() const { return sources_; }
+  bool has_given_up() const { return has_given_up_; }
   // Those that were parked before and end now.
   const std::vector<uint64_t>& resolved() const { return resolved_; }
   // Those that are parked from now on, or parked again.
@@ -96,6 +100,7 @@ class CommitDraft {
   Tallies tallies_{};
   uint32_t untold_ = 0;    // messages in flight that need a detail yet
   bool all_seen_ = true;   // every id in flight becomes seen
+  bool has_given_up_ = false;
   SourceOffsets sources_;
   std::vector<Id> ids_;    // where they don't lie side by side
   std::vector<Parked> parked_;

@@ -116,6 +116,7 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
   stages_.count(count);
   staged.enter(ids_.stage(Stage::commit));
   ids_.see(ids, state_.time_us);
+  if (draft_.has_given_up()) ids_.give_up(in_flight_, draft_);
   progress_.show(ids_.figures());
   level_.committed(in_flight_.committed_position());
   return appended;
@@ -123,8 +124,10 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
 
 // The block is appended: what it says becomes true for everyone.
 void Consumer::show(std::span<const Detail> details) {
-  replies_.publish(draft_.first(), draft_.last(),
-                   [this](uint64_t sequence) { return in_flight_.outcome(sequence); });
+  replies_.publish(draft_.first(), draft_.last(), [this](uint64_t sequence) {
+    const Outcome outcome = in_flight_.outcome(sequence);
+    return outcome == Outcome::given_up ? Outcome::dropped : outcome;
+  });
   state_.raise_time(draft_.time_us());
   state_.raise_sources(draft_.sources());
   progress_.begin_change();

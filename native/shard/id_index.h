@@ -41,6 +41,8 @@ class IdIndex {
   // The ids that a commit makes seen, and their becoming so.
   virtual std::span<const Id> seen_by(CommitDraft& draft) const = 0;
   virtual void see(std::span<const Id> ids, uint64_t time_us) = 0;
+  // Those of a commit that were given up are free again.
+  virtual void give_up(const InFlight& in_flight, const CommitDraft& draft) = 0;
   // At most once a copy of what was polled is a duplicate, whatever its worker made of it.
   virtual void see_all(const InFlight& in_flight, uint64_t time_us) = 0;
 
@@ -59,6 +61,7 @@ class NoIndex final : public IdIndex {
   void give_back(const ParkedSet&) override {}
   std::span<const Id> seen_by(CommitDraft&) const override { return {}; }
   void see(std::span<const Id>, uint64_t) override {}
+  void give_up(const InFlight&, const CommitDraft&) override {}
   void see_all(const InFlight&, uint64_t) override {}
   bool has_seen(const Id&) const override { return false; }
   IndexFigures figures() const override { return {}; }

@@ -59,11 +59,11 @@ void FullLayout::tell(const InFlight& in_flight, CommitDraft& draft) const {
   for (uint64_t sequence = draft.first(); sequence <= draft.last(); ++sequence) {
     const uint8_t* frame = in_flight.frame_of(sequence);
     const uint64_t meta = full_meta(frame);
-    if (meta_has_source(meta)) {
+    const Outcome outcome = in_flight.outcome(sequence);
+    if (meta_has_source(meta) && outcome != Outcome::given_up) {
       const FrameSource source = full_source(frame, meta);
       draft.raise_source({source.partition, source.offset});
     }
-    const Outcome outcome = in_flight.outcome(sequence);
     if (meta_type(meta) == FrameType::retry && makes_seen(outcome) &&
         outcome != Outcome::dead_lettered) {
       draft.resolve_letter(full_id(frame, meta).low);

@@ -13,6 +13,7 @@ enum class Outcome : int32_t {
   dead_lettered = 4,
   parked = 5,  // not an end: the message waits for its next attempt
   dropped = 6,
+  given_up = 7,  // its partition is another reader's now: counted as dropped, and as if never read
 };
 
 // What the worker's JavaScript sees of a message in flight. It reads the first three and writes the

@@ -21,7 +21,8 @@ inline int tally_of(Outcome outcome) {
     case Outcome::duplicate: return 2;
     case Outcome::late: return 3;
     case Outcome::dead_lettered: return 4;
-    case Outcome::dropped: return 5;
+    case Outcome::dropped:
+    case Outcome::given_up: return 5;
     case Outcome::parked: break;
   }
   assert(false && "a parked message has no end yet");

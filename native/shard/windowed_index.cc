@@ -69,6 +69,16 @@ void WindowedIndex::give_back(const ParkedSet& parked) {
   }
 }
 
+void WindowedIndex::give_up(const InFlight& in_flight, const CommitDraft& draft) {
+  for (uint64_t sequence = draft.first(); sequence <= draft.last(); ++sequence) {
+    const Slot& slot = in_flight.slot(sequence);
+    // A copy of an earlier message has reserved nothing.
+    const bool is_own = (slot.kind & kInFlightBit) == 0;
+    if (in_flight.outcome(sequence) != Outcome::given_up || !is_own) continue;
+    dedup_.free({&in_flight.id(sequence), 1});
+  }
+}
+
 void WindowedIndex::see_all(const InFlight& in_flight, uint64_t time_us) {
   std::vector<Id> seen;
   for (uint64_t sequence = in_flight.first(); sequence <= in_flight.last(); ++sequence) {

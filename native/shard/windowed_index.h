@@ -21,6 +21,7 @@ class WindowedIndex final : public IdIndex {
   void give_back(const ParkedSet& parked) override;
   std::span<const Id> seen_by(CommitDraft& draft) const override { return draft.seen_ids(); }
   void see(std::span<const Id> ids, uint64_t time_us) override { dedup_.commit(ids, time_us); }
+  void give_up(const InFlight& in_flight, const CommitDraft& draft) override;
   void see_all(const InFlight& in_flight, uint64_t time_us) override;
   bool has_seen(const Id& id) const override { return dedup_.contains(id); }
   IndexFigures figures() const override;

@@ -85,6 +85,13 @@ class ConsumerTest : public testing::Test {
     }
     intake_.publish();
   }
+  void send_row(uint16_t partition, uint64_t offset) {
+    FrameHeader header;
+    header.has_source = true;
+    header.source = {partition, offset};
+    ASSERT_TRUE(intake_.append_full(header, payload_.data(), 8));
+    intake_.publish();
+  }
   void send_drop(uint64_t letter) {
     FrameHeader header;
     header.type = FrameType::drop;
@@ -203,6 +210,20 @@ TEST_F(ConsumerTest, AMarkIsReadAgainByTheNextWorker) {
   EXPECT_EQ(poll(1).count, 0u);
   EXPECT_EQ(commit(1), Committed::done);
   EXPECT_EQ(consumer_->sources(), (std::vector<SourceOffset>{{3, 70}}));
+}
+
+TEST_F(ConsumerTest, WhatIsGivenUpCountsAsDroppedAndRaisesNoOffset) {
+  send_row(3, 10);
+  send_row(4, 20);
+  send_row(3, 11);
+  ASSERT_EQ(poll().count, 3u);
+  end_as(3, Detail::Action::settle, Outcome::given_up);
+  EXPECT_EQ(commit(3), Committed::done);
+  EXPECT_EQ(consumer_->sources(), (std::vector<SourceOffset>{{3, 10}, {4, 20}}));
+  EXPECT_EQ(consumer_->counters().outcomes.processed, 2u);
+  EXPECT_EQ(consumer_->counters().outcomes.dropped, 1u);
+  EXPECT_EQ(consumer_->through(), 3u);
+  EXPECT_EQ(ring_.released(), ring_.tail());
 }
 
 TEST_F(ConsumerTest, ADroppedLetterWaitsForWhatIsInFlightAndHoldsUpWhatIsBehindIt) {

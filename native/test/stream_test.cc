@@ -149,6 +149,31 @@ TEST_P(StreamTest, BringsEveryMessageOnceAndInOrderFromThreadToThread) {
   close();
 }
 
+TEST_P(StreamTest, TakesAnIdAgainWhoseMessageWasGivenUp) {
+  open();
+  for (const uint64_t id : {1, 2, 1}) ASSERT_TRUE(send(id));
+  await_durable();
+  EXPECT_EQ(receive(8).size(), 3u);
+  end_as(1, Outcome::given_up);
+  end_as(3, Outcome::given_up);
+  commit();
+  EXPECT_EQ(consumer().counters().outcomes.dropped, 2u);
+  EXPECT_EQ(consumer().counters().outcomes.processed, 1u);
+  for (const uint64_t id : {1, 2, 1}) ASSERT_TRUE(send(id));
+  await_durable();
+  EXPECT_EQ(receive(1), std::vector<uint64_t>{1});
+  commit();
+  EXPECT_TRUE(receive(8).empty()) << "both have been seen by now";
+  commit();
+  close();
+  open();
+  ASSERT_TRUE(send(1));
+  await_durable();
+  EXPECT_TRUE(receive(8).empty());
+  commit();
+  close();
+}
+
 TEST_P(StreamTest, DeliversAfterACrashWhatWasNotCommittedAndNothingElse) {
   open();
   for (uint64_t id = 1; id <= 100; ++id) ASSERT_TRUE(send(id));

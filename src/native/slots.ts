@@ -9,6 +9,8 @@ export const outcomes = {
   deadLettered: 4,
   parked: 5,
   dropped: 6,
+  /** Its partition is another reader's now: counted as dropped, and as if it had never been read. */
+  givenUp: 7,
 } as const
 
 /** By number. A parked message has no end yet. */
