@@ -7,7 +7,7 @@ import { addon } from '../../native/addon.js'
 import { Heard } from './heard.js'
 import type { Consumed, ConsumeOptions, ConsumeParts, ConsumeProgress } from './consumption.js'
 import { RowTaker, type Target } from './row-taker.js'
-import { findReading } from './source-reading.js'
+import { findReading, type ReadPartition } from './source-reading.js'
 import { checkSource, iterableOf } from './source-rows.js'
 import type { Origin } from '../door/staging.js'
 import { untilEnded } from '../../core/until-ended.js'
@@ -61,7 +61,7 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
     for await (const batch of untilEnded(given, signal, endMsMax)) {
       heard.throwIfFailed()
       for (const target of targets) target.check()
-      const partition = taker.begin(batch, (name) => partitions.get(name))
+      const partition = taker.begin(batch, (name) => partitions.get(name)) as ReadPartition
       await taker.take(batch, partition, { signal })
       batches += 1
       if (batches % batchesPerTelling === 0) for (const target of targets) await tellReached(target)

@@ -1,3 +1,4 @@
+import type { Offset } from '../../core/offset.js'
 import type { Source, SourceNotice } from '../../core/source.js'
 import type { WaitOptions } from '../../core/wait.js'
 import type { Graph } from '../../pipeline/graph.js'
@@ -43,6 +44,22 @@ export interface Consumed {
   readonly malformed: number
 }
 
+/** A shard of a destination, as its sequences are now. */
+export interface ShardEnds {
+  /** Up to here it has taken. */
+  readonly stored: number
+  /** Up to here all has ended, as durably as the level makes it. */
+  readonly ended: number
+}
+
+/** What is under way of a partition is given up. */
+export interface GivingUp {
+  /** Nothing of it takes effect from then on. */
+  readonly stopped: Promise<void>
+  /** All of it has ended; by shard, the first offset that was given up, where there was one. */
+  readonly ended: Promise<ReadonlyMap<number, Offset>>
+}
+
 /** Shards that a source's messages go to. */
 export interface Destination {
   readonly handle: number
@@ -53,6 +70,12 @@ export interface Destination {
   readonly ready: (options: WaitOptions) => Promise<void>
   /** Until what was taken before is stored. */
   readonly flush: (options: WaitOptions) => Promise<void>
+  /** Where a shard's sequences stand; undefined where the stream is over. */
+  readonly ends: (shard: number) => ShardEnds | undefined
+  /** Lets half-filled batches go, and hurries what is still to be synced. */
+  readonly hurry: () => void
+  /** What is under way of a partition, by its number, is to take no effect any more. */
+  readonly giveUp: (partition: number) => GivingUp
   /** @throws SemelError where the stream takes nothing any more */
   readonly check: () => void
   /** Given when that is so. */

@@ -64,13 +64,14 @@ export class RowTaker {
 
   /**
    * Looks at a batch before anything of it is stored.
-   * @param partitions those that it may be of
+   * @param partitionOf those that it may be of; what is of one that is gone is left out
+   * @returns undefined where it is
    * @throws SemelError `SEMEL_SOURCE` where it breaks the contract
    */
   begin<P extends ReadPartition>(
     batch: SourceBatch<unknown>,
-    partitionOf: (name: string) => P | undefined,
-  ): P {
+    partitionOf: (name: string) => P | 'gone' | undefined,
+  ): P | undefined {
     const { source } = this.#parts
     return readOf(source, 'a batch that it gave', () => {
       if (typeof batch !== 'object' || (batch as unknown) === null) {
@@ -86,6 +87,7 @@ export class RowTaker {
           `the source gave a batch of the partition ${shown(batch.partition)}, which is not among its partitions`,
         )
       }
+      if (partition === 'gone') return undefined
       checkBatch(source, batch, partition.reached)
       this.#begin(batch, partition)
       return partition
