@@ -76,7 +76,9 @@ export class Assignments {
 
   async revoke(names: readonly string[], options: RevokedOptions = {}): Promise<void> {
     if (!Array.isArray(names)) {
-      throw brokenSource(this.#parts.source, `revokes ${shown(names)}, which is no list`)
+      const error = brokenSource(this.#parts.source, `revokes ${shown(names)}, which is no list`)
+      this.#parts.broken(error)
+      throw error
     }
     const { withinMs, lost } = options
     const limitMs = lost === true ? 0 : (withinMs ?? Infinity)

@@ -88,6 +88,7 @@ export class ConfirmedOffset {
     this.#lanes = lanes
     for (let lane = 0; lane < lanes.count; lane++) this.#touched.add(lane)
     this.passed(from)
+    this.note()
   }
 
   /** Whether all that was taken is confirmed. */
@@ -115,15 +116,15 @@ export class ConfirmedOffset {
     this.#stretches.push({ offset, lanes, rows })
   }
 
-  /** Notes where the shards stand, and goes on as far as they have ended. */
+  /** Notes where the shards stand: the sooner, the fewer messages of others it waits for. */
+  note(): void {
+    const ends = this.#lanes.ends()
+    if (ends !== undefined) this.#note(ends)
+  }
+
+  /** The same, and goes on as far as they have ended. */
   look(ends: readonly ShardEnds[]): void {
-    for (const stretch of this.#stretches) {
-      if (stretch.rows === undefined) continue
-      if (!this.#lanes.haveLeft(stretch.rows)) break
-      stretch.rows = undefined
-      for (const lane of stretch.lanes.keys())
-        stretch.lanes.set(lane, (ends[lane] as ShardEnds).stored)
-    }
+    this.#note(ends)
     let done = 0
     for (const { offset, lanes, rows } of this.#stretches) {
       if (rows !== undefined) break
@@ -133,6 +134,16 @@ export class ConfirmedOffset {
     }
     this.#stretches.splice(0, done)
     this.#merge()
+  }
+
+  #note(ends: readonly ShardEnds[]): void {
+    for (const stretch of this.#stretches) {
+      if (stretch.rows === undefined) continue
+      if (!this.#lanes.haveLeft(stretch.rows)) break
+      stretch.rows = undefined
+      for (const lane of stretch.lanes.keys())
+        stretch.lanes.set(lane, (ends[lane] as ShardEnds).stored)
+    }
   }
 
   /** Those whose sequences are known become one, where there are too many. */

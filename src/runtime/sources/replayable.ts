@@ -74,7 +74,7 @@ async function readConnection(
   const assignments = new Assignments({ source: source.name, targets, ended, broken })
   let connection: ReplayableConnection<unknown> | undefined
   try {
-    const context = contextOf(assignments, options, signal)
+    const context = contextOf(assignments, options, ended)
     const answer = await connected<unknown>(() => source.connect(context), ended)
     if (breaking.signal.aborted) throw breaking.signal.reason
     if (answer === undefined) return
@@ -83,10 +83,13 @@ async function readConnection(
     assignments.begin(new SafeTeller(safe, broken))
     const batches = iterableOf<SourceBatch<unknown>>(source.name, connection.read())
     const ends = new Map<string, Pick<SourceBatch<unknown>, 'offset'> & { size: number | bigint }>()
+    let last: Assignment | undefined
     for await (const batch of untilEnded(batches, ended, endMsMax)) {
+      last?.confirmed.note()
       const assignment = taker.begin(batch, (name) => assignments.find(name))
       if (assignment === undefined) continue
       await takeBatch(taker, batch, assignment)
+      last = assignment
       if (ended.aborted) break
       ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
       calling(() => {
