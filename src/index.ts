@@ -33,6 +33,15 @@ export type {
 } from './core/sink.js'
 export { RejectedOutputs } from './core/sink.js'
 export type { Size } from './core/sizes.js'
+export type { Offset } from './core/offset.js'
+export type {
+  AssignedPartition,
+  Place,
+  ReplayableConnection,
+  ReplayableContext,
+  ReplayableSource,
+  RevokedOptions,
+} from './core/replayable-source.js'
 export type {
   AcknowledgedConnection,
   AcknowledgedSource,
@@ -97,7 +106,7 @@ export { memorySource } from './connectors/memory/source.js'
 export type { MemorySourceOptions } from './connectors/memory/source.js'
 
 export type { ShardCounters } from './runtime/stream/counters.js'
-export type { Consumed, ConsumeOptions, ConsumeProgress } from './runtime/sources/consume.js'
+export type { Consumed, ConsumeOptions, ConsumeProgress } from './runtime/sources/consumption.js'
 export type { OverflowCounters } from './runtime/door/overflow.js'
 export type { DoorCounters } from './runtime/door/producers.js'
 export type { DeadLetters } from './runtime/failures/dead-letters.js'
@@ -116,6 +125,6 @@ export type {
 export type { SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
 export { Stream } from './runtime/stream/stream.js'
-export type { SourceFailed } from './runtime/sources/acknowledged.js'
+export type { SourceFailed } from './runtime/sources/reconnecting.js'
 export type { StreamClass, StreamEvents } from './runtime/stream/stream.js'
 export type { WaitOptions } from './core/wait.js'

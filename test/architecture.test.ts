@@ -55,7 +55,7 @@ const rooms: Record<
   },
   message: {
     below: [],
-    face: ['ask', 'decoder', 'frame', 'id-reader', 'keys', 'readers', 'structures'],
+    face: ['ask', 'decoder', 'frame', 'id-reader', 'keys', 'origin', 'readers', 'structures'],
   },
   settings: {
     below: ['directory'],
@@ -76,6 +76,7 @@ const rooms: Record<
       'context',
       'failure',
       'finished',
+      'given-up',
       'job',
       'lane',
       'limiter',
@@ -103,7 +104,7 @@ const rooms: Record<
     face: ['heartbeat', 'rounds', 'shard-loop', 'shard-open'],
   },
   workers: {
-    below: ['failures', 'loop', 'settings'],
+    below: ['failures', 'loop', 'operators', 'settings'],
     face: ['import-remedy', 'inline', 'load', 'runner', 'workers'],
   },
   door: {
@@ -121,10 +122,20 @@ const rooms: Record<
   },
   sources: {
     below: ['door', 'settings'],
-    face: ['acknowledged', 'consume', 'consume-any', 'source-claims', 'source-offsets'],
+    face: ['consume-any', 'consumption', 'reconnecting', 'source-claims', 'source-offsets'],
   },
   stream: {
-    below: ['directory', 'door', 'failures', 'loop', 'message', 'settings', 'sources', 'workers'],
+    below: [
+      'directory',
+      'door',
+      'failures',
+      'loop',
+      'message',
+      'operators',
+      'settings',
+      'sources',
+      'workers',
+    ],
     face: ['collect', 'counters', 'guarantee', 'open', 'stage-times', 'stream'],
   },
 }

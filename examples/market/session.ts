@@ -51,7 +51,7 @@ export function sessionSource(
     partitions: [partition],
     async *read({ offsets, signal }) {
       const { rows } = await load()
-      let offset = offsets.get(partition) ?? 0
+      let offset = Number(offsets.get(partition) ?? 0)
       while (offset < rows.length && !signal.aborted) {
         const batch = rows.slice(offset, offset + batchRows)
         offset += batch.length

@@ -1,4 +1,5 @@
 import type { MalformedRow } from './message.js'
+import type { Offset } from './offset.js'
 
 /**
  * Some rows of one partition of a source, in order.
@@ -9,20 +10,20 @@ export interface SourceBatch<T> {
   readonly partition: string
   readonly rows: readonly SourceRow<T>[]
   /** Where the partition can be read on from after this batch (covers skipped blank lines). */
-  readonly offset: number
+  readonly offset: Offset
   /** The end of the partition as it is known now, in the unit of the offsets; for progress. */
-  readonly size?: number
+  readonly size?: Offset
   /** What the partition is known by from now on, where that has changed; kept before the rows are. */
   readonly identity?: object
 }
 
 /**
- * A message or a malformed row, with the offset from which reading goes on behind it: a whole number
- * from 1 to 2^48 − 1, above that of the row before, and above the one that reading began at.
+ * A message or a malformed row, with the offset from which reading goes on behind it: above that of the
+ * row before, and above the one that reading began at.
  */
 export type SourceRow<T> =
-  | { readonly message: T; readonly offset: number }
-  | { readonly malformed: MalformedRow; readonly offset: number }
+  | { readonly message: T; readonly offset: Offset }
+  | { readonly malformed: MalformedRow; readonly offset: Offset }
 
 /** A partition that a directory has read from before. */
 export interface KnownPartition {
@@ -31,7 +32,7 @@ export interface KnownPartition {
   /** As a source of this kind gave it; undefined where it was known by its name alone. */
   readonly identity: unknown
   /** Up to where all of it is stored; 0: nothing is. */
-  readonly offset: number
+  readonly offset: Offset
 }
 
 /** A partition that is about to be read. */
@@ -55,7 +56,7 @@ export interface SourceNotice {
 
 export interface SourceContext {
   /** Partition → the offset from which to go on; a partition that is missing starts at 0. */
-  readonly offsets: ReadonlyMap<string, number>
+  readonly offsets: ReadonlyMap<string, Offset>
   /** What `identify` has answered; missing where the source has none. */
   readonly identified?: readonly IdentifiedPartition[]
   /** Ends the reading behind a whole batch, without an error. */

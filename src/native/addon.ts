@@ -1,3 +1,4 @@
+import type { Offset } from '../core/offset.js'
 import type { RepairReport, VerificationReport } from './damage.js'
 import { loadAddon } from './load-addon.js'
 
@@ -37,7 +38,7 @@ export interface NativeRecovery {
   tornBytes: number
   tornCopy: string
   /** Partition → the offset up to which the shard has stored it. */
-  sources: Record<number, number | bigint>
+  sources: Record<number, Offset>
 }
 
 export interface NativeOutcomes {
@@ -202,7 +203,7 @@ export interface Addon {
   append(handle: number, from: number, count: number): number
   /** Takes raw frames until one does not fit; `idAt` and `keyAt` ≥ size mean none. */
   appendFrames(handle: number, bytes: Uint8Array, size: number, idAt: number, keyAt: number): number
-  appendOffset(handle: number, shard: number, partition: number, offset: number | bigint): boolean
+  appendOffset(handle: number, shard: number, partition: number, offset: Offset): boolean
   /** Open dead letters behind a number, oldest first. */
   deadLetters(handle: number, shard: number, after: number, max: number): NativeDeadLetter[]
   /** Sends its message again, or drops it; false when the ring is full. */

@@ -1,3 +1,4 @@
+import type { Offset } from '../core/offset.js'
 import type { Source, SourceBatch, SourceRow } from '../core/source.js'
 import { testUnless, type Runner, type Skip } from './runner.js'
 
@@ -34,7 +35,7 @@ interface Reading {
 
 async function readAll(
   source: Source<unknown>,
-  offsets: ReadonlyMap<string, number> = new Map(),
+  offsets: ReadonlyMap<string, Offset> = new Map(),
 ): Promise<Reading> {
   const reading: Reading = { batches: [], rows: new Map() }
   for await (const batch of source.read({ offsets, signal: new AbortController().signal })) {
@@ -104,7 +105,7 @@ export function describeSource(runner: Runner, under: SourceUnderTest): void {
 
     test('has offsets that grow from row to row and end at the batch', async () => {
       const { batches } = await readAll(fixture.source())
-      const reached = new Map<string, number>()
+      const reached = new Map<string, Offset>()
       for (const { partition, rows, offset } of batches) {
         let last = reached.get(partition) ?? 0
         for (const row of rows) {
@@ -165,7 +166,7 @@ export function describeSource(runner: Runner, under: SourceUnderTest): void {
 
     testUnless(runner, under.resumable, 'gives exactly the rest behind every batch', async () => {
       const whole = await readAll(fixture.source())
-      const offsets = new Map<string, number>()
+      const offsets = new Map<string, Offset>()
       const left = new Map(whole.rows)
       for (const batch of whole.batches) {
         offsets.set(batch.partition, batch.offset)
@@ -180,7 +181,7 @@ export function describeSource(runner: Runner, under: SourceUnderTest): void {
       under.resumable,
       'gives nothing more when it is read again from where it ended',
       async () => {
-        const offsets = new Map<string, number>()
+        const offsets = new Map<string, Offset>()
         for (const { partition, offset } of (await readAll(fixture.source())).batches) {
           offsets.set(partition, offset)
         }

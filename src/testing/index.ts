@@ -4,6 +4,14 @@ export { describeSink } from './describe-sink.js'
 export type { SinkFixture, SinkUnderTest } from './describe-sink.js'
 export { describeSource } from './describe-source.js'
 export type { ExpectedRow, SourceFixture, SourceUnderTest } from './describe-source.js'
+export { memoryPartitions } from './partitions.js'
+export type {
+  MemoryPartitions,
+  MemoryPartitionsOptions,
+  MoveOptions,
+  PartitionsCall,
+  PartitionsFault,
+} from './partitions.js'
 export { memoryQueue } from './queue.js'
 export type { MemoryQueue, MemoryQueueOptions, QueueCall, QueueFault } from './queue.js'
 export type { Expectation, Runner, Skip } from './runner.js'

@@ -20,9 +20,9 @@ export interface Expectation {
   toHaveLength(length: number): unknown
   toHaveProperty(name: string): unknown
   toBeInstanceOf(expected: unknown): unknown
-  toBeGreaterThan(least: number): unknown
-  toBeGreaterThanOrEqual(least: number): unknown
-  toBeLessThanOrEqual(most: number): unknown
+  toBeGreaterThan(least: number | bigint): unknown
+  toBeGreaterThanOrEqual(least: number | bigint): unknown
+  toBeLessThanOrEqual(most: number | bigint): unknown
   toMatch(pattern: RegExp): unknown
 }
 

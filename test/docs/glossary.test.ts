@@ -17,8 +17,8 @@ const meanings: Readonly<Record<string, readonly [names: readonly string[], file
     /^(?:acknowledge|connectors\/file\/source|native\/(?:addon|replies)|runtime\/replies)\b/,
   ],
   place: [
-    ['place', 'places', 'placeOf', 'sinkPlace'],
-    /^(?:core\/sink|connectors\/(?:file|memory)\/sink|measure\/subject\/counting-sink|native\/addon|runtime\/(?:directory|loop|stream\/collect)|testing)\b/,
+    ['place', 'places', 'placeOf', 'sinkPlace', 'Place'],
+    /^(?:core\/(?:replayable-source|sink)|index|connectors\/(?:file|memory)\/sink|measure\/subject\/counting-sink|native\/addon|runtime\/(?:directory|loop|sources|stream\/collect)|testing)\b/,
   ],
   intake: [['registerIntake'], /^(?:native\/addon|runtime\/door\/staging)\b/],
   draft: [[], /^$/],

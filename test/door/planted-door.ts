@@ -103,9 +103,9 @@ export const plantedAtTheDoor: readonly Bug[] = [
   {
     name: 'bad-row-ends',
     what: 'a row that can not be taken ends the reading',
-    file: 'dist/runtime/sources/consume.js',
+    file: 'dist/runtime/sources/row-taker.js',
     from: `throwIfFailed(ingest);
-                    malformed += 1;`,
+                    this.malformed += 1;`,
     to: 'throw error;',
   },
   {

@@ -41,9 +41,9 @@ export const plantedInWaits: readonly Planted[] = [
     name: 'deaf-consume',
     what: 'consume does not hear its signal while the ring is full',
     by: waits,
-    file: 'dist/runtime/sources/consume.js',
-    from: 'destination.ready({ signal })',
-    to: 'destination.ready({})',
+    file: 'dist/runtime/sources/row-taker.js',
+    from: 'taken.target.ready({ signal })',
+    to: 'taken.target.ready({})',
   },
   {
     name: 'rare-turns',

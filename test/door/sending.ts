@@ -65,7 +65,7 @@ export class Sending {
       resumable: true,
       partitions: [partition],
       async *read({ offsets }) {
-        for (let at = offsets.get(partition) ?? 0; at < made.length; at += batchRows) {
+        for (let at = Number(offsets.get(partition) ?? 0); at < made.length; at += batchRows) {
           const part = made.slice(at, at + batchRows)
           const offset = at + part.length
           yield {

@@ -255,8 +255,10 @@ describe('a source that breaks its contract is stopped before anything of the ba
     ['a fraction', { rows: [row(3.5)], offset: 4 }, /offset 3\.5 behind 2/],
     ['a negative offset', { rows: [row(-3)], offset: 4 }, /offset -3 behind 2/],
     ['NaN', { rows: [row(Number.NaN)], offset: 4 }, /offset NaN behind 2/],
-    ['2^48', { rows: [row(2 ** 48)], offset: 2 ** 48 }, /offset 281474976710656 behind 2/],
-    ['a bigint', { rows: [row(3n)], offset: 3 }, /offset 3n behind 2/],
+    ['2^53', { rows: [row(2 ** 53)], offset: 2 ** 53 }, /offset 9007199254740992 behind 2/],
+    ['a negative bigint', { rows: [row(-3n)], offset: 3 }, /offset -3n behind 2/],
+    ['a bigint that goes back', { rows: [row(2n)], offset: 3 }, /offset 2n behind 2/],
+    ['2^128', { rows: [row(2n ** 128n)], offset: 2n ** 128n }, /offset 3\d+n behind 2/],
     ['a row without an offset', { rows: [{ message: 1 }], offset: 3 }, /offset undefined behind 2/],
     [
       'a batch that ends before its last row',

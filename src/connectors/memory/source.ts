@@ -41,7 +41,7 @@ async function* read<T>(
   batchRowsMax: number,
   { offsets, signal }: SourceContext,
 ): AsyncGenerator<SourceBatch<T>, void> {
-  let offset = offsets.get(partition) ?? 0
+  let offset = Number(offsets.get(partition) ?? 0)
   if (offset > messages.length) {
     throw new SemelError(
       'SEMEL_SOURCE_TRUNCATED',

@@ -56,7 +56,7 @@ export class Producers {
     this.#newest = Array.from({ length: settings.shards }, (_, shard) => {
       const newest = new Float64Array(roomFor(this.#partitions.all.length)).fill(-1)
       for (const [partition, offset] of Object.entries(recovered[shard]?.sources ?? {})) {
-        newest[Number(partition)] = offset
+        newest[Number(partition)] = Number(offset)
       }
       return newest
     })
@@ -119,7 +119,7 @@ export class Producers {
 
   /** The message is on its way to its shard. */
   staged(shard: number, { partition, offset }: Origin): void {
-    ;(this.#newest[shard] as Float64Array)[partition] = offset
+    ;(this.#newest[shard] as Float64Array)[partition] = Number(offset)
   }
 
   /** The sequence behind which a shard has everything that its ring has taken. */

@@ -3,6 +3,7 @@ import { Memory } from '../../codec/memory.js'
 import { TooLong, UnfitValue } from '../../codec/unfit.js'
 import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
 import type { Id, MalformedRow } from '../../core/message.js'
+import type { Offset } from '../../core/offset.js'
 import { addon } from '../../native/addon.js'
 import { shapesOf } from '../message/structures.js'
 
@@ -25,7 +26,7 @@ const idForms = { none: 0, positive: 1, negative: 2, text: 3, internal: 4 } as c
 /** Where a source's message comes from; kept with it, so that reading can go on behind it. */
 export interface Origin {
   readonly partition: number
-  readonly offset: number | bigint
+  readonly offset: Offset
 }
 
 /**

@@ -178,6 +178,12 @@ export class FailureDesk {
     return outcomes.parked
   }
 
+  /** It was to be parked, and is given up before that is committed. */
+  forget(sequence: number, key: Key | undefined): void {
+    this.#parking.remove(sequence, key)
+    this.#uncommitted.delete(sequence)
+  }
+
   /** The sink refuses outputs of these messages; those that have to wait behind them go out as well. */
   refused(failures: ReadonlyMap<number, Failure>, finished: Finished): void {
     for (const [sequence, failure] of failures) {

@@ -1,3 +1,5 @@
+import type { Offset } from '../../core/offset.js'
+
 /** Something that the owner of the stream should hear of. */
 export type ShardEvent =
   | {
@@ -22,3 +24,15 @@ export type ShardEvent =
       readonly error: string
     }
   | { readonly kind: 'stalled'; readonly shard: number; readonly reason: 'parked' | 'ids' }
+
+/** What a shard tells its stream, and nobody else. */
+export type ShardAnswer =
+  /** What this list gives up, and no later one, takes no effect from now on. */
+  | { readonly kind: 'gave-up'; readonly shard: number; readonly version: number }
+  /** The first message of a partition that is given up: those before it are done. */
+  | {
+      readonly kind: 'given-up-from'
+      readonly shard: number
+      readonly partition: number
+      readonly offset: Offset
+    }

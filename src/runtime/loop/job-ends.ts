@@ -8,6 +8,7 @@ import {
 import type { FailureDesk } from '../failures/failure-desk.js'
 import { failureOf } from '../operators/failure.js'
 import { settled } from '../failures/verdicts.js'
+import type { GivenUp } from '../operators/given-up.js'
 import type { Finished, Owners } from '../operators/finished.js'
 import type { Job } from '../operators/job.js'
 import { Unkeyed } from '../message/readers.js'
@@ -23,13 +24,17 @@ export class JobEnds {
   /** What batches have put out, of the jobs that are being finished. */
   readonly #batched: { value: unknown; owners: Owners; turn: number }[] = []
 
-  constructor(slots: SlotReader, failures: FailureDesk) {
+  readonly #givenUp: GivenUp
+
+  constructor(slots: SlotReader, failures: FailureDesk, givenUp: GivenUp) {
     this.#slots = slots
     this.#failures = failures
+    this.#givenUp = givenUp
   }
 
   /** What ends a message in place, before its operators; or undefined, and it runs like any other. */
   early(sequence: number, at: number, kind: number, finished: Finished): OutcomeNumber | undefined {
+    if (this.#givenUp.has(sequence)) return outcomes.givenUp
     const type = kind & kindTypeMask
     if (type === frameTypes.malformed)
       return this.#failures.hopeless.malformed(sequence, at, finished)
@@ -42,8 +47,10 @@ export class JobEnds {
       if (this.#failures.isBlocked(key)) return this.#failures.behind(sequence, key, finished)
     }
     // Its first copy came before it and has ended: processed, filtered or dead-lettered.
-    if ((kind & kindInFlight) !== 0) return outcomes.duplicate
-    return undefined
+    if ((kind & kindInFlight) === 0) return undefined
+    if (!this.#givenUp.isDoubtful(sequence)) return outcomes.duplicate
+    const key = this.#slots.keyAt(sequence, at)
+    return this.#failures.behind(sequence, key instanceof Unkeyed ? undefined : key, finished)
   }
 
   /** Jobs that are committed together. */
@@ -82,6 +89,7 @@ export class JobEnds {
   #outcomeOf(job: Job, finished: Finished): OutcomeNumber {
     const { sequence, attempt, history } = job
     const key = job.unkeyed ?? job.key
+    if (job.end === 'given-up') return outcomes.givenUp
     if (job.error !== undefined) {
       return this.#failures.failed(sequence, attempt, history, job.error, key, finished)
     }

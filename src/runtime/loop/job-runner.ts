@@ -2,6 +2,7 @@ import { frameTypes, kindInFlight, kindTypeMask } from '../../native/slots.js'
 import type { FailureDesk } from '../failures/failure-desk.js'
 import { BufferFrame } from '../message/frame.js'
 import type { Pulse } from './heartbeat.js'
+import type { GivenUp } from '../operators/given-up.js'
 import type { Job } from '../operators/job.js'
 import type { Limiter } from '../operators/limiter.js'
 import type { Outage } from '../operators/outage.js'
@@ -12,6 +13,7 @@ export interface JobRunnerParts {
   readonly pulse: Pulse
   /** Undefined where attempts may begin at any rate. */
   readonly limiter: Limiter | undefined
+  readonly givenUp: GivenUp
 }
 
 /** Begins the jobs of a lane: a message's way through the operators, or what ends it before them. */
@@ -22,13 +24,14 @@ export class JobRunner {
   readonly #pulse: Pulse
   readonly #outage: Outage
   readonly #limiter: Limiter | undefined
+  readonly #givenUp: GivenUp
 
   constructor(
     slots: SlotReader,
     failures: FailureDesk,
     program: Program,
     outage: Outage,
-    { pulse, limiter }: JobRunnerParts,
+    { pulse, limiter, givenUp }: JobRunnerParts,
   ) {
     this.#slots = slots
     this.#failures = failures
@@ -36,10 +39,15 @@ export class JobRunner {
     this.#outage = outage
     this.#pulse = pulse
     this.#limiter = limiter
+    this.#givenUp = givenUp
   }
 
   run(job: Job): void | Promise<void> {
     this.#pulse.beat()
+    if (!job.isRetry && this.#givenUp.has(job.sequence)) {
+      job.end = 'given-up'
+      return
+    }
     if (job.unkeyed !== undefined) throw job.unkeyed.error
     if ((job.kind & kindTypeMask) === frameTypes.malformed) {
       job.end = 'malformed'
@@ -54,7 +62,10 @@ export class JobRunner {
       return
     }
     if ((job.kind & kindInFlight) !== 0) {
-      job.end = 'duplicate'
+      // Where there may be none that it is a copy of, that is asked when the other has its outcome.
+      const isDoubtful = !job.isRetry && this.#givenUp.isDoubtful(job.sequence)
+      job.end = isDoubtful ? 'behind' : 'duplicate'
+      if (isDoubtful) this.#failures.joinLine(job.sequence, job.key)
       return
     }
     const { decoder, isLate } = this.#slots
@@ -87,6 +98,7 @@ export class JobRunner {
         this.#outage.joins(job.sequence, go)
       })
     }
+    if (job.isLeft) return
     this.#pulse.beat()
     return this.#program.runJob(message, job)
   }

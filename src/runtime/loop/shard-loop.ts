@@ -1,6 +1,4 @@
 import { ClosedError, toError } from '../../core/errors.js'
-import type { SinkConnection } from '../../core/sink.js'
-import type { NativeSeat } from '../../native/addon.js'
 import {
   kindInFlight,
   kindTypeMask,
@@ -11,7 +9,6 @@ import {
   slotOffset,
   type OutcomeNumber,
 } from '../../native/slots.js'
-import type { Graph } from '../../pipeline/graph.js'
 import { Answers } from '../replies/answers.js'
 import { asideFor, type Aside } from './aside.js'
 import { Collector, isPromise } from '../operators/chain.js'
@@ -20,39 +17,18 @@ import { failureOf } from '../operators/failure.js'
 import { Committer } from './committer.js'
 import { FailureDesk } from '../failures/failure-desk.js'
 import { Finished } from '../operators/finished.js'
+import { GivenUp, type GiveUps as GiveUpList } from '../operators/given-up.js'
 import { BufferFrame } from '../message/frame.js'
-import type { Pulse } from './heartbeat.js'
+import { GiveUps } from './give-ups.js'
 import { Poll } from './poll.js'
+import type { ShardLoopParts } from './shard-loop-parts.js'
 import { JobEnds } from './job-ends.js'
 import { JobRunner } from './job-runner.js'
 import type { JobParts } from '../operators/job.js'
-import type { Limiter } from '../operators/limiter.js'
 import { Lane } from '../operators/lane.js'
 import { Outage } from '../operators/outage.js'
 import { Program } from '../operators/program.js'
-import type { ShardEvent } from '../failures/shard-event.js'
 import { SlotReader } from '../operators/slot-reader.js'
-
-export interface ShardLoopParts {
-  readonly handle: number
-  readonly shard: number
-  readonly firstShard: number
-  readonly shardCount: number
-  readonly graph: Graph
-  readonly seat: NativeSeat
-  readonly storedBefore: number
-  /** Beats at every message: one call of a handler is all that may take long. */
-  readonly pulse: Pulse
-  readonly connection: SinkConnection<unknown>
-  /** Whether outputs are flushed before their ack. */
-  readonly flushes: boolean
-  readonly limiter: Limiter | undefined
-  readonly tell: (event: ShardEvent) => void
-  /** Whether somebody waits for outcomes; unset where handlers run on another thread than senders. */
-  readonly outcomesAwaited: (() => boolean) | undefined
-  /** Something asynchronous has ended: another step may have work. */
-  readonly kick: () => void
-}
 
 /**
  * One shard's way: poll → verdicts → decode → operators → finished → commit, in the order of
@@ -75,6 +51,8 @@ export class ShardLoop {
   readonly #outage: Outage
   readonly #aside: Aside | undefined
   readonly #poll: Poll
+  readonly #givenUp: GivenUp
+  readonly #giveUps: GiveUps
   /** The last sequence that was processed or given to the lane. */
   #processed: number
   #finished = new Finished()
@@ -124,8 +102,12 @@ export class ShardLoop {
       release: (job) => this.#lane.release(job),
       outage: this.#outage,
     })
-    this.#ends = new JobEnds(this.#slots, this.#failures)
-    const jobs = new JobRunner(this.#slots, this.#failures, this.#program, this.#outage, parts)
+    const givenUp = (this.#givenUp = new GivenUp(this.#slots, seat, shard))
+    this.#ends = new JobEnds(this.#slots, this.#failures, givenUp)
+    const jobs = new JobRunner(this.#slots, this.#failures, this.#program, this.#outage, {
+      ...parts,
+      givenUp,
+    })
     this.#lane = new Lane({
       concurrency: graph.concurrency,
       run: (job) => jobs.run(job),
@@ -133,6 +115,17 @@ export class ShardLoop {
       joinLine: ({ sequence, key }) => this.#failures.joinLine(sequence, key),
       kick: parts.kick,
       outage: this.#outage,
+    })
+    this.#giveUps = new GiveUps({
+      shard,
+      givenUp,
+      slots: this.#slots,
+      failures: this.#failures,
+      lane: this.#lane,
+      through: () => this.#committer.through,
+      polled: () => this.#poll.through,
+      isCommitting: () => this.#committing,
+      tell: parts.answer,
     })
     this.#aside = asideFor(graph, {
       lane: this.#lane,
@@ -244,6 +237,11 @@ export class ShardLoop {
     if (this.#program.flush()) this.#parts.kick()
   }
 
+  /** What it has of these partitions takes no effect any more. */
+  giveUp(list: GiveUpList): void {
+    this.#giveUps.begin(list)
+  }
+
   /** Nothing is committed from now on; what is in flight is left to the next opening. */
   stop(): void {
     for (const one of [this.#committer, this.#outage, this.#parts.limiter]) one?.stop()
@@ -279,7 +277,8 @@ export class ShardLoop {
       const kind = words[at + slotKind] as number
       const outputsBefore = outputs.length
       let outcome: OutcomeNumber | undefined
-      if ((kind & (kindTypeMask | kindInFlight)) !== 0 || !this.#failures.isEmpty) {
+      const isOdd = (kind & (kindTypeMask | kindInFlight)) !== 0
+      if (isOdd || !this.#failures.isEmpty || !this.#givenUp.isEmpty) {
         outcome = this.#ends.early(sequence, at, kind, finished)
         if (outcome !== undefined) {
           words[at + slotOutcome] = outcome
@@ -378,11 +377,13 @@ export class ShardLoop {
     this.#program.collector = new Collector()
     // A message that the sink refused while these were processed may have parked their key.
     if (!this.#failures.isEmpty) this.#failures.withdraw(finished)
+    this.#giveUps.apply(finished)
     this.#answers.gather(this.#committer.through + 1, finished)
     const pending = this.#committer.commit(finished)
     const committed = (): void => {
       this.#failures.committed(finished.details)
       this.#aside?.committed(finished.details)
+      this.#giveUps.committed()
     }
     if (!isPromise(pending)) {
       committed()

@@ -6,7 +6,7 @@ import { Limiter } from '../operators/limiter.js'
 import type { Pulse } from './heartbeat.js'
 import { refuseOwnFile } from '../directory/own-files.js'
 import { shardMemo } from './sink-memo.js'
-import type { ShardEvent } from '../failures/shard-event.js'
+import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
 import { ShardLoop } from './shard-loop.js'
 
 export { limitMemory } from '../operators/limiter.js'
@@ -28,6 +28,7 @@ export interface ShardOpening {
   readonly limitMemory: SharedArrayBuffer
   readonly pulse: Pulse
   readonly tell: (event: ShardEvent) => void
+  readonly answer: (answer: ShardAnswer) => void
   readonly kick: () => void
   readonly outcomesAwaited?: () => boolean
 }
@@ -45,11 +46,11 @@ export async function openShard(
   opening: ShardOpening,
 ): Promise<{ loop: ShardLoop; close: () => Promise<void> }> {
   const { handle, shard, firstShard, shardsOfAll, shardCount, graph, directories } = opening
-  const { pulse, tell, kick } = opening
+  const { pulse, tell, answer, kick } = opening
   const durability = opening.durability as Durability
   const seat = addon().attach(handle, shard)
   const memo = shardMemo(handle, shard, directories.stream)
-  const answer: unknown = await graph.sink.connect({
+  const connected: unknown = await graph.sink.connect({
     pipeline: graph.name,
     shard: firstShard + shard,
     shards: shardsOfAll,
@@ -65,7 +66,7 @@ export async function openShard(
       release: (path) => addon().unlockFile(handle, shard, path),
     },
   })
-  const connection = checkConnection(answer, graph.sink)
+  const connection = checkConnection(connected, graph.sink)
   const close = async (): Promise<void> => {
     try {
       await closeConnection(connection, graph.sink)
@@ -88,6 +89,7 @@ export async function openShard(
       connection,
       flushes: durability === 'disk' || typeof durability === 'object',
       tell,
+      answer,
       kick,
       outcomesAwaited: opening.outcomesAwaited,
     })

@@ -20,7 +20,7 @@ export interface JobParts {
 }
 
 /** How a job ended other than by running: what the shard loop makes an outcome of. */
-export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late' | 'paced'
+export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late' | 'paced' | 'given-up'
 
 /** A message on its way through operators that may take their time. */
 export class Job implements JobParts {
@@ -46,6 +46,10 @@ export class Job implements JobParts {
   /** Where operators may ask for it. */
   context: AttemptContext | undefined
   isDone = false
+  /** It has begun, and its operators have not ended. */
+  isRunning = false
+  /** It was given up while it ran: what it comes to is nobody's. */
+  isLeft = false
   /** Nothing came out of it. */
   isFiltered = false
   /** Values that a batch still holds; the job is done when they have gone on. */
@@ -69,6 +73,7 @@ export class Job implements JobParts {
 
   /** It has come to nothing, and runs once more from the beginning. */
   reset(): void {
+    this.isRunning = false
     this.frames?.end()
     this.context?.end()
     this.out = new Collector()

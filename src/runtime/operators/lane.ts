@@ -90,6 +90,7 @@ export class Lane {
     job.out = out
     job.frames = frames
     job.context = context
+    job.isRunning = true
     this.#queue.push(job)
     if (job.key !== undefined) this.#behind.set(job.key, [])
     this.#running += 1
@@ -179,6 +180,38 @@ export class Lane {
     return admitted
   }
 
+  /** Those of them that run end at once: what they come to is nobody's. */
+  giveUp(isGivenUp: (sequence: number) => boolean, reason: Error): void {
+    for (const job of this.#queue) if (isGivenUp(job.sequence)) this.#leave(job, reason)
+    this.#start()
+    this.#kick()
+  }
+
+  /** It was set aside, and is given up before that is committed. */
+  leaveAside(sequence: number, reason: Error): void {
+    const at = this.#aside.findIndex((job) => job.sequence === sequence)
+    if (at < 0) return
+    const [job] = this.#aside.splice(at, 1) as [Job]
+    this.#leave(job, reason)
+    this.#passKey(job)
+    this.#start()
+  }
+
+  #leave(job: Job, reason: Error): void {
+    if (!job.isRunning) return
+    job.isLeft = true
+    job.isRunning = false
+    job.end = 'given-up'
+    job.out.isOver = true
+    job.context?.abort(reason)
+    job.context?.end()
+    this.#running -= 1
+    job.hasRun = true
+    job.isDone = true
+    this.#passKey(job)
+    if (this.#outage.trying === job.sequence) this.#outage.passed()
+  }
+
   /** Jobs that were taken out have their outcomes: from now on the parked ones block their keys. */
   ended(jobs: readonly Job[]): void {
     for (const job of jobs) this.#passKey(job)
@@ -232,6 +265,7 @@ export class Lane {
 
   #begin(job: Job): void {
     this.#running += 1
+    job.isRunning = true
     let pending: void | Promise<void> = undefined
     try {
       pending = this.#run(job)
@@ -247,11 +281,13 @@ export class Lane {
     this.isUsed = true
     pending.then(
       () => {
+        if (job.isLeft) return
         this.#ran(job)
         this.#start()
         this.#kick()
       },
       (thrown: unknown) => {
+        if (job.isLeft) return
         this.#threw(job, thrown)
         this.#start()
         this.#kick()
@@ -275,6 +311,7 @@ export class Lane {
   /** The operators are through with it: the next of its key may run. */
   #ran(job: Job): void {
     this.#running -= 1
+    job.isRunning = false
     job.hasRun = true
     if (job.held === 0) this.#end(job)
     else this.#passKey(job)

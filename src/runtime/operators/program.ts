@@ -73,6 +73,7 @@ export class Program {
     const out = new Collector()
     const pending = this.run(message, context, out)
     const enter = (): void => {
+      if (job.isLeft) return
       job.isFiltered = out.values.length === 0
       for (const value of out.values) first.add({ value, owners: [job] })
     }

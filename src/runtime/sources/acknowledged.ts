@@ -1,34 +1,26 @@
-import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
+import { InvalidArgumentError, type SemelError } from '../../core/errors.js'
 import type { MalformedRow } from '../../core/message.js'
 import { checkOptions, shown } from '../../core/options.js'
 import type { AcknowledgedConnection, AcknowledgedSource, HandedOut } from '../../core/source.js'
-import { sleep, Turns, within } from '../../core/timers.js'
-import { unlessAborted } from '../../core/unless-aborted.js'
+import { Turns, within } from '../../core/timers.js'
 import { untilEnded } from '../../core/until-ended.js'
-import { exponential } from '../../reliability/backoff.js'
-import type { Consumed, ConsumeOptions, ConsumeParts, Destination } from './consume.js'
+import type { Consumed, ConsumeOptions, ConsumeParts, Destination } from './consumption.js'
 import { Held } from './held.js'
 import { malformedPush } from './malformed.js'
+import {
+  calling,
+  connected,
+  endMsMax,
+  endOf,
+  reconnecting,
+  type SourceFailed,
+} from './reconnecting.js'
 import { brokenSource, iterableOf, malformedOf, readOf, refusedRow } from './source-rows.js'
-
-/** What a stream's owner hears of a source whose connection has failed. */
-export interface SourceFailed {
-  readonly source: string
-  readonly error: string
-  /** 1 at the first failure behind a message that came through. */
-  readonly attempt: number
-  readonly retryInMs: number
-}
 
 export interface AcknowledgedParts extends Omit<ConsumeParts, 'source'> {
   readonly source: AcknowledgedSource<unknown>
   readonly failed: (event: SourceFailed) => void
 }
-
-/** What a source has to end by itself after the signal, and to be told what is stored. */
-const endMsMax = 1000
-
-const backoff = exponential('100ms', { max: '10s', jitter: 'full' })
 
 /** @throws InvalidArgumentError */
 export function checkAcknowledged(source: unknown): AcknowledgedSource<unknown> {
@@ -48,41 +40,18 @@ export function checkAcknowledged(source: unknown): AcknowledgedSource<unknown> 
 export async function consumeAcknowledged(parts: AcknowledgedParts): Promise<Consumed> {
   const { options, source } = parts
   checkOptions<ConsumeOptions>(options, 'consume', ['signal', 'onProgress', 'onNotice'])
-  const signal = endOf(parts)
   const count: Count = { rows: 0, malformed: 0 }
-  for (let attempt = 1; !signal.aborted; attempt++) {
-    const before = count.rows
-    try {
-      await readConnection(parts, signal, count)
-      break
-    } catch (error) {
-      for (const { check } of parts.destinations) check()
-      if (error instanceof CallbackError) throw error.cause
-      if (error instanceof SemelError && !error.retriable) throw error
-      if (count.rows > before) attempt = 1
-      const retryInMs = Math.round(Number(backoff.delayMs(attempt)))
-      parts.failed({ source: source.name, error: toError(error).message, attempt, retryInMs })
-      await sleep(retryInMs, { signal }).catch(() => {})
-    }
-  }
-  for (const { check } of parts.destinations) check()
+  const reading = { ...parts, name: source.name }
+  const signal = endOf(reading)
+  const rows = (): number => count.rows
+  await reconnecting(reading, signal, rows, () => readConnection(parts, signal, count))
   return count
-}
-
-/** Given where the reader wants no more, and where the stream takes no more. */
-function endOf({ options, destinations }: AcknowledgedParts): AbortSignal {
-  const { signal } = options
-  const over = destinations.map((destination) => destination.over)
-  return AbortSignal.any(signal === undefined ? over : [signal, ...over])
 }
 
 interface Count {
   rows: number
   malformed: number
 }
-
-/** What `onProgress` threw: it ends the reading, and is no fault of the connection. */
-class CallbackError extends Error {}
 
 async function readConnection(
   parts: AcknowledgedParts,
@@ -91,8 +60,9 @@ async function readConnection(
 ): Promise<void> {
   const { source, options } = parts
   const notice = options.onNotice ?? (() => {})
-  const connection = await connected(source, { signal, notice })
-  if (connection === undefined) return
+  const answer = await connected<unknown>(() => source.connect({ signal, notice }), signal)
+  if (answer === undefined) return
+  const connection = checkConnection(source, answer.value)
   const breaking = new AbortController()
   const held = new Held(connection, (error) => breaking.abort(error))
   const ended = AbortSignal.any([signal, breaking.signal])
@@ -113,26 +83,8 @@ async function readConnection(
   }
 }
 
-/** Undefined where the signal was given first; a connection that comes later is closed again. */
-async function connected(
-  source: AcknowledgedSource<unknown>,
-  context: Parameters<AcknowledgedSource<unknown>['connect']>[0],
-): Promise<AcknowledgedConnection<unknown> | undefined> {
-  const connecting = (async (): Promise<unknown> => source.connect(context))()
-  const answer = await unlessAborted(connecting, context.signal)
-  if (answer !== undefined) return checkConnection(source, answer.value)
-  void connecting
-    .then((late) => (late as Partial<AcknowledgedConnection<unknown>> | undefined)?.close?.())
-    .catch(() => {})
-  return undefined
-}
-
 function progress({ onProgress }: ConsumeOptions, { rows, malformed }: Count): void {
-  try {
-    onProgress?.({ rows, malformed, offset: rows, size: 0 })
-  } catch (cause) {
-    throw new CallbackError('onProgress', { cause })
-  }
+  calling(() => onProgress?.({ rows, malformed, offset: rows, size: 0 }))
 }
 
 async function takeBatch(

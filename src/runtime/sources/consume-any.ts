@@ -1,15 +1,19 @@
 import { InvalidArgumentError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
+import type { ReplayableSource } from '../../core/replayable-source.js'
 import type { AcknowledgedSource, Source } from '../../core/source.js'
-import { checkAcknowledged, consumeAcknowledged, type SourceFailed } from './acknowledged.js'
-import { consume, type Consumed, type ConsumeParts } from './consume.js'
+import { checkAcknowledged, consumeAcknowledged } from './acknowledged.js'
+import { consume } from './consume.js'
+import type { Consumed, ConsumeParts } from './consumption.js'
+import type { SourceFailed } from './reconnecting.js'
+import { checkReplayable, consumeReplayable, isReplayable } from './replayable.js'
 
 /**
  * Reads a source into the stream, whatever its kind.
  * @throws InvalidArgumentError where it is none, or the pipeline takes none
  */
 export async function consumeAny(
-  source: Source<unknown> | AcknowledgedSource<unknown>,
+  source: Source<unknown> | AcknowledgedSource<unknown> | ReplayableSource<unknown>,
   failed: (event: SourceFailed) => void,
   parts: Omit<ConsumeParts, 'source'>,
 ): Promise<Consumed> {
@@ -21,6 +25,9 @@ export async function consumeAny(
   const { kind } = ((source as unknown) ?? {}) as { kind?: unknown }
   if (kind === 'acknowledged') {
     return consumeAcknowledged({ ...parts, source: checkAcknowledged(source), failed })
+  }
+  if (isReplayable(source)) {
+    return consumeReplayable({ ...parts, source: checkReplayable(source), failed })
   }
   if (kind !== undefined && kind !== 'replayable' && kind !== 'live') {
     throw new InvalidArgumentError(

@@ -1,3 +1,4 @@
+import { asOffset, type Offset } from '../../core/offset.js'
 import type { KnownPartition } from '../../core/source.js'
 import { addon, type NativeRecovery } from '../../native/addon.js'
 import type { Settings } from '../settings/options.js'
@@ -31,8 +32,8 @@ export interface Registered {
  * message.
  *
  * At most once there is no journal: an offset is then written down before its batch is sent, so that
- * a crash loses a batch and never repeats one. The file `offsets` is an array of them by number; up to
- * 0.1.0 it was an object by name, of the source that was read last.
+ * a crash loses a batch and never repeats one. The file `offsets` is an array of them by number, those
+ * from 2^53 on as texts; up to 0.1.0 it was an object by name, of the source that was read last.
  */
 export class SourceOffsets {
   readonly #handle: number
@@ -40,15 +41,15 @@ export class SourceOffsets {
   readonly #keeps: boolean
   readonly #partitions: Partitions
   /** By shard: partition → the offset up to which it has everything. At most once all shards share one. */
-  readonly #stored: readonly Map<number, number>[]
+  readonly #stored: readonly Map<number, Offset>[]
   /** At most once, by partition: what is written down. */
-  #begun: number[]
+  #begun: Offset[]
   /** Of partitions that can't be read again: the last offset that was given away. */
   readonly #reserved = new Map<number, number>()
   /** By partition: up to where every shard has been told. */
-  readonly #told = new Map<number, number>()
+  readonly #told = new Map<number, Offset>()
   /** By partition: up to where every shard is to be told. */
-  readonly #passed = new Map<number, number>()
+  readonly #passed = new Map<number, Offset>()
 
   constructor(parts: Parts) {
     const { handle, settings, recovered } = parts
@@ -73,7 +74,7 @@ export class SourceOffsets {
           ),
       )
     } else {
-      const shared = new Map(this.#begun.entries())
+      const shared = new Map<number, Offset>(this.#begun.entries())
       this.#stored = Array.from({ length: settings.shards }, () => shared)
     }
   }
@@ -122,11 +123,9 @@ export class SourceOffsets {
   }
 
   /** The offset up to which every shard has the partition. */
-  start(number: number): number {
-    return this.#stored.reduce(
-      (least, stored) => Math.min(least, stored.get(number) ?? 0),
-      Number.MAX_SAFE_INTEGER,
-    )
+  start(number: number): Offset {
+    const [first = 0, ...others] = this.#stored.map((stored) => stored.get(number) ?? 0)
+    return others.reduce<Offset>((least, offset) => (offset < least ? offset : least), first)
   }
 
   /**
@@ -137,7 +136,7 @@ export class SourceOffsets {
   reserve(number: number, rows: number): number {
     const from =
       this.#reserved.get(number) ??
-      this.#stored.reduce((most, stored) => Math.max(most, stored.get(number) ?? 0), 0)
+      this.#stored.reduce((most, stored) => Math.max(most, Number(stored.get(number) ?? 0)), 0)
     this.#reserved.set(number, from + rows)
     return from
   }
@@ -149,7 +148,7 @@ export class SourceOffsets {
   }
 
   /** At most once: the rows up to this offset are about to be sent. */
-  begin(number: number, offset: number): void {
+  begin(number: number, offset: Offset): void {
     // Where others need older rows, it is further than this batch.
     if (!this.#keeps || this.#isJournaled || offset <= (this.#begun[number] ?? 0)) return
     const begun = Array.from(
@@ -157,21 +156,31 @@ export class SourceOffsets {
       (_, i) => this.#begun[i] ?? 0,
     )
     begun[number] = offset
-    addon().putFile(this.#handle, 'offsets', Buffer.from(JSON.stringify(begun)))
+    addon().putFile(this.#handle, 'offsets', Buffer.from(JSON.stringify(begun, asText)))
     this.#begun = begun
   }
 
   /** Every row up to this offset is on its way to its shard, or stored. */
-  passed(number: number, offset: number): void {
+  passed(number: number, offset: Offset): void {
     this.#passed.set(number, offset)
     for (const stored of this.#stored) {
       if (offset > (stored.get(number) ?? 0)) stored.set(number, offset)
     }
   }
 
+  /** What a shard had behind this offset was given up, and is to be stored again. */
+  restore(number: number, shard: number, offset: Offset): void {
+    this.#stored[shard]?.set(number, offset)
+  }
+
+  /** Whether shards are to be told how far a source has been read. */
+  get areTold(): boolean {
+    return this.#keeps && this.#isJournaled
+  }
+
   /** Of these partitions, what has been passed since `told` was called. */
   untold(numbers: Iterable<number>): Origin[] {
-    if (!this.#keeps || !this.#isJournaled) return []
+    if (!this.areTold) return []
     const found: Origin[] = []
     for (const partition of numbers) {
       const offset = this.#passed.get(partition)
@@ -185,7 +194,7 @@ export class SourceOffsets {
     this.#told.set(partition, offset)
   }
 
-  #byNumber(byName: ReadonlyMap<string, number>): number[] {
+  #byNumber(byName: ReadonlyMap<string, Offset>): Offset[] {
     return this.#partitions.all.map((partition) => {
       const known = sourceOf(partition)
       return known === undefined ? 0 : (byName.get(known.name) ?? 0)
@@ -210,9 +219,18 @@ function sourceOf(
 }
 
 /** By number; by name where 0.1.0 has written it. */
-function readOffsets(handle: number): number[] | ReadonlyMap<string, number> {
+function readOffsets(handle: number): Offset[] | ReadonlyMap<string, Offset> {
   const bytes = addon().getFile(handle, 'offsets')
   if (bytes.length === 0) return []
-  const kept = JSON.parse(bytes.toString()) as number[] | Record<string, number>
-  return Array.isArray(kept) ? kept : new Map(Object.entries(kept))
+  const kept = JSON.parse(bytes.toString()) as (number | string)[] | Record<string, number>
+  return Array.isArray(kept) ? kept.map(ofText) : new Map(Object.entries(kept))
+}
+
+/** JSON has no form for a bigint. */
+function asText(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value
+}
+
+function ofText(kept: number | string): Offset {
+  return typeof kept === 'number' ? kept : (asOffset(BigInt(kept)) ?? 0)
 }

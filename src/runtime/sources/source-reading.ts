@@ -1,4 +1,5 @@
 import { shown } from '../../core/options.js'
+import type { Offset } from '../../core/offset.js'
 import type { IdentifiedPartition, Source, SourceNotice } from '../../core/source.js'
 import type { Numbered, SourceOffsets } from './source-offsets.js'
 import { brokenSource, isKept, readOf } from './source-rows.js'
@@ -9,7 +10,7 @@ export interface ReadPartition {
   /** By destination: its number there. */
   readonly numbers: readonly number[]
   /** Up to where it has been read and stored. */
-  reached: number
+  reached: Offset
 }
 
 /** What is found before a reading. */
@@ -58,7 +59,7 @@ export async function findReading(
   const partitions = found.map(({ name }, at) => {
     const own = numbers.map((ofOne) => ofOne[at] as number)
     const starts = own.map((number, i) => (destinations[i] as SourceOffsets).start(number))
-    return { name, numbers: own, reached: Math.min(...starts) }
+    return { name, numbers: own, reached: leastOf(starts) }
   })
   return { partitions: byName(source, partitions), identified, numbers: numbers[0] ?? [] }
 }
@@ -74,9 +75,14 @@ function namedOnly(source: Source<unknown>, known: readonly Numbered[]): Found[]
   }))
 }
 
+export function leastOf(offsets: readonly Offset[]): Offset {
+  return offsets.reduce((least, offset) => (offset < least ? offset : least))
+}
+
 /** Where several are one: what either has stored is not to be stored again. */
 function furthest(same: readonly Numbered[]): number | undefined {
-  return same.toSorted((a, b) => b.offset - a.offset)[0]?.number
+  return same.toSorted((a, b) => (b.offset > a.offset ? 1 : b.offset < a.offset ? -1 : 0))[0]
+    ?.number
 }
 
 function byName(

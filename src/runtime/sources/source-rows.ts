@@ -1,11 +1,10 @@
 import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
 import type { MalformedRow } from '../../core/message.js'
+import { asOffset, type Offset } from '../../core/offset.js'
 import { shown } from '../../core/options.js'
 import type { Source, SourceBatch, SourceRow } from '../../core/source.js'
 import { unheeded } from '../../core/thenable.js'
 
-/** An offset has 48 bits in a frame. */
-const offsetMax = 2 ** 48 - 1
 const textLengthMax = 65_536
 const reasonLengthMax = 4096
 
@@ -100,7 +99,7 @@ export function isKept(identity: unknown): boolean {
  * @param reached the offset up to which its partition has been read
  * @throws SemelError `SEMEL_SOURCE`
  */
-export function checkBatch(source: string, batch: SourceBatch<unknown>, reached: number): void {
+export function checkBatch(source: string, batch: SourceBatch<unknown>, reached: Offset): void {
   const { partition, rows, offset, size, identity } = batch
   const broken = (what: string): SemelError =>
     new SemelError(
@@ -108,7 +107,7 @@ export function checkBatch(source: string, batch: SourceBatch<unknown>, reached:
       `${source}: its partition ${JSON.stringify(partition)} ${what}; none of that batch is stored: correct the source, then go on`,
     )
   if (!Array.isArray(rows)) throw broken(`gave a batch whose rows are ${safelyShown(rows)}`)
-  let last = reached
+  let last: Offset = reached
   for (let at = 0; at < rows.length; at++) {
     const row = rows[at] as SourceRow<unknown>
     if (typeof row !== 'object' || row === null || !('message' in row || 'malformed' in row)) {
@@ -118,7 +117,7 @@ export function checkBatch(source: string, batch: SourceBatch<unknown>, reached:
     }
     if (!isOffset(row.offset) || row.offset <= last) {
       throw broken(
-        `gave the offset ${safelyShown(row.offset)} behind ${last}, where offsets are whole numbers below 2^48 that grow from row to row`,
+        `gave the offset ${safelyShown(row.offset)} behind ${last}, where offsets are whole numbers below 2^128 that grow from row to row`,
       )
     }
     last = row.offset
@@ -161,8 +160,8 @@ export function shortened({ text, line, reason }: MalformedRow, length: number):
   return { text: text.slice(0, length), line, reason: reason.slice(0, Math.max(length, 256)) }
 }
 
-function isOffset(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= offsetMax
+function isOffset(value: unknown): value is Offset {
+  return asOffset(value) !== undefined
 }
 
 function textOf(message: unknown): string {

@@ -2,6 +2,7 @@ import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
 import { InvalidArgumentError } from '../../core/errors.js'
 import type { Counters } from '../../core/message.js'
+import type { ReplayableSource } from '../../core/replayable-source.js'
 import type { AcknowledgedSource, Source } from '../../core/source.js'
 import { guaranteeOfClasses, type Guarantee } from '../../delivery/guarantee.js'
 import { classOf, type Classes } from '../../pipeline/classes.js'
@@ -9,7 +10,7 @@ import type { Accepts } from '../../pipeline/graph.js'
 import { ask } from '../message/ask.js'
 import { checkMessage } from '../door/check-message.js'
 import { consumeAny } from '../sources/consume-any.js'
-import type { Consumed, ConsumeOptions } from '../sources/consume.js'
+import type { Consumed, ConsumeOptions } from '../sources/consumption.js'
 import { sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from '../failures/dead-letters.js'
 import { withFrame } from '../message/frame.js'
@@ -114,7 +115,7 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
   }
 
   async consume(
-    source: Source<In> | AcknowledgedSource<In>,
+    source: Source<In> | AcknowledgedSource<In> | ReplayableSource<In>,
     options: ConsumeOptions = {},
   ): Promise<Consumed> {
     return consumeAny(source as Source<unknown>, (event) => this.emit('source-failed', event), {

@@ -3,6 +3,7 @@ import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
 import { ClosedError, type SemelError } from '../../core/errors.js'
 import type { Counters, Outcome } from '../../core/message.js'
+import type { ReplayableSource } from '../../core/replayable-source.js'
 import type { AcknowledgedSource, Source } from '../../core/source.js'
 import { atEndOfTick, nowMs } from '../../core/timers.js'
 import { guaranteeOf, type Guarantee } from '../../delivery/guarantee.js'
@@ -10,8 +11,9 @@ import { addon, type NativeRecovery, type NativeStatus } from '../../native/addo
 import type { Graph } from '../../pipeline/graph.js'
 import { endInFlight, isSynced, notEnded } from './closing.js'
 import { consumeAny } from '../sources/consume-any.js'
-import { type Consumed, type ConsumeOptions, type Destination } from '../sources/consume.js'
+import { type Consumed, type ConsumeOptions, type Destination } from '../sources/consumption.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
+import type { ShardAnswer } from '../failures/shard-event.js'
 import { DeadLetters } from '../failures/dead-letters.js'
 import { LetterClerk } from '../failures/letter-clerk.js'
 import { Notices } from './notices.js'
@@ -20,8 +22,7 @@ import { Producers, type DoorCounters } from '../door/producers.js'
 import type { Runner, RunnerEvent } from '../workers/runner.js'
 import { Room } from './room.js'
 import { Sender } from '../door/sender.js'
-import { SourceClaims } from '../sources/source-claims.js'
-import { SourceOffsets } from '../sources/source-offsets.js'
+import { Readings } from './readings.js'
 import { stageTimes, type StageTimes } from './stage-times.js'
 import { standingText, Troubles } from './standing.js'
 import { Stream } from './stream.js'
@@ -70,9 +71,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   #last: ShardCounters[] | undefined
   #lastStages: StageTimes | undefined
   #lateOutcomes = 0
-  /** Of all readings of this opening. */
-  #sourceOffsets: SourceOffsets | undefined
-  readonly #sourceClaims = new SourceClaims()
+  readonly #readings: Readings
 
   constructor(parts: StreamParts) {
     super()
@@ -132,6 +131,16 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       asked: () => atEndOfTick(() => this.noticed()),
       late: (awaited, outcome, told) => this.#late(awaited, outcome, told),
     })
+    this.#readings = new Readings({
+      ...parts,
+      sender: this.sender,
+      runner: () => this.#runner,
+      ready: (options) => this.ready(options),
+      flush: (options) => this.flush(options),
+      check: () => this.#checkOpen(),
+      over: this.#over.signal,
+      isOver: () => this.#last !== undefined || this.#failure !== undefined,
+    })
   }
 
   async start(runner: Runner): Promise<void> {
@@ -142,18 +151,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
 
   /** Where a source's messages go. */
   get destination(): Destination {
-    this.#sourceOffsets ??= new SourceOffsets(this.#parts)
-    return {
-      ...this.#parts,
-      ingest: this.sender.ingest,
-      sender: this.sender,
-      ready: (options) => this.ready(options),
-      flush: (options) => this.flush(options),
-      check: () => this.#checkOpen(),
-      over: this.#over.signal,
-      offsets: this.#sourceOffsets,
-      claims: this.#sourceClaims,
-    }
+    return this.#readings.destination
   }
 
   push(message: In): boolean {
@@ -198,7 +196,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   }
 
   async consume(
-    source: Source<In> | AcknowledgedSource<In>,
+    source: Source<In> | AcknowledgedSource<In> | ReplayableSource<In>,
     options: ConsumeOptions = {},
   ): Promise<Consumed> {
     const { destination } = this
@@ -278,6 +276,10 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.#askForNotice()
   }
 
+  answered(answer: ShardAnswer): void {
+    this.#readings.answered(answer)
+  }
+
   ran(event: RunnerEvent): void {
     // A worker that died may have dropped what somebody waits for.
     if (event.kind === 'worker-replaced') this.noticed()
@@ -295,6 +297,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.#over.abort(error)
     this.sender.fail(error)
     this.#room.look()
+    this.#readings.close()
     this.#notices.end()
     this.emit('failed', error)
   }
@@ -363,6 +366,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       this.#clerk.tidy()
       this.#last = this.shardCounters()
       this.#lastStages = this.stages()
+      this.#readings.close()
       this.#notices.end()
       if (canClose) addon().close(this.#parts.handle)
       else left.push('a sync of the directory, which stays locked until the process ends')

@@ -6,6 +6,8 @@ import { requireThreads } from '../../native/permission.js'
 import { buildOf, type AnyDefinition, type Definition, type Graph } from '../../pipeline/graph.js'
 import { checkClassesIn } from '../directory/class-directories.js'
 import { ClassedStream } from './classed-stream.js'
+import type { ShardAnswer } from '../failures/shard-event.js'
+import { noGiveUps } from '../operators/given-up.js'
 import { Inline } from '../workers/inline.js'
 import {
   definitionOf,
@@ -199,11 +201,12 @@ function runnerOf(
   settings: Settings,
   { whereabouts, config }: Built,
   directories: Directories,
-  stream: Pick<OneStream<never>, 'ran' | 'failed' | 'sender'>,
+  stream: Pick<OneStream<never>, 'ran' | 'answered' | 'failed' | 'sender'>,
 ): Runner {
   const { shards: shardCount, firstShard, shardsOfAll, workers, delivery, durability } = settings
   const listener = {
     event: (event: RunnerEvent) => stream.ran(event),
+    answer: (answer: ShardAnswer) => stream.answered(answer),
     failed: (error: SemelError) => stream.failed(error),
   }
   const storedBefore = Array.from(
@@ -235,6 +238,7 @@ function runnerOf(
         shape: shapeOf(graph),
         delivery,
         waiting: settings.waiting,
+        givenUp: noGiveUps,
       },
       workers,
       retry: graph.retry,

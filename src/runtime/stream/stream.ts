@@ -8,10 +8,11 @@ import type { Delivery, Durability } from '../../core/delivery.js'
 import type { SemelError } from '../../core/errors.js'
 import type { Counters } from '../../core/message.js'
 import { wholeNumber } from '../../core/options.js'
+import type { ReplayableSource } from '../../core/replayable-source.js'
 import type { AcknowledgedSource, Source } from '../../core/source.js'
-import type { SourceFailed } from '../sources/acknowledged.js'
+import type { SourceFailed } from '../sources/reconnecting.js'
 import type { Guarantee } from '../../delivery/guarantee.js'
-import type { Consumed, ConsumeOptions } from '../sources/consume.js'
+import type { Consumed, ConsumeOptions } from '../sources/consumption.js'
 import { sum, type ShardCounters } from './counters.js'
 import type { DeadLetters } from '../failures/dead-letters.js'
 import { Emitter } from '../../core/emitter.js'
@@ -34,7 +35,7 @@ export interface StreamEvents {
   'worker-replaced': [event: Extract<RunnerEvent, { kind: 'worker-replaced' }>]
   /** How a message ended whose sender had stopped waiting, or was told that it is parked. */
   'late-outcome': [end: End]
-  /** A connection of an acknowledged source has failed; another one follows. */
+  /** A connection of an acknowledged or replayable source has failed; another one follows. */
   'source-failed': [event: SourceFailed]
   failed: [error: SemelError]
 }
@@ -210,7 +211,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * @example const { rows } = await stream.consume(fileSource('orders.ndjson'))
    */
   abstract consume(
-    source: Source<In> | AcknowledgedSource<In>,
+    source: Source<In> | AcknowledgedSource<In> | ReplayableSource<In>,
     options?: ConsumeOptions,
   ): Promise<Consumed>
 

@@ -1,6 +1,7 @@
 import { ClosedError, SemelError, toError } from '../../core/errors.js'
 import { after, nextTurn, nowMs, within, type End } from '../../core/timers.js'
 import type { Graph } from '../../pipeline/graph.js'
+import type { GiveUps } from '../operators/given-up.js'
 import { Pulse } from '../loop/heartbeat.js'
 import type { Runner, RunnerListener } from './runner.js'
 import { Resources } from './resources.js'
@@ -65,6 +66,7 @@ export class Inline implements Runner {
         // Nobody looks: on the caller's own thread there is nothing to replace.
         pulse: new Pulse(new Int32Array(1)),
         tell: (event) => this.#listener.event(event),
+        answer: (answer) => this.#listener.answer(answer),
         kick: () => this.#schedule(),
       })
       if (this.#stopped) {
@@ -79,6 +81,11 @@ export class Inline implements Runner {
 
   notify(): void {
     this.#run()
+  }
+
+  giveUp(list: GiveUps): void {
+    for (const loop of this.#loops) loop.giveUp(list)
+    this.#schedule()
   }
 
   flush(): void {

@@ -1,4 +1,5 @@
-import type { ShardEvent } from '../failures/shard-event.js'
+import type { GiveUps } from '../operators/given-up.js'
+import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
 import type { SemelError } from '../../core/errors.js'
 
 /** What a runner tells the stream. */
@@ -13,6 +14,7 @@ export type RunnerEvent =
 
 export interface RunnerListener {
   event(event: RunnerEvent): void
+  answer(answer: ShardAnswer): void
   /** The shards can't go on; the stream must be opened again. */
   failed(error: SemelError): void
 }
@@ -23,6 +25,8 @@ export interface Runner {
   start(): Promise<void>
   /** New messages are in the rings. */
   notify(): void
+  /** What shards have of these partitions takes no effect any more; each answers. */
+  giveUp(list: GiveUps): void
   /** Half-filled batches are to go on: nobody will fill them. */
   flush(): void
   /**

@@ -1,7 +1,9 @@
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import { SemelError, toError } from '../../core/errors.js'
 import { after, within } from '../../core/timers.js'
 import { addon } from '../../native/addon.js'
+import type { ShardAnswer } from '../failures/shard-event.js'
+import { noGiveUps, type GiveUps } from '../operators/given-up.js'
 import { Inquest } from './inquest.js'
 import type { RunnerEvent, RunnerListener } from './runner.js'
 import { endMsMax, WorkerThread } from './worker-thread.js'
@@ -21,6 +23,9 @@ export class WorkerKeeper {
   readonly #thread: WorkerThread
   readonly #inquest: Inquest
   #stopping = false
+  #givenUp = noGiveUps
+  /** To the thread that runs. */
+  #port: MessagePort | undefined
   #endDelay: (() => void) | undefined
   /** Resolves when no thread will follow. */
   ended: Promise<void> = Promise.resolve()
@@ -37,6 +42,12 @@ export class WorkerKeeper {
     return new Promise((resolve, reject) => {
       this.ended = this.#keep(resolve, reject)
     })
+  }
+
+  /** The thread that runs is told, and so is each that follows. */
+  giveUp(list: GiveUps): void {
+    this.#givenUp = list
+    this.#port?.postMessage(list)
   }
 
   /** No other thread is to follow. */
@@ -113,21 +124,32 @@ export class WorkerKeeper {
   async #run(ready: () => void): Promise<WorkerEnd> {
     const { worker, workers, control, counter, task } = this.#parts
     const { port1, port2 } = new MessageChannel()
-    port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
+    const heard = (event: RunnerEvent | ShardAnswer | { kind: 'ready' }): void => {
+      if (event.kind === 'gave-up' || event.kind === 'given-up-from') {
+        this.#listener.answer(event)
+        return
+      }
       if (event.kind !== 'ready') {
         this.#listener.event(event)
         return
       }
       this.#thread.started()
       ready()
-    })
+    }
+    port1.on('message', heard)
     port1.unref()
     const shards: number[] = []
     for (let shard = worker; shard < task.shardCount; shard += workers) shards.push(shard)
     try {
-      const own = { worker, shards, control, counter, events: port2 }
+      const givenUp = this.#givenUp
+      const own = { worker, shards, control, counter, events: port2, givenUp }
+      this.#port = port1
       return await this.#thread.run({ ...task, ...own })
     } finally {
+      this.#port = undefined
+      // What a thread has told before its end counts.
+      for (let one; (one = receiveMessageOnPort(port1)) !== undefined;)
+        heard(one.message as RunnerEvent)
       port1.close()
     }
   }

@@ -1,4 +1,5 @@
 import type { RetryPolicy } from '../../reliability/retry.js'
+import type { GiveUps } from '../operators/given-up.js'
 import type { Directories } from '../loop/shard-open.js'
 import type { Waiting } from '../settings/open-options.js'
 
@@ -21,6 +22,8 @@ export interface SharedTask {
   readonly directories: Directories
   readonly limitMemory: SharedArrayBuffer
   readonly waiting: Waiting
+  /** When it starts; newer lists follow. */
+  readonly givenUp: GiveUps
 }
 
 /** What the workers of a stream have in common. */

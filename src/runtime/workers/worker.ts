@@ -8,7 +8,8 @@ import { Resources } from './resources.js'
 import type { SharedTask } from './worker-parts.js'
 import { openShard } from '../loop/shard-open.js'
 import { Pulse } from '../loop/heartbeat.js'
-import type { ShardEvent } from '../failures/shard-event.js'
+import type { GiveUps } from '../operators/given-up.js'
+import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
 import { Rounds } from '../loop/rounds.js'
 import type { ShardLoop } from '../loop/shard-loop.js'
 
@@ -72,6 +73,12 @@ async function run(task: WorkerTask): Promise<void> {
   let endBeats = beating()
   const kicks = new Kicks()
   const loops: ShardLoop[] = []
+  let { givenUp } = task
+  task.events.on('message', (list: GiveUps) => {
+    givenUp = list
+    for (const loop of loops) loop.giveUp(list)
+  })
+  task.events.unref()
   const closers: (() => Promise<void>)[] = []
   let resources: Resources | undefined
   try {
@@ -84,9 +91,11 @@ async function run(task: WorkerTask): Promise<void> {
         shard,
         pulse,
         tell: (event: ShardEvent) => task.events.postMessage(event),
+        answer: (answer: ShardAnswer) => task.events.postMessage(answer),
         kick: () => kicks.kick(),
       })
       loops.push(opened.loop)
+      if (givenUp.version > 0) opened.loop.giveUp(givenUp)
       closers.push(opened.close)
     }
     endBeats()

@@ -1,6 +1,7 @@
 import type { SemelError } from '../../core/errors.js'
 import { nowMs, within } from '../../core/timers.js'
 import { addon } from '../../native/addon.js'
+import type { GiveUps } from '../operators/given-up.js'
 import { pulseMemory, pulseOf } from '../loop/heartbeat.js'
 import type { Runner, RunnerListener } from './runner.js'
 import { WorkerKeeper } from './worker-keeper.js'
@@ -28,6 +29,7 @@ export class Workers implements Runner {
     let hasFailed = false
     const once: RunnerListener = {
       event: (event) => listener.event(event),
+      answer: (answer) => listener.answer(answer),
       failed: (error: SemelError) => {
         if (hasFailed) return
         hasFailed = true
@@ -53,6 +55,13 @@ export class Workers implements Runner {
 
   notify(): void {
     // The native core wakes a worker that waits.
+  }
+
+  giveUp(list: GiveUps): void {
+    for (const [worker, keeper] of this.#keepers.entries()) {
+      keeper.giveUp(list)
+      addon().wake(this.#handle, worker)
+    }
   }
 
   flush(): void {

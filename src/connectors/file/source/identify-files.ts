@@ -59,7 +59,7 @@ export async function identifyFiles(
     if (!asked.some(isFile(seen))) asked.push({ seen, is: knownByName(seen, known), earlier: [] })
   }
   const files = known.flatMap(({ identity, offset }, i) =>
-    isFileIdentity(identity) ? { i, identity, offset } : [],
+    isFileIdentity(identity) ? { i, identity, offset: Number(offset) } : [],
   )
   await findFiles(asked, files)
   for (const one of asked) await checkEarlier(one, files, asked, notice)
@@ -83,7 +83,7 @@ function knownByName(
     const { name, identity, offset } = known[i] as KnownPartition
     if (identity !== undefined) return false
     if (resolve(name) !== resolve(path) && resolve(name) !== real) return false
-    if (size < offset) throw truncated(path, size, offset)
+    if (size < offset) throw truncated(path, size, Number(offset))
     return true
   })
 }
@@ -124,7 +124,7 @@ async function identified(
   at: SeenFile,
   known: readonly KnownPartition[],
 ): Promise<IdentifiedFile> {
-  const read = is.map((i) => known[i]?.offset ?? 0)
+  const read = is.map((i) => Number(known[i]?.offset ?? 0))
   const prints = await printsOf(seen.path, Math.max(0, ...read))
   const identity = { ...seen.identity, path: at.identity.path, marks: prints }
   return { name: seen.path, is, identity, readAs: at.path }

@@ -92,7 +92,7 @@ export class FilePartition {
       const last = rows[rows.length - 1]
       if (last === undefined) return undefined
       // At the end the blank lines behind the last row are done as well.
-      const offset = ended ? (reader.leftAt ?? lines.offset) : last.offset
+      const offset = ended ? (reader.leftAt ?? lines.offset) : Number(last.offset)
       this.#size = ended ? offset : Math.max(this.#size, offset)
       const batch = { partition: this.#path, rows, offset, size: this.#size }
       const identity = await this.#newIdentity(offset, ended || offset === this.#sizeAtOpen)

@@ -125,7 +125,7 @@ async function* readFiles(
   if (files === undefined) {
     for (const path of options.keys()) {
       if (signal.aborted) return
-      await checkFile(path, offsets.get(path) ?? 0)
+      await checkFile(path, Number(offsets.get(path) ?? 0))
     }
   }
   const byPath = [...options.keys()].map((path): ReadFile => ({ name: path, readAs: path }))
@@ -137,7 +137,7 @@ async function* readFiles(
     if (at < 0 || opened.size >= openFilesMax) return false
     const [{ name, readAs, identity }] = waiting.splice(at, 1) as [ReadFile]
     const how = options.get(readAs) as PartitionOptions
-    opened.set(new FilePartition(name, offsets.get(name) ?? 0, how, identity), readAs)
+    opened.set(new FilePartition(name, Number(offsets.get(name) ?? 0), how, identity), readAs)
     return true
   }
   try {

@@ -1,0 +1,60 @@
+import { fixed, forEach, open, pipeline, type Definition, type Stream } from 'semel'
+import { small } from '../runtime/verbs.js'
+
+export interface Row {
+  readonly id: number
+  readonly partition: string
+  readonly key: number
+}
+
+export type Delivery = 'at-most-once' | 'at-least-once' | 'exactly-once'
+
+export const idOf = ({ partition, id }: Row): string => `${partition}/${id}`
+
+export function rows(partition: string, count: number, keys = 7): Row[] {
+  return Array.from({ length: count }, (_, id) => ({ id, partition, key: id % keys }))
+}
+
+/** Outputs go to `took`; the keys of partitions are apart. */
+export function pipelineOf(
+  delivery: Delivery,
+  took: (row: Row) => unknown,
+  more: { attempts?: number; handle?: (row: Row, signal: AbortSignal) => unknown } = {},
+): Definition<Row> {
+  const accepted = pipeline('rows').accepts<Row>()
+  const delivered =
+    delivery === 'exactly-once'
+      ? accepted.deliver(delivery, { id: idOf, window: '1h' })
+      : accepted.deliver(delivery)
+  const { handle } = more
+  return delivered
+    .keyBy(({ partition, key }) => `${partition}/${key}`)
+    .retry({ attempts: more.attempts ?? 1, backoff: fixed('1ms') })
+    .tap((row, context) => handle?.(row, context.signal) as Promise<void> | undefined)
+    .to(forEach((row: Row) => took(row), { idempotent: true }))
+}
+
+export async function opened(
+  definition: Definition<Row>,
+  dir: string,
+  more: Parameters<typeof open>[1] = {},
+): Promise<Stream<Row>> {
+  return open<Row>(definition, { ...small, dir, workers: 0, durability: 'process', ...more })
+}
+
+export const numbered = (a: number, b: number): number => a - b
+
+/** A gate that lets nobody through until it is opened. */
+export class Gate {
+  open!: () => void
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve
+  })
+}
+
+/** How often each was taken. */
+export function counted(took: readonly string[]): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const one of took) times.set(one, (times.get(one) ?? 0) + 1)
+  return times
+}
