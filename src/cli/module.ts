@@ -84,7 +84,7 @@ export async function sourceOf(
   if (isSource(made)) return made
   throw new SemelError(
     'SEMEL_MODULE',
-    `${path}: source(files) returned ${shown(made)}, which is no source; return fileSource(…), iterable(…) or one of your own`,
+    `${path}: source(files) returned ${shown(made)}, which is no source; return fileSource(…), iterableSource(…) or one of your own`,
   )
 }
 
