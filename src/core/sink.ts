@@ -87,6 +87,11 @@ export interface Sink<T, K extends SinkKind = SinkKind> {
   readonly declared?: true | undefined
   /** What was written lives no longer than its process, as with `memory()`. */
   readonly volatile?: true | undefined
+  /**
+   * A write that has thrown is made again for each output alone: it rests on the user's word that it had
+   * written none. So with `forEachBatch`, and reports say so.
+   */
+  readonly inBatches?: true | undefined
   connect(context: SinkContext): SinkConnection<T> | Promise<SinkConnection<T>>
 }
 

@@ -147,13 +147,19 @@ export async function run(options: RunOptions): Promise<number> {
   return stop.by === undefined ? exitCodes.ok : signalExitCode(stop.by)
 }
 
-/** What the run would guarantee; nothing is opened, and no source is asked for. */
+/** What the run would guarantee; nothing is opened, and of a source that is named only its kind asked. */
 async function explain(
   module: PipelineModule,
   options: RunOptions,
   dir: string | undefined,
 ): Promise<number> {
+  const { sources: files } = options
+  const sources =
+    files.length === 0
+      ? {}
+      : { sources: [await sourceOf(module, files, () => sourceOfFiles(files, options))] }
   const report = guarantee(module.definition, {
+    ...sources,
     ...openOptions(options, dir),
     ...configOf(module),
   } as never)
