@@ -23,6 +23,7 @@ export type {
 export type { Overflow } from './core/overflow.js'
 export type {
   FileClaims,
+  OutputReader,
   Position,
   Sink,
   SinkConnection,
@@ -92,6 +93,8 @@ export type { ForEachBatchFunction, ForEachBatchOptions } from './connectors/for
 export type { ForEachOptions } from './connectors/for-each/options.js'
 export { iterable, iterableSource } from './connectors/iterable/source.js'
 export type { IterableOptions, IterableSourceOptions } from './connectors/iterable/source.js'
+export { outputs } from './connectors/outputs/sink.js'
+export type { OutputsOptions, OutputsSink } from './connectors/outputs/sink.js'
 export { memory } from './connectors/memory/sink.js'
 export type { MemorySink } from './connectors/memory/sink.js'
 export { memorySource } from './connectors/memory/source.js'
@@ -117,6 +120,7 @@ export type {
 } from './runtime/settings/open-options.js'
 export type { SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
+export type { WithOutputs } from './runtime/outputs/outputs-loop.js'
 export { Stream } from './runtime/stream/stream.js'
 export type { SourceFailed } from './runtime/sources/acknowledged.js'
 export type { StreamClass, StreamEvents } from './runtime/stream/stream.js'

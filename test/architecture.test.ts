@@ -102,8 +102,12 @@ const rooms: Record<
     below: ['directory', 'failures', 'message', 'operators', 'replies'],
     face: ['heartbeat', 'rounds', 'shard-loop', 'shard-open'],
   },
+  outputs: {
+    below: [],
+    face: ['desk', 'outputs-loop', 'outputs-port'],
+  },
   workers: {
-    below: ['failures', 'loop', 'settings'],
+    below: ['failures', 'loop', 'outputs', 'settings'],
     face: ['import-remedy', 'inline', 'load', 'runner', 'workers'],
   },
   door: {
@@ -124,7 +128,17 @@ const rooms: Record<
     face: ['acknowledged', 'consume', 'consume-any', 'source-claims', 'source-offsets'],
   },
   stream: {
-    below: ['directory', 'door', 'failures', 'loop', 'message', 'settings', 'sources', 'workers'],
+    below: [
+      'directory',
+      'door',
+      'failures',
+      'loop',
+      'message',
+      'outputs',
+      'settings',
+      'sources',
+      'workers',
+    ],
     face: ['collect', 'counters', 'guarantee', 'open', 'stage-times', 'stream'],
   },
 }

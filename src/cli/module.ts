@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { SemelError, toError } from '../core/errors.js'
+import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import type { Source } from '../core/source.js'
 import { requireGraph, type AnyDefinition, type Graph } from '../pipeline/graph.js'
@@ -46,6 +46,17 @@ export async function loadModule(given: string, configPath?: string): Promise<Pi
   const graph = requireGraph(exported, path, config)
   if (name !== undefined) url.hash = name
   return { path, url, definition: exported as AnyDefinition, config, graph, source }
+}
+
+/** @throws InvalidArgumentError where the pipeline's outputs wait for a program to read them */
+export function refuseUnread(
+  { path, graph: { name, sink } }: PipelineModule,
+  command: string,
+): void {
+  if (sink.isRead !== true) return
+  throw new InvalidArgumentError(
+    `${path}: the outputs of ${name} go to the program that opens it, and ${command} reads none; run that program, or end the pipeline with .to(file('out.ndjson'))`,
+  )
 }
 
 /**

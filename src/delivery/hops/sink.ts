@@ -58,6 +58,11 @@ function whyText({ graph, opening }: Subject): string {
     sink.declared === true && deliver.delivery !== 'at-most-once'
       ? 'That it is idempotent is your word ({ idempotent: true }), and nothing can check it: put by id or name, do not append or add. '
       : ''
+  if (sink.isRead === true) {
+    return deliver.delivery === 'at-most-once'
+      ? 'An output counts as written when the loop over stream.outputs() is given it.'
+      : 'An output counts as written when the loop over stream.outputs() asks for the next one: what it was given and not asked beyond comes again, to the next loop or at the next opening.'
+  }
   if (sink.kind === 'idempotent' || sink.kind === 'repeatable') {
     const ahead =
       typeof opening.durability === 'object'

@@ -21,4 +21,8 @@ export type ShardEvent =
       readonly sequence: number
       readonly error: string
     }
-  | { readonly kind: 'stalled'; readonly shard: number; readonly reason: 'parked' | 'ids' }
+  | {
+      readonly kind: 'stalled'
+      readonly shard: number
+      readonly reason: 'parked' | 'ids' | 'outputs'
+    }

@@ -101,6 +101,10 @@ export class ShardLoop {
       answers: this.#answers,
       flushes,
       refused: (failures, finished) => this.#failures.refused(failures, finished),
+      committed: (details) => {
+        this.#failures.committed(details)
+        this.#aside?.committed(details)
+      },
       sinkFailed: (error, attempt, retryInMs) =>
         tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs }),
     })
@@ -380,17 +384,10 @@ export class ShardLoop {
     if (!this.#failures.isEmpty) this.#failures.withdraw(finished)
     this.#answers.gather(this.#committer.through + 1, finished)
     const pending = this.#committer.commit(finished)
-    const committed = (): void => {
-      this.#failures.committed(finished.details)
-      this.#aside?.committed(finished.details)
-    }
-    if (!isPromise(pending)) {
-      committed()
-      return true
-    }
+    if (!isPromise(pending)) return true
     this.#committing = true
     const failed = (error: unknown): Error => (this.#failure = toError(error))
-    void pending.then(committed, failed).then(() => {
+    void pending.catch(failed).then(() => {
       this.#committing = false
       this.#parts.kick()
     })

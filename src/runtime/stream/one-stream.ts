@@ -8,13 +8,15 @@ import { atEndOfTick, nowMs } from '../../core/timers.js'
 import { guaranteeOf, type Guarantee } from '../../delivery/guarantee.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
-import { endInFlight, isSynced, notEnded } from './closing.js'
+import { endInFlight, isLeftUnread, isSynced, notEnded } from './closing.js'
 import { consumeAny } from '../sources/consume-any.js'
 import { type Consumed, type ConsumeOptions, type Destination } from '../sources/consume.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from '../failures/dead-letters.js'
 import { LetterClerk } from '../failures/letter-clerk.js'
 import { Notices } from './notices.js'
+import type { OutputsDesk, OutputsOwner } from '../outputs/desk.js'
+import { loopOver, type OutputsLoop } from '../outputs/outputs-loop.js'
 import type { Settings } from '../settings/options.js'
 import { Producers, type DoorCounters } from '../door/producers.js'
 import type { Runner, RunnerEvent } from '../workers/runner.js'
@@ -37,6 +39,8 @@ export interface StreamParts {
   readonly payloadBytesMax: number
   readonly segmentBytes: number
   readonly recovered: readonly NativeRecovery[]
+  /** Where outputs are read: one for all classes. */
+  readonly outputs: OutputsDesk | undefined
 }
 
 /** A stream whose messages all have one delivery, or one class of a stream whose messages choose. */
@@ -73,6 +77,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   /** Of all readings of this opening. */
   #sourceOffsets: SourceOffsets | undefined
   readonly #sourceClaims = new SourceClaims()
+  readonly #owner: OutputsOwner
 
   constructor(parts: StreamParts) {
     super()
@@ -112,11 +117,18 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       handle,
       settings,
       isAwaited: () => this.#room.isAwaited || this.sender.isAwaited,
+      isRead: () => parts.outputs?.isAwaited === true,
       hasOpen: () => this.sender.hasOpen,
       run: () => this.#runner?.notify(),
       tellKnown: () => this.sender.tellKnown(),
       look: () => this.noticed(),
     })
+    this.#owner = {
+      firstShard: settings.firstShard,
+      shards: settings.shards,
+      waitingChanged: () => this.#notices.waitingChanged(),
+    }
+    parts.outputs?.open(this.#owner)
     this.sender = new Sender({
       handle,
       graph,
@@ -243,6 +255,10 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     return this.#closing
   }
 
+  outputs(options?: Pick<WaitOptions, 'signal'>): OutputsLoop<Out> {
+    return loopOver(this.#parts.outputs, this.#parts.graph, options)
+  }
+
   guarantee(): Guarantee {
     return guaranteeOf(this.#parts.graph, this.#parts.settings)
   }
@@ -296,6 +312,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.sender.fail(error)
     this.#room.look()
     this.#notices.end()
+    this.#parts.outputs?.close(this.#owner, error)
     this.emit('failed', error)
   }
 
@@ -335,6 +352,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       firstShard: this.#parts.settings.firstShard,
       waitingForRoom: this.sender.waitingForRoom,
       troubles: this.#troubles,
+      isUnread: (shard) => this.#parts.outputs?.isUnread(shard) === true,
     })
   }
 
@@ -342,18 +360,21 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.#clerk.stop()
     const deadlineMs = nowMs() + timeout
     const left: string[] = []
+    const { handle, settings, outputs } = this.#parts
     const parts = {
-      handle: this.#parts.handle,
+      handle,
       shards: this.shards,
       sender: this.sender,
       runner: this.#runner,
       hasFailed: () => this.#failure !== undefined,
+      isUnread: (shard: number) => outputs?.isUnread(settings.firstShard + shard) === true,
     }
     let canClose = true
     try {
       if (this.#failure === undefined) await endInFlight(parts, deadlineMs)
       this.sender.ingest.close()
-      const endMs = this.#failure === undefined ? deadlineMs : nowMs()
+      const isLeft = this.#failure !== undefined || isLeftUnread(parts)
+      const endMs = isLeft ? nowMs() : deadlineMs
       if (this.#runner !== undefined) left.push(...(await this.#runner.stop(endMs)))
       this.sender.tellKnown()
       canClose = await isSynced(parts, deadlineMs)
@@ -364,7 +385,8 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       this.#last = this.shardCounters()
       this.#lastStages = this.stages()
       this.#notices.end()
-      if (canClose) addon().close(this.#parts.handle)
+      outputs?.close(this.#owner)
+      if (canClose) addon().close(handle)
       else left.push('a sync of the directory, which stays locked until the process ends')
     }
     if (left.length > 0) throw notEnded(timeout, left)

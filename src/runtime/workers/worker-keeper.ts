@@ -2,6 +2,8 @@ import { MessageChannel } from 'node:worker_threads'
 import { SemelError, toError } from '../../core/errors.js'
 import { after, within } from '../../core/timers.js'
 import { addon } from '../../native/addon.js'
+import type { ShardOutputs } from '../outputs/desk.js'
+import type { HandedOver, TakenOver } from '../outputs/outputs-port.js'
 import { Inquest } from './inquest.js'
 import type { RunnerEvent, RunnerListener } from './runner.js'
 import { endMsMax, WorkerThread } from './worker-thread.js'
@@ -113,7 +115,12 @@ export class WorkerKeeper {
   async #run(ready: () => void): Promise<WorkerEnd> {
     const { worker, workers, control, counter, task } = this.#parts
     const { port1, port2 } = new MessageChannel()
-    port1.on('message', (event: RunnerEvent | { kind: 'ready' }) => {
+    const outputs = new Map<number, ShardOutputs>()
+    port1.on('message', (event: RunnerEvent | HandedOver | { kind: 'ready' }) => {
+      if (event.kind === 'outputs') {
+        outputs.get(event.shard)?.put(event.outputs, event.committed)
+        return
+      }
       if (event.kind !== 'ready') {
         this.#listener.event(event)
         return
@@ -124,12 +131,29 @@ export class WorkerKeeper {
     port1.unref()
     const shards: number[] = []
     for (let shard = worker; shard < task.shardCount; shard += workers) shards.push(shard)
+    for (const shard of shards) {
+      const own = this.#outputsOf(shard, (count) =>
+        port1.postMessage({ shard, count } satisfies TakenOver),
+      )
+      if (own !== undefined) outputs.set(shard, own)
+    }
     try {
       const own = { worker, shards, control, counter, events: port2 }
       return await this.#thread.run({ ...task, ...own })
     } finally {
+      for (const own of outputs.values()) own.end()
       port1.close()
     }
+  }
+
+  #outputsOf(shard: number, tell: (count: number) => void): ShardOutputs | undefined {
+    const { outputs, task } = this.#parts
+    return outputs?.add({
+      shard: task.firstShard + shard,
+      isDoneWhenGiven: task.delivery === 'at-most-once',
+      tell,
+      unread: () => this.#listener.event({ kind: 'stalled', shard, reason: 'outputs' }),
+    })
   }
 
   async #delay(ms: number): Promise<void> {

@@ -7,6 +7,7 @@ import type { Waiting } from '../settings/open-options.js'
 import { Resources } from './resources.js'
 import type { SharedTask } from './worker-parts.js'
 import { openShard } from '../loop/shard-open.js'
+import { OutputsPort } from '../outputs/outputs-port.js'
 import { Pulse } from '../loop/heartbeat.js'
 import type { ShardEvent } from '../failures/shard-event.js'
 import { Rounds } from '../loop/rounds.js'
@@ -77,6 +78,7 @@ async function run(task: WorkerTask): Promise<void> {
   try {
     const graph = await loadGraph(task)
     resources = await Resources.open(graph)
+    const outputs = graph.sink.isRead === true ? new OutputsPort(task.events) : undefined
     for (const shard of task.shards) {
       const opened = await openShard({
         ...task,
@@ -85,6 +87,7 @@ async function run(task: WorkerTask): Promise<void> {
         pulse,
         tell: (event: ShardEvent) => task.events.postMessage(event),
         kick: () => kicks.kick(),
+        readerOf: outputs && ((own) => outputs.readerOf(own)),
       })
       loops.push(opened.loop)
       closers.push(opened.close)
