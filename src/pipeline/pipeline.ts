@@ -2,7 +2,7 @@ import type { Delivery } from '../core/delivery.js'
 import type { Duration } from '../core/durations.js'
 import type { Frame } from '../core/frame.js'
 import type { Key, MessageContext } from '../core/message.js'
-import type { Sink, SinkKind } from '../core/sink.js'
+import type { ReadKind, Sink, SinkKind } from '../core/sink.js'
 import type { LimitOptions, Rate } from '../reliability/limit.js'
 import type { RetryOptions } from '../reliability/retry.js'
 import { Builder, checkName } from './builder.js'
@@ -16,6 +16,9 @@ import type { Refusals, Refused } from './refusals.js'
 import type { Resource } from './resource.js'
 import type { InputOf, OutputOf, StandardSchema } from './schema.js'
 import { withHome } from './with-home.js'
+
+/** By which a pipeline's outputs are read, where its sink hands them to whoever opens it. */
+export type ReadingOf<K> = [K] extends [ReadKind] ? 'outputs' : unknown
 
 /** How far a pipeline is: `keyBy` is said at most once, and before the operators. */
 export type Stage = 'open' | 'keyed' | 'operated'
@@ -238,7 +241,9 @@ export interface Pipeline<
    * @throws InvalidArgumentError where there is no delivery, or the sink can't carry it
    * @example .to(file('totals.ndjson'))
    */
-  to<K extends SinkKind>(sink: Sink<Out, K> & Carried<D, K>): Definition<In, Out>
+  to<K extends SinkKind>(
+    sink: Sink<Out, K> & Carried<D, K>,
+  ): Definition<In, Out, undefined, ReadingOf<K>>
 }
 
 /**
@@ -270,11 +275,11 @@ export function pipeline(name: string): NamedPipeline
  * const stream = await open(orders, { dir: './data', workers: 2, config: { out: 'out.ndjson' } })
  * @throws InvalidArgumentError
  */
-export function pipeline<In, Out, Config = unknown>(
+export function pipeline<In, Out, Config = unknown, R = unknown>(
   home: Home,
   name: string,
-  build: (start: Start, config: Config) => Definition<In, Out>,
-): Definition<In, Out, unknown extends Config ? undefined : Config>
+  build: (start: Start, config: Config) => Definition<In, Out, undefined, R>,
+): Definition<In, Out, unknown extends Config ? undefined : Config, R>
 export function pipeline(
   home: unknown,
   ...rest: [] | [name: unknown, build: unknown]

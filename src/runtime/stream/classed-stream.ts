@@ -13,6 +13,7 @@ import { consumeAny } from '../sources/consume-any.js'
 import type { Consumed, ConsumeOptions } from '../sources/consumption.js'
 import { sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from '../failures/dead-letters.js'
+import type { OutputsLoop } from '../outputs/outputs-loop.js'
 import { withFrame } from '../message/frame.js'
 import type { OneStream } from './one-stream.js'
 import type { DoorCounters } from '../door/producers.js'
@@ -134,6 +135,11 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
   async close(options?: { timeout?: number }): Promise<void> {
     const closed = await Promise.allSettled(this.classes.map((stream) => stream.close(options)))
     for (const one of closed) if (one.status === 'rejected') throw one.reason
+  }
+
+  /** Those of all classes. */
+  outputs(options?: Pick<WaitOptions, 'signal'>): OutputsLoop<Out> {
+    return (this.classes[0] as OneStream<In, Out, A>).outputs(options)
   }
 
   guarantee(): Guarantee {
