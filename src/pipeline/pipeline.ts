@@ -8,7 +8,7 @@ import type { RetryOptions } from '../reliability/retry.js'
 import { Builder, checkName } from './builder.js'
 import type { Carried } from './carriers.js'
 import type { Chosen, DeliverOptions } from './classes.js'
-import type { Undeliverable, Undelivered } from './deliver.js'
+import type { PositionOptions, Undeliverable, Undelivered, Unsent } from './deliver.js'
 import type { Extractor, FrameFormat, IsFrame } from './frames.js'
 import { unfinishedKey, type AnyDefinition, type Definition } from './graph.js'
 import type { Home } from './home.js'
@@ -105,6 +105,14 @@ export interface Pipeline<
     delivery: (One & Undelivered<D>) | ((message: M) => C),
     options: DeliverOptions<One, C, M> & Undelivered<D>,
   ): Pipeline<In, Out, Chosen<One, C>, M, S>
+  /**
+   * Exactly once from replayable sources alone, whose offsets tell copies: nothing can be sent.
+   * @example .deliver('exactly-once', { by: 'position' })
+   */
+  deliver(
+    delivery: 'exactly-once' & Undelivered<D>,
+    options: PositionOptions & Undelivered<D>,
+  ): Pipeline<Unsent<In>, Out, 'exactly-once', M, S>
   /**
    * Without options, or what the compiler says where they are missing.
    * @example .deliver('at-least-once')

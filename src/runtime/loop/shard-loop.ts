@@ -390,10 +390,12 @@ export class ShardLoop {
     }
     this.#committing = true
     const failed = (error: unknown): Error => (this.#failure = toError(error))
-    void pending.then(() => this.#giveUps.committed(), failed).then(() => {
-      this.#committing = false
-      this.#parts.kick()
-    })
+    void pending
+      .then(() => this.#giveUps.committed(), failed)
+      .then(() => {
+        this.#committing = false
+        this.#parts.kick()
+      })
     return true
   }
 }

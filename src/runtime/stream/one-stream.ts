@@ -1,16 +1,15 @@
 import type { Stored, Told } from '../../acknowledge/ends.js'
 import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
+import type { Sourced } from '../../pipeline/deliver.js'
 import { ClosedError, type SemelError } from '../../core/errors.js'
 import type { Counters, Outcome } from '../../core/message.js'
-import type { ReplayableSource } from '../../core/replayable-source.js'
-import type { AcknowledgedSource, Source } from '../../core/source.js'
 import { atEndOfTick, nowMs } from '../../core/timers.js'
 import { guaranteeOf, type Guarantee } from '../../delivery/guarantee.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { endInFlight, isLeftUnread, isSynced, notEnded } from './closing.js'
-import { consumeAny } from '../sources/consume-any.js'
+import { consumeAny, type AnySource } from '../sources/consume-any.js'
 import { type Consumed, type ConsumeOptions, type Destination } from '../sources/consumption.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
 import type { ShardAnswer } from '../failures/shard-event.js'
@@ -207,12 +206,9 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     return this.sender
   }
 
-  async consume(
-    source: Source<In> | AcknowledgedSource<In> | ReplayableSource<In>,
-    options: ConsumeOptions = {},
-  ): Promise<Consumed> {
+  async consume(source: AnySource<Sourced<In>>, options: ConsumeOptions = {}): Promise<Consumed> {
     const { destination } = this
-    return consumeAny(source as Source<unknown>, (event) => this.emit('source-failed', event), {
+    return consumeAny(source, (event) => this.emit('source-failed', event), {
       name: this.name,
       options,
       destinations: [destination],
