@@ -390,12 +390,11 @@ export class ShardLoop {
     }
     this.#committing = true
     const failed = (error: unknown): Error => (this.#failure = toError(error))
-    void pending
-      .then(() => this.#giveUps.committed(), failed)
-      .then(() => {
-        this.#committing = false
-        this.#parts.kick()
-      })
+    const committed = pending.then(() => this.#giveUps.committed(), failed)
+    void committed.then(() => {
+      this.#committing = false
+      this.#parts.kick()
+    })
     return true
   }
 }

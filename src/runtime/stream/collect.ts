@@ -60,8 +60,10 @@ export async function collect<Out>(
   const { config } = checkOptions<{ config?: unknown }>(options, 'collect', ['config'])
   const graph = requireGraph(definition, 'collect', Config.of(config).value())
   const outputs: Out[] = []
-  // The array is the source here, and is sent: each of its messages is one.
-  const { by: _, ...deliver } = graph.deliver
+  // The array is sent, and each of its messages is one: it has no positions.
+  const { by, ...others } = graph.deliver
+  const deliver =
+    by === undefined ? graph.deliver : { ...others, delivery: 'at-least-once' as const }
   const own = define<never>(
     Object.freeze({ ...graph, deliver, sink: into(outputs) as Sink<never> }),
   )
