@@ -1,5 +1,7 @@
 export { describeAcknowledgedSource } from './describe-acknowledged.js'
 export type { AcknowledgedFixture, AcknowledgedUnderTest } from './describe-acknowledged.js'
+export { describeReplayableSource } from './describe-replayable.js'
+export type { ReplayableFixture, ReplayableUnderTest } from './describe-replayable.js'
 export { describeSink } from './describe-sink.js'
 export type { SinkFixture, SinkUnderTest } from './describe-sink.js'
 export { describeSource } from './describe-source.js'

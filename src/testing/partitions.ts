@@ -107,6 +107,8 @@ interface Partition<T> {
   first: number
   safe: Offset
   owner: Member | undefined
+  /** Who has it, or is to have it. */
+  goesTo: Member | undefined
   /** The index of the next row that is given to its owner. */
   next: number
   /** The highest index that was ever given, and one. */
@@ -153,7 +155,8 @@ class Group<T> implements MemoryPartitions<T> {
     let partition = this.#partitions.get(name)
     if (partition === undefined) {
       const moving = Promise.resolve()
-      partition = { name, rows: [], first: 0, safe: 0, owner: undefined, next: 0, given: 0, moving }
+      const nobody = { owner: undefined, goesTo: undefined }
+      partition = { name, rows: [], first: 0, safe: 0, ...nobody, next: 0, given: 0, moving }
       this.#partitions.set(name, partition)
       this.#distribute()
     }
@@ -206,7 +209,10 @@ class Group<T> implements MemoryPartitions<T> {
       own.map(({ name }) => name),
       { lost: true },
     )
-    for (const partition of own) if (partition.owner === member) partition.owner = undefined
+    for (const partition of own) {
+      if (partition.owner === member) partition.owner = undefined
+      if (partition.goesTo === member) partition.goesTo = undefined
+    }
     this.#distribute()
   }
 
@@ -306,7 +312,8 @@ class Group<T> implements MemoryPartitions<T> {
 
   /** Who is to have it: whoever has it, unless another has two fewer. */
   #fair(partition: Partition<T>): Member | undefined {
-    const count = (member: Member): number => this.#of(member).length
+    const all = [...this.#partitions.values()]
+    const count = (member: Member): number => all.filter(({ goesTo }) => goesTo === member).length
     const least = [...this.#connected]
       .filter(({ isLost }) => !isLost)
       .toSorted((a, b) => count(a) - count(b))[0]
@@ -330,6 +337,7 @@ class Group<T> implements MemoryPartitions<T> {
     const moved = partition.moving.then(async () => {
       const { name, owner } = partition
       const to = choose()
+      partition.goesTo = to
       if (to === owner && (to === undefined || Object.keys(options).length === 0)) return
       if (owner !== undefined) {
         const gone = owner.context.revoked([name], options)

@@ -1,6 +1,7 @@
+import * as vitest from 'vitest'
 import { describe, expect, it } from 'vitest'
 import type { Place, ReplayableContext, ReplayableSource, SourceFailed } from 'semel'
-import { memoryPartitions } from 'semel/testing'
+import { describeReplayableSource, memoryPartitions } from 'semel/testing'
 import { expectBalanced, scratch, until } from '../runtime/verbs.js'
 import { counted, Gate, idOf, opened, pipelineOf, rows, type Row } from './replayable.js'
 
@@ -14,6 +15,23 @@ const onlyBehind =
     const missing = rows(partition, Number(offset)).find((row) => !took.includes(idOf(row)))
     if (missing !== undefined) throw new Error(`${offset} is safe without ${idOf(missing)}`)
   }
+
+describeReplayableSource(vitest, {
+  name: 'partitions in memory',
+  create() {
+    const group = memoryPartitions<Row>({ batch: 3, offset: (index) => (index + 1) * 10 })
+    const messages = new Map(['a', 'b', 'c'].map((name) => [name, rows(name, 8)]))
+    for (const [name, own] of messages) group.put(name, ...own)
+    return {
+      source: () => group.member(),
+      messages,
+      trim: (partition, index) => group.trim(partition, index),
+    }
+  },
+  safe: true,
+  groups: true,
+  trims: true,
+})
 
 describe('a replayable source', () => {
   it.each([

@@ -1,6 +1,6 @@
 import type { Offset } from '../../core/offset.js'
 import { addon } from '../../native/addon.js'
-import { ConfirmedOffset, type Lanes } from './confirmed.js'
+import { ConfirmedOffset, type AllShards } from './confirmed.js'
 import type { ReadPartition } from './source-reading.js'
 import type { Target } from './row-taker.js'
 
@@ -13,7 +13,7 @@ export interface AssignmentParts {
   /** Up to where the source knows that it is safe; undefined: it does not say. */
   readonly told: Offset | undefined
   readonly targets: readonly Target[]
-  readonly lanes: Lanes
+  readonly shards: AllShards
   /** The reading is over. */
   readonly ended: AbortSignal
   /** Others may read it. */
@@ -42,13 +42,13 @@ export class Assignment implements ReadPartition {
   #toldShardsMs = -Infinity
 
   constructor(parts: AssignmentParts) {
-    const { name, numbers, from, told, targets, lanes, ended, release } = parts
+    const { name, numbers, from, told, targets, shards, ended, release } = parts
     this.name = name
     this.numbers = numbers
     this.reached = from
     this.told = told
     this.release = release
-    this.confirmed = new ConfirmedOffset(lanes, from)
+    this.confirmed = new ConfirmedOffset(shards, from)
     this.signal = AbortSignal.any([ended, this.#revoking.signal])
     this.#targets = targets
   }

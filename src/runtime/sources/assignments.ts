@@ -3,7 +3,7 @@ import { shown } from '../../core/options.js'
 import type { AssignedPartition, Place, RevokedOptions } from '../../core/replayable-source.js'
 import { every, nowMs, type End } from '../../core/timers.js'
 import { Assignment } from './assignment.js'
-import { Lanes } from './confirmed.js'
+import { AllShards } from './confirmed.js'
 import { Leaving } from './leaving.js'
 import type { Target } from './row-taker.js'
 import type { SafeTeller } from './safe-teller.js'
@@ -26,7 +26,7 @@ const safeMs = 100
 /** The partitions of a connection: those that it has, that it waits for, and that go. */
 export class Assignments {
   readonly #parts: AssignmentsParts
-  readonly #lanes: Lanes
+  readonly #shards: AllShards
   readonly #assigned = new Map<string, Assignment>()
   /** Another reading has them. */
   readonly #waiting = new Map<string, AbortController>()
@@ -39,7 +39,7 @@ export class Assignments {
 
   constructor(parts: AssignmentsParts) {
     this.#parts = parts
-    this.#lanes = new Lanes(parts.targets)
+    this.#shards = new AllShards(parts.targets)
   }
 
   /** From now on the connection is told what is safe. */
@@ -178,7 +178,7 @@ export class Assignments {
         from,
         told: offset,
         targets,
-        lanes: this.#lanes,
+        shards: this.#shards,
         ended,
         release: claim.release,
       }),
@@ -224,14 +224,14 @@ export class Assignments {
     return new Leaving({
       assignment,
       targets,
-      lanes: this.#lanes,
+      shards: this.#shards,
       signal,
       tell: () => this.#tell(assignment),
     })
   }
 
   #tick(): void {
-    const ends = this.#lanes.ends()
+    const ends = this.#shards.ends()
     if (ends === undefined) return
     for (const one of this.#assigned.values()) {
       one.confirmed.look(ends)

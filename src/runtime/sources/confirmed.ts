@@ -6,8 +6,8 @@ import type { Target } from './row-taker.js'
 interface Stretch {
   /** Behind its last row. */
   offset: Offset
-  /** Lane → the sequence with which it has ended there; 0 until that is known. */
-  readonly lanes: Map<number, number>
+  /** By shard: the sequence with which it has ended there; 0 until that is known. */
+  readonly lasts: Map<number, number>
   /** By destination: the staging row behind its last one; undefined once all are in the core. */
   rows: number[] | undefined
 }
@@ -19,7 +19,7 @@ const stretchesMax = 64
  * The shards that a source's rows go to, numbered through: those of each destination whose messages are
  * acknowledged after they are processed. At most once nothing is waited for.
  */
-export class Lanes {
+export class AllShards {
   readonly #targets: readonly Target[]
   readonly #first: readonly (number | undefined)[]
   readonly count: number
@@ -42,7 +42,7 @@ export class Lanes {
     return first === undefined ? undefined : first + shard
   }
 
-  /** By lane; undefined where a stream is over. */
+  /** Of each; undefined where a stream is over. */
   ends(): readonly ShardEnds[] | undefined {
     const found: ShardEnds[] = []
     for (const [i, { settings, ends }] of this.#targets.entries()) {
@@ -76,7 +76,7 @@ export class Lanes {
  * and never too early.
  */
 export class ConfirmedOffset {
-  readonly #lanes: Lanes
+  readonly #shards: AllShards
   #stretches: Stretch[] = []
   /** Touched since the last one, up to where nothing has been noted. */
   #touched = new Set<number>()
@@ -84,9 +84,9 @@ export class ConfirmedOffset {
   offset: Offset | undefined
 
   /** @param from where reading begins: confirmed with all that is under way now, whoever sent it */
-  constructor(lanes: Lanes, from: Offset) {
-    this.#lanes = lanes
-    for (let lane = 0; lane < lanes.count; lane++) this.#touched.add(lane)
+  constructor(shards: AllShards, from: Offset) {
+    this.#shards = shards
+    for (let index = 0; index < shards.count; index++) this.#touched.add(index)
     this.passed(from)
     this.note()
   }
@@ -97,28 +97,28 @@ export class ConfirmedOffset {
   }
 
   touched(destination: number, shard: number): void {
-    const lane = this.#lanes.of(destination, shard)
-    if (lane !== undefined) this.#touched.add(lane)
+    const index = this.#shards.of(destination, shard)
+    if (index !== undefined) this.#touched.add(index)
   }
 
   /** All up to this offset has been taken. */
   passed(offset: Offset): void {
-    const lanes = new Map([...this.#touched].map((lane) => [lane, 0]))
+    const lasts = new Map([...this.#touched].map((index) => [index, 0]))
     this.#touched = new Set()
-    const rows = this.#lanes.rows()
+    const rows = this.#shards.rows()
     const last = this.#stretches.at(-1)
     if (last?.rows !== undefined && this.#stretches.length >= stretchesMax) {
-      for (const lane of lanes.keys()) last.lanes.set(lane, 0)
+      for (const index of lasts.keys()) last.lasts.set(index, 0)
       last.offset = offset
       last.rows = rows
       return
     }
-    this.#stretches.push({ offset, lanes, rows })
+    this.#stretches.push({ offset, lasts, rows })
   }
 
   /** Notes where the shards stand: the sooner, the fewer messages of others it waits for. */
   note(): void {
-    const ends = this.#lanes.ends()
+    const ends = this.#shards.ends()
     if (ends !== undefined) this.#note(ends)
   }
 
@@ -126,9 +126,9 @@ export class ConfirmedOffset {
   look(ends: readonly ShardEnds[]): void {
     this.#note(ends)
     let done = 0
-    for (const { offset, lanes, rows } of this.#stretches) {
+    for (const { offset, lasts, rows } of this.#stretches) {
       if (rows !== undefined) break
-      if (![...lanes].every(([lane, last]) => (ends[lane] as ShardEnds).ended >= last)) break
+      if (![...lasts].every(([index, last]) => (ends[index] as ShardEnds).ended >= last)) break
       this.offset = offset
       done += 1
     }
@@ -139,10 +139,10 @@ export class ConfirmedOffset {
   #note(ends: readonly ShardEnds[]): void {
     for (const stretch of this.#stretches) {
       if (stretch.rows === undefined) continue
-      if (!this.#lanes.haveLeft(stretch.rows)) break
+      if (!this.#shards.haveLeft(stretch.rows)) break
       stretch.rows = undefined
-      for (const lane of stretch.lanes.keys())
-        stretch.lanes.set(lane, (ends[lane] as ShardEnds).stored)
+      for (const index of stretch.lasts.keys())
+        stretch.lasts.set(index, (ends[index] as ShardEnds).stored)
     }
   }
 
@@ -157,7 +157,7 @@ export class ConfirmedOffset {
       const second = i + 1 < count ? this.#stretches[i + 1] : undefined
       if (second !== undefined) {
         first.offset = second.offset
-        for (const [lane, last] of second.lanes) first.lanes.set(lane, last)
+        for (const [index, last] of second.lasts) first.lasts.set(index, last)
       }
       merged.push(first)
     }

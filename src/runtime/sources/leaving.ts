@@ -1,13 +1,13 @@
 import { offsetBefore } from '../../core/offset.js'
 import { nowMs, sleep } from '../../core/timers.js'
 import type { Assignment } from './assignment.js'
-import type { Lanes } from './confirmed.js'
+import type { AllShards } from './confirmed.js'
 import type { Target } from './row-taker.js'
 
 export interface LeavingParts {
   readonly assignment: Assignment
   readonly targets: readonly Target[]
-  readonly lanes: Lanes
+  readonly shards: AllShards
   /** Nobody waits any more. */
   readonly signal: AbortSignal
   /** Tells the source what of it is safe. */
@@ -63,11 +63,11 @@ export class Leaving {
 
   /** Waits until all that was taken is confirmed; whether it is. */
   async confirmed(): Promise<boolean> {
-    const { assignment, targets, lanes } = this.#parts
+    const { assignment, targets, shards } = this.#parts
     const { confirmed } = assignment
     for (let hasHurried = false; ;) {
       for (const { ingest } of targets) ingest.flush()
-      const ends = lanes.ends()
+      const ends = shards.ends()
       if (ends === undefined) return false
       confirmed.look(ends)
       if (confirmed.isAll) return true
