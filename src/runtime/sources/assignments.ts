@@ -36,6 +36,7 @@ export class Assignments {
   readonly #gone = new Set<string>()
   #safe: SafeTeller | undefined
   #endLooks: End | undefined
+  #isOver = false
 
   constructor(parts: AssignmentsParts) {
     this.#parts = parts
@@ -95,6 +96,7 @@ export class Assignments {
 
   /** The connection is closed: others may read what it had. */
   end(): void {
+    this.#isOver = true
     this.#endLooks?.()
     this.#safe?.end()
     for (const waiting of this.#waiting.values()) waiting.abort()
@@ -161,6 +163,8 @@ export class Assignments {
     const signal = AbortSignal.any([ended, waiting.signal])
     // Numbers are of each stream and class; to hold those of the first is enough.
     const own = { numbers: numbers.slice(0, 1) }
+    // A connection that has failed may still be given some: nobody would release them.
+    if (this.#isOver) waiting.abort()
     const claim = await (targets[0] as Target).claims.hold(async () => own, signal)
     if (this.#waiting.get(name) === waiting) this.#waiting.delete(name)
     if (claim === undefined) return undefined
