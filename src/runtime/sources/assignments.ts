@@ -55,6 +55,8 @@ export class Assignments {
   }
 
   async assign(partitions: readonly AssignedPartition[]): Promise<readonly Place[]> {
+    // A connection that has failed may still be given some: nobody would release them.
+    if (this.#isOver) return []
     try {
       const asked = readOf(this.#parts.source, 'what it was assigned', () =>
         this.#checked(partitions),
@@ -163,8 +165,6 @@ export class Assignments {
     const signal = AbortSignal.any([ended, waiting.signal])
     // Numbers are of each stream and class; to hold those of the first is enough.
     const own = { numbers: numbers.slice(0, 1) }
-    // A connection that has failed may still be given some: nobody would release them.
-    if (this.#isOver) waiting.abort()
     const claim = await (targets[0] as Target).claims.hold(async () => own, signal)
     if (this.#waiting.get(name) === waiting) this.#waiting.delete(name)
     if (claim === undefined) return undefined
