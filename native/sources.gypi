@@ -43,6 +43,7 @@
       "shard/progress.cc",
       "shard/replies.cc",
       "shard/shard.cc",
+      "shard/shard_journal.cc",
       "shard/stream.cc",
       "shard/syncer.cc",
       "shard/windowed_index.cc",

@@ -23,6 +23,7 @@ export type {
 export type { Overflow } from './core/overflow.js'
 export type {
   FileClaims,
+  OutputReader,
   Position,
   Sink,
   SinkConnection,
@@ -85,7 +86,8 @@ export type { Limit, LimitOptions, Rate } from './reliability/limit.js'
 export type { Ending, FailedOnce, RetryOptions, RetryPolicy } from './reliability/retry.js'
 
 export { guaranteeText } from './delivery/guarantee-text.js'
-export type { Guarantee } from './delivery/guarantee.js'
+export type { Guarantee, SourceGuarantee } from './delivery/guarantee.js'
+export type { SourceKind } from './delivery/source-kind.js'
 export type { Effect, Encounter, Fault, Hop, HopName, Rest } from './delivery/hop.js'
 
 export { file, fileSinkPath } from './connectors/file/sink/sink.js'
@@ -98,8 +100,10 @@ export type { ForEachFunction } from './connectors/for-each/sink.js'
 export { forEachBatch } from './connectors/for-each/batch.js'
 export type { ForEachBatchFunction, ForEachBatchOptions } from './connectors/for-each/batch.js'
 export type { ForEachOptions } from './connectors/for-each/options.js'
-export { iterable } from './connectors/iterable/source.js'
-export type { IterableOptions } from './connectors/iterable/source.js'
+export { iterable, iterableSource } from './connectors/iterable/source.js'
+export type { IterableOptions, IterableSourceOptions } from './connectors/iterable/source.js'
+export { outputs } from './connectors/outputs/sink.js'
+export type { OutputsOptions, OutputsSink } from './connectors/outputs/sink.js'
 export { memory } from './connectors/memory/sink.js'
 export type { MemorySink } from './connectors/memory/sink.js'
 export { memorySource } from './connectors/memory/source.js'
@@ -112,6 +116,7 @@ export type { DoorCounters } from './runtime/door/producers.js'
 export type { DeadLetters } from './runtime/failures/dead-letters.js'
 export type { DeadLetter } from './runtime/failures/letter-reader.js'
 export { guarantee } from './runtime/stream/guarantee.js'
+export type { GuaranteeOptions } from './runtime/stream/guarantee.js'
 export { collect, CollectError } from './runtime/stream/collect.js'
 export type { FailedMessage } from './runtime/stream/collect.js'
 export { open } from './runtime/stream/open.js'
@@ -124,6 +129,7 @@ export type {
 } from './runtime/settings/open-options.js'
 export type { SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
+export type { WithOutputs } from './runtime/outputs/outputs-loop.js'
 export { Stream } from './runtime/stream/stream.js'
 export type { SourceFailed } from './runtime/sources/reconnecting.js'
 export type { StreamClass, StreamEvents } from './runtime/stream/stream.js'

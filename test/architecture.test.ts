@@ -103,8 +103,12 @@ const rooms: Record<
     below: ['directory', 'failures', 'message', 'operators', 'replies'],
     face: ['heartbeat', 'rounds', 'shard-loop', 'shard-open'],
   },
+  outputs: {
+    below: [],
+    face: ['desk', 'outputs-loop', 'outputs-port'],
+  },
   workers: {
-    below: ['failures', 'loop', 'operators', 'settings'],
+    below: ['failures', 'loop', 'operators', 'outputs', 'settings'],
     face: ['import-remedy', 'inline', 'load', 'runner', 'workers'],
   },
   door: {
@@ -132,6 +136,7 @@ const rooms: Record<
       'loop',
       'message',
       'operators',
+      'outputs',
       'settings',
       'sources',
       'workers',

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/id.h"
+#include "core/offset.h"
 
 namespace semel {
 
@@ -55,7 +56,7 @@ struct Parked {
 
 struct SourceOffset {
   uint32_t partition = 0;
-  uint64_t offset = 0;
+  Offset offset;
 
   friend bool operator==(const SourceOffset&, const SourceOffset&) = default;
 };

@@ -16,14 +16,19 @@ constexpr uint64_t kEntryHeaderBytes = 8;
 constexpr uint64_t kParkedFixedBytes = 56;
 constexpr uint64_t kResolvedBytes = 8;
 constexpr uint64_t kSourceBytes = 12;
+constexpr uint64_t kWideSourceBytes = 20;
 constexpr uint8_t kHasId = 1;
 constexpr uint8_t kKnownFlags = kSnapshot | kCleanClose | kSealed | kSynced;
 
 uint64_t entry_bytes(uint64_t content) { return kEntryHeaderBytes + round_up(content, 8); }
 
+uint64_t source_bytes(const SourceOffset& source) {
+  return source.offset.high == 0 ? kSourceBytes : kWideSourceBytes;
+}
+
 uint64_t entries_bytes(const AckBlock& block) {
-  uint64_t bytes = block.resolved.size() * entry_bytes(kResolvedBytes) +
-                   block.sources.size() * entry_bytes(kSourceBytes);
+  uint64_t bytes = block.resolved.size() * entry_bytes(kResolvedBytes);
+  for (const SourceOffset& source : block.sources) bytes += entry_bytes(source_bytes(source));
   for (const Parked* parked : block.parked) bytes += parked_entry_bytes(*parked);
   return bytes;
 }
@@ -140,10 +145,12 @@ void put(uint8_t* to, const AckBlock& block, uint8_t width, uint64_t length,
     at += entry_bytes(kResolvedBytes);
   }
   for (const SourceOffset& source : block.sources) {
-    uint8_t* content = begin_entry(at, EntryType::source, kSourceBytes);
+    const uint64_t bytes = source_bytes(source);
+    uint8_t* content = begin_entry(at, EntryType::source, bytes);
     store<uint32_t>(content, source.partition);
-    store<uint64_t>(content + 4, source.offset);
-    at += entry_bytes(kSourceBytes);
+    store<uint64_t>(content + 4, source.offset.low);
+    if (bytes == kWideSourceBytes) store<uint64_t>(content + 12, source.offset.high);
+    at += entry_bytes(bytes);
   }
   crc = crc32c(crc, entries, static_cast<uint64_t>(at - entries));
   store<uint32_t>(to + 4, crc);
@@ -239,8 +246,12 @@ Status visit_entries(const BlockView& block, EntryVisitor& visitor) {
         visitor.resolved(load<uint64_t>(at));
         break;
       case EntryType::source:
-        if (content != kSourceBytes) return malformed(block, "a source entry of another size");
-        visitor.source({load<uint32_t>(at), load<uint64_t>(at + 4)});
+        if (content != kSourceBytes && content != kWideSourceBytes) {
+          return malformed(block, "a source entry of another size");
+        }
+        visitor.source({load<uint32_t>(at),
+                        {content == kWideSourceBytes ? load<uint64_t>(at + 12) : 0,
+                         load<uint64_t>(at + 4)}});
         break;
       case EntryType::state:
       default:

@@ -72,7 +72,7 @@ class Reader final : EntryVisitor {
   std::vector<uint64_t> run_;    // consecutive numbers up to the highest
   std::vector<uint64_t> below_;  // others: they must have expired
   std::map<uint64_t, Parked> parked_;
-  std::map<uint32_t, uint64_t> sources_;
+  std::map<uint32_t, Offset> sources_;
   std::vector<Id> ids_;
   uint64_t next_block_ = 1;
   uint64_t offset_ = 0;  // where the walk stands

@@ -79,10 +79,9 @@ Napi::Value append_offset(const Napi::CallbackInfo& info) {
   LocalStream* local = arguments.stream();
   const uint32_t index = local == nullptr ? 0 : arguments.shard(local);
   const uint32_t partition = arguments.u32();
-  const double offset = arguments.whole();
+  const Offset offset = arguments.offset();
   if (!arguments.ok()) return {};
-  const FrameSource source{static_cast<uint16_t>(partition),
-                           static_cast<uint64_t>(std::max(offset, 0.0))};
+  const FrameSource source{static_cast<uint16_t>(partition), offset};
   return Napi::Boolean::New(info.Env(), local->door.append_offset(index, source));
 }
 

@@ -4,10 +4,12 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
 #include "binding/environment.h"
+#include "core/offset.h"
 #include "core/status.h"
 
 namespace semel::binding {
@@ -85,6 +87,23 @@ class Arguments {
       return 0;
     }
     return value;
+  }
+
+  // Of a source's partition: a number, or a bigint below 2^128.
+  Offset offset() {
+    if (!ok_) return {};
+    const Napi::Value value = info_[next_];
+    if (!value.IsBigInt()) return static_cast<uint64_t>(std::max(whole(), 0.0));
+    ++next_;
+    int sign = 0;
+    std::size_t count = 2;
+    uint64_t words[2] = {};
+    if (napi_get_value_bigint_words(info_.Env(), value, &sign, &count, words) != napi_ok ||
+        sign != 0 || count > 2) {
+      fail("a bigint from 0 to 2^128 - 1");
+      return {};
+    }
+    return {words[1], words[0]};
   }
 
   bool boolean() {

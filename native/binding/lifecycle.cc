@@ -65,6 +65,7 @@ StreamOptions read_options(const Napi::Object& object) {
   options.frame_bytes = reader.narrow<uint32_t>("frameBytes");
   options.durability = static_cast<Durability>(reader.narrow<uint8_t>("durability"));
   options.visibility = static_cast<Visibility>(reader.narrow<uint8_t>("visibility"));
+  options.journal = reader.flag("journal");
   options.ring_bytes = reader.number("ringBytes");
   options.segment_bytes = reader.number("segmentBytes");
   options.interval_us = reader.number("intervalMs") * 1000;
@@ -117,6 +118,15 @@ void run_notice(Napi::Env env, Napi::Function notice) {
   if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
 }
 
+// A number where that is exact, else a bigint.
+Napi::Value offset_value(Napi::Env env, Offset offset) {
+  if (offset.high == 0 && offset.low < uint64_t{1} << 53) {
+    return Napi::Number::New(env, static_cast<double>(offset.low));
+  }
+  const uint64_t words[] = {offset.low, offset.high};
+  return Napi::BigInt::New(env, 0, 2, words);
+}
+
 // open(options, notice): `notice()` is called on this thread after want_notice().
 Napi::Value open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -164,7 +174,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     found.Set("tornCopy", recovery.torn_copy);
     Napi::Object sources = Napi::Object::New(env);
     for (const SourceOffset& source : shard.stored_sources()) {
-      sources.Set(source.partition, static_cast<double>(source.offset));
+      sources.Set(source.partition, offset_value(env, source.offset));
     }
     found.Set("sources", sources);
     shards.Set(i, found);

@@ -113,7 +113,7 @@ void Episode::open() {
   known_.sequence = stand_->shard().intake().sequence();
   if (setting_.source) {
     uint64_t resumed = 0;
-    for (const SourceOffset& source : stand_->shard().stored_sources()) resumed = source.offset;
+    for (const SourceOffset& source : stand_->shard().stored_sources()) resumed = source.offset.low;
     known_.ledger.resume_source(resumed);
   }
 }

@@ -137,7 +137,7 @@ std::optional<Failure> Judge::check_claims(Stand& stand) {
                                 std::to_string(witness_.known.sequence) + " were taken"};
   }
   if (!setting_.source) return std::nullopt;
-  for (const SourceOffset& source : stand.shard().stored_sources()) resumed_ = source.offset;
+  for (const SourceOffset& source : stand.shard().stored_sources()) resumed_ = source.offset.low;
   for (uint64_t id = resumed_ + 1; id <= ledger_.last_id(); ++id) {
     if (!ledger_.entry(id).receipted) continue;
     return Failure{"source", "the source would give message " + std::to_string(id) +

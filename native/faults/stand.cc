@@ -109,7 +109,7 @@ std::string Stand::recovered() const {
   });
   if (!visited.is_ok()) text += " " + visited.message();
   for (const SourceOffset& source : shard_->stored_sources()) {
-    text += ", source " + std::to_string(source.offset);
+    text += ", source " + std::to_string(source.offset.low);
   }
   return text;
 }

@@ -79,7 +79,7 @@ bool append(AckLog& log, Found* found, uint64_t step) {
   block.header.ack_durable = 0;
   const std::vector<Id> ids{integer_id(step), Id{step, step * 7}};
   const std::vector<uint64_t> resolved{now.parked.empty() ? 1 : now.parked.front().sequence};
-  const std::vector<SourceOffset> sources{{static_cast<uint32_t>(step), step * 100}};
+  const std::vector<SourceOffset> sources{{static_cast<uint32_t>(step), {step % 2, step * 100}}};
   Parked parked;
   parked.sequence = block.header.through;
   parked.history = "it failed";

@@ -91,7 +91,7 @@ class LogWriter {
     }
     std::vector<uint64_t> ended;
     if (resolved != 0) ended.push_back(resolved);
-    const std::vector<SourceOffset> sources{{1, header_.through}};
+    const std::vector<SourceOffset> sources{{1, header_.through}, {2, {1, header_.through}}};
     const AckBlock block{header_, ids, parking, ended, sources, clean};
     require(must(log_->append(block)) == AckLog::Appended::stored, "a seed's block has room");
     if (payload != 0) parked_.push_back(parked);
@@ -202,7 +202,7 @@ void put_frames(Intake& intake, uint32_t count, uint32_t payload) {
     header.id_kind = static_cast<IdKind>(at % 3);
     header.id = header.id_kind == IdKind::wide ? Id{at, at} : integer_id(at);
     header.has_source = at % 2 == 0 || header.type == FrameType::offset;
-    header.source = {static_cast<uint16_t>(at), at * 100ull};
+    header.source = {static_cast<uint16_t>(at), {at % 3 == 0 ? at : 0ull, at * 100ull}};
     const bool drops = header.type == FrameType::drop;
     if (!intake.append_full(header, bytes.data(), drops ? 8 : payload)) break;
   }

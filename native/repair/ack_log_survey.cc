@@ -217,7 +217,7 @@ class Surveyor final : EntryVisitor {
   std::vector<Found> found_;
   std::map<uint64_t, End> ends_;
   std::map<uint64_t, Parked> parked_;
-  std::map<uint32_t, uint64_t> sources_;
+  std::map<uint32_t, Offset> sources_;
   uint64_t claimed_ = 0;
   uint64_t oldest_ = 1;
   uint64_t first_segment_ = 0;

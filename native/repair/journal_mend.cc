@@ -10,7 +10,7 @@ constexpr uint64_t kDropBytes = kFullHeaderBytes + 8;
 // Ids of lost messages: the library's own where there is room, else integers that nobody counts up to.
 IdKind id_kind_for(bool has_ids, uint64_t room, uint64_t count) {
   if (!has_ids) return IdKind::none;
-  const uint64_t wide = full_header_bytes(IdKind::wide, false);
+  const uint64_t wide = full_header_bytes(IdKind::wide);
   return room / wide > count ? IdKind::wide : IdKind::integer;
 }
 
@@ -28,7 +28,7 @@ class Filler {
 
   uint64_t position() const { return position_; }
   uint64_t to_ring_end() const { return ring_.size() - (position_ & (ring_.size() - 1)); }
-  uint64_t lost_bytes() const { return full_header_bytes(kind_, false); }
+  uint64_t lost_bytes() const { return full_header_bytes(kind_); }
   uint64_t largest() const { return frame_bytes_max(ring_.size()); }
 
   // `bytes`: a multiple of 8 from lost_bytes() to the largest frame.
@@ -62,7 +62,7 @@ class Filler {
     std::vector<uint8_t> payload(bytes + 1, 0);
     payload[0] = first;
     write_full(at(), seed_, position_, header, payload.data(), static_cast<uint32_t>(bytes));
-    position_ += full_header_bytes(header.id_kind, false) + bytes;
+    position_ += full_header_bytes(header.id_kind) + bytes;
   }
 
   const std::span<uint8_t> ring_;
@@ -95,7 +95,7 @@ bool lay_out(uint64_t capacity, uint64_t from, uint64_t to, uint64_t count, bool
   const uint64_t bytes = to - from;
   const uint64_t to_end = capacity - (from & (capacity - 1));
   for (IdKind kind : {id_kind_for(has_ids, bytes, count), has_ids ? IdKind::integer : IdKind::none}) {
-    const uint64_t one = full_header_bytes(kind, false);
+    const uint64_t one = full_header_bytes(kind);
     Layout layout;
     layout.kind = kind;
     layout.first_part = bytes >= to_end ? to_end : 0;

@@ -25,7 +25,7 @@ class Surveyor {
     if (exists.value()) SEMEL_TRY(find_leftovers());
     SEMEL_TRY(look_at_log(exists.value()));
     if (!survey_.refusals.empty() || (!has_log_ && !made_)) return std::move(survey_);
-    SEMEL_TRY(look_at_journal());
+    SEMEL_TRY(manifest_.journal ? look_at_journal() : look_at_no_journal());
     if (!survey_.refusals.empty()) return std::move(survey_);
     SEMEL_TRY(look_at_letters());
     return std::move(survey_);
@@ -105,6 +105,17 @@ class Surveyor {
       return find(FindingKind::damage, "", 0, status.message());
     }
     add({FindingKind::damage, fault->path, *fault->offset, fault->what});
+  }
+
+  // Without a journal its ring is empty, and nothing in it is missed.
+  Status look_at_no_journal() {
+    no_ring_.resize(manifest_.ring_bytes);
+    ring_ = no_ring_;
+    if (survey_.log_damaged) decide_log(survey_, ring_, seed_, manifest_.dedup);
+    const AckHeader& header = survey_.state.header;
+    survey_.mended.sequence = header.through;
+    survey_.mended.position = header.journal_position;
+    return Status::ok();
   }
 
   Status look_at_journal() {
@@ -215,6 +226,7 @@ class Surveyor {
   const bool made_;
   const JournalIdentity identity_;
   bool has_log_ = false;
+  std::vector<uint8_t> no_ring_;
   std::span<uint8_t> ring_;
   uint32_t seed_ = 0;
   ShardSurvey survey_;

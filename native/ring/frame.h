@@ -10,6 +10,7 @@
 
 #include "core/crc32c.h"
 #include "core/id.h"
+#include "core/offset.h"
 #include "ring/ring.h"
 
 namespace semel {
@@ -29,7 +30,7 @@ enum class IdKind : uint8_t { none = 0, integer = 1, wide = 2 };
 
 struct FrameSource {
   uint16_t partition = 0;
-  uint64_t offset = 0;  // < 2^48
+  Offset offset;
 };
 
 struct FrameHeader {
@@ -46,9 +47,28 @@ constexpr uint32_t kPaddingBit = 0x80000000u;
 constexpr uint64_t kCompactHeaderBytes = 8;
 constexpr uint64_t kFullHeaderBytes = 24;
 
-constexpr uint64_t full_header_bytes(IdKind id, bool has_source) {
-  return kFullHeaderBytes + 8 * static_cast<uint64_t>(id) + (has_source ? 8 : 0);
+// Bits of the meta word: a source follows, and its offset takes 16 bytes more.
+constexpr uint64_t kSourceBit = 1u << 6;
+constexpr uint64_t kWideOffsetBit = 1u << 7;
+
+constexpr uint64_t source_bits(const FrameHeader& header) {
+  if (!header.has_source) return 0;
+  return is_narrow(header.source.offset) ? kSourceBit : kSourceBit | kWideOffsetBit;
 }
+
+// Of a meta word, or of the bits that it will have.
+constexpr uint64_t meta_header_bytes(uint64_t meta) {
+  return kFullHeaderBytes + 8 * (meta >> 4 & 0x3) + 8 * (meta >> 6 & 1) + 16 * (meta >> 7 & 1);
+}
+constexpr uint64_t full_header_bytes(const FrameHeader& header) {
+  return meta_header_bytes(static_cast<uint64_t>(header.id_kind) << 4 | source_bits(header));
+}
+// Without a source.
+constexpr uint64_t full_header_bytes(IdKind id) {
+  return meta_header_bytes(static_cast<uint64_t>(id) << 4);
+}
+constexpr uint64_t kFullHeaderBytesMax =
+    meta_header_bytes(static_cast<uint64_t>(IdKind::wide) << 4 | kSourceBit | kWideOffsetBit);
 
 constexpr IdKind id_kind_of(const Id& id) {
   return id.high == kIntegerHigh ? IdKind::integer : IdKind::wide;
@@ -70,11 +90,12 @@ inline uint32_t frame_seed(uint32_t seed, uint64_t position, uint32_t length) {
 
 inline void write_full(uint8_t* at, uint32_t seed, uint64_t position, const FrameHeader& header,
                        const void* payload, uint32_t length) {
-  const uint64_t header_bytes = full_header_bytes(header.id_kind, header.has_source);
+  const uint64_t source = source_bits(header);
+  const uint64_t header_bytes = full_header_bytes(header);
   const auto total = static_cast<uint32_t>(header_bytes + length);
   store<uint32_t>(at, total);
   store<uint64_t>(at + 8, header.sequence);
-  store<uint64_t>(at + 16, header.time_us << 12 | (header.has_source ? 1u << 6 : 0u) |
+  store<uint64_t>(at + 16, header.time_us << 12 | source |
                                static_cast<uint64_t>(header.id_kind) << 4 |
                                static_cast<uint64_t>(header.type));
   uint8_t* next = at + kFullHeaderBytes;
@@ -83,8 +104,15 @@ inline void write_full(uint8_t* at, uint32_t seed, uint64_t position, const Fram
     if (header.id_kind == IdKind::wide) store<uint64_t>(next + 8, header.id.high);
     next += 8 * static_cast<uint64_t>(header.id_kind);
   }
-  if (header.has_source) {
-    store<uint64_t>(next, header.source.offset << 16 | header.source.partition);
+  if (source != 0) {
+    const auto [partition, offset] = header.source;
+    const bool is_wide = (source & kWideOffsetBit) != 0;
+    if (is_wide) {
+      store<uint64_t>(next, offset.low);
+      store<uint64_t>(next + 8, offset.high);
+      next += 16;
+    }
+    store<uint64_t>(next, (is_wide ? 0 : offset.low << 16) | partition);
     next += 8;
   }
   std::memcpy(next, payload, length);
@@ -111,11 +139,8 @@ inline FrameType compact_type(const uint8_t* at) {
 inline uint64_t full_meta(const uint8_t* at) { return load<uint64_t>(at + 16); }
 inline FrameType meta_type(uint64_t meta) { return static_cast<FrameType>(meta & 0xF); }
 inline IdKind meta_id_kind(uint64_t meta) { return static_cast<IdKind>(meta >> 4 & 0x3); }
-inline bool meta_has_source(uint64_t meta) { return (meta >> 6 & 1) != 0; }
+inline bool meta_has_source(uint64_t meta) { return (meta & kSourceBit) != 0; }
 inline uint64_t meta_time_us(uint64_t meta) { return meta >> 12; }
-inline uint64_t meta_header_bytes(uint64_t meta) {
-  return full_header_bytes(meta_id_kind(meta), meta_has_source(meta));
-}
 
 inline Id full_id(const uint8_t* at, uint64_t meta) {
   switch (meta_id_kind(meta)) {
@@ -128,8 +153,11 @@ inline Id full_id(const uint8_t* at, uint64_t meta) {
 }
 
 inline FrameSource full_source(const uint8_t* at, uint64_t meta) {
-  const uint64_t word = load<uint64_t>(at + meta_header_bytes(meta) - 8);
-  return {static_cast<uint16_t>(word & 0xFFFF), word >> 16};
+  const uint8_t* behind = at + meta_header_bytes(meta);
+  const uint64_t word = load<uint64_t>(behind - 8);
+  const auto partition = static_cast<uint16_t>(word & 0xFFFF);
+  if ((meta & kWideOffsetBit) == 0) return {partition, word >> 16};
+  return {partition, {load<uint64_t>(behind - 16), load<uint64_t>(behind - 24)}};
 }
 
 }  // namespace semel

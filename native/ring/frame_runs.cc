@@ -9,7 +9,7 @@ namespace {
 
 // As the ack log's reader: past this many times the ring, what is there was made to cost time.
 constexpr uint64_t kWorkFactor = 64;
-constexpr uint64_t kReservedMeta = 0xF80;  // bits 7…11
+constexpr uint64_t kReservedMeta = 0xF00;  // bits 8…11
 
 class Search {
  public:

@@ -63,6 +63,7 @@ namespace {
 bool is_whole(uint64_t meta, uint64_t length) {
   if (meta_type(meta) > FrameType::drop || meta_id_kind(meta) > IdKind::wide) return false;
   const uint64_t header = meta_header_bytes(meta);
+  if ((meta & kWideOffsetBit) != 0 && !meta_has_source(meta)) return false;
   switch (meta_type(meta)) {
     case FrameType::message:
     case FrameType::retry:

@@ -4,7 +4,6 @@
 
 #include "core/bytes.h"
 #include "core/crc32c.h"
-#include "shard/manifest.h"
 
 namespace semel {
 namespace {
@@ -13,7 +12,7 @@ constexpr char kMagic[8] = {'s', 'e', 'm', 'e', 'l', 'b', 'o', 'x'};
 
 // Tied to name and directory: a box in another's place never checks.
 uint32_t checksum(const std::string& name, uint64_t salt, std::span<const uint8_t> content) {
-  uint32_t crc = crc32c(kDirectoryFormat, name.data(), name.size());
+  uint32_t crc = crc32c(kBoxFormat, name.data(), name.size());
   crc = crc32c(crc, &salt, sizeof salt);
   return crc32c(crc, content.data(), content.size());
 }
@@ -24,7 +23,7 @@ std::vector<uint8_t> seal_box(const std::string& name, uint64_t directory_salt,
                               std::span<const uint8_t> content) {
   std::vector<uint8_t> bytes(kBoxHeaderBytes + content.size());
   std::memcpy(bytes.data(), kMagic, sizeof kMagic);
-  store<uint32_t>(bytes.data() + 8, kDirectoryFormat);
+  store<uint32_t>(bytes.data() + 8, kBoxFormat);
   store<uint32_t>(bytes.data() + 12, checksum(name, directory_salt, content));
   if (!content.empty()) {
     std::memcpy(bytes.data() + kBoxHeaderBytes, content.data(), content.size());
@@ -42,7 +41,7 @@ Status check_box(std::span<const uint8_t> bytes, const std::string& path, const 
   if (bytes.size() < kBoxHeaderBytes || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) {
     return Status::at(Code::damaged, path, 0, "not a file of a stream");
   }
-  if (load<uint32_t>(bytes.data() + 8) != kDirectoryFormat) {
+  if (load<uint32_t>(bytes.data() + 8) != kBoxFormat) {
     return Status::at(Code::format, path, 8, "it has another format than this version reads");
   }
   if (load<uint32_t>(bytes.data() + 12) !=

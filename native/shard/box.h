@@ -14,6 +14,7 @@
 
 namespace semel {
 
+constexpr uint32_t kBoxFormat = 1;
 constexpr uint64_t kBoxHeaderBytes = 16;  // magic 8, format 4, CRC-32C 4
 
 // Those of the layer above, then `shards`: empty until every shard's files have been made.

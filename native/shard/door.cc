@@ -45,6 +45,9 @@ const char* Door::fault_of(const Row& row) const {
   if (row.form() == IdForm::text && !is_staged(row.id[0], row.id[1])) {
     return "its id is not in the staging buffer";
   }
+  if (row.is_wide() && !is_staged(row.wide_at(), kWideOffsetBytes)) {
+    return "its offset is not in the staging buffer";
+  }
   return nullptr;
 }
 
@@ -71,6 +74,12 @@ Id Door::id_of(const Row& row) const {
   return {};
 }
 
+Offset Door::offset_of(const Row& row) const {
+  if (!row.is_wide()) return static_cast<uint64_t>(row.offset);
+  const uint8_t* at = memory_.data() + row.wide_at();
+  return {load<uint64_t>(at + 8), load<uint64_t>(at)};
+}
+
 FrameHeader Door::header_of(const Row& row) const {
   FrameHeader header;
   header.type = row.type();
@@ -80,7 +89,7 @@ FrameHeader Door::header_of(const Row& row) const {
   }
   if (const uint32_t partition = row.partition_after(); partition != 0) {
     header.has_source = true;
-    header.source = {static_cast<uint16_t>(partition - 1), static_cast<uint64_t>(row.offset)};
+    header.source = {static_cast<uint16_t>(partition - 1), offset_of(row)};
   }
   return header;
 }

@@ -67,6 +67,7 @@ class Door {
   const char* fault_of(const Row& row) const;
   Status refusal_of(const Row& row, uint64_t payload_max) const;
   Id id_of(const Row& row) const;
+  Offset offset_of(const Row& row) const;
   FrameHeader header_of(const Row& row) const;
   // Both append what `put` appends; templates, so that the stream's kind is asked once a call and a
   // message costs no call.

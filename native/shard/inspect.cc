@@ -40,6 +40,17 @@ std::string shard_path(const std::string& directory, uint32_t index) {
   return directory + "/shard-" + std::to_string(index);
 }
 
+Result<uint64_t> last_stored(Storage& storage, const std::string& directory,
+                             const Manifest& manifest, uint32_t index, const AckHeader& header) {
+  auto content = read_whole(storage, directory + "/journal");
+  if (!content.is_ok()) return content.status();
+  if (content.value().size() != kJournalHeaderBytes + manifest.ring_bytes) return header.through;
+  const JournalIdentity identity{manifest.salt, index, manifest.ring_bytes};
+  const auto ring = std::span<uint8_t>(content.value()).subspan(kJournalHeaderBytes);
+  return scan_journal(ring, journal_seed(identity), header.journal_position, header.through, {})
+      .sequence;
+}
+
 Result<ShardInspection> inspect_shard(Storage& storage, const std::string& directory,
                                       const Manifest& manifest, uint32_t index) {
   ShardInspection found;
@@ -51,15 +62,10 @@ Result<ShardInspection> inspect_shard(Storage& storage, const std::string& direc
   found.clean = acked.value().clean;
   found.stored = found.header.through;
 
-  const std::string path = directory + "/journal";
-  auto content = read_whole(storage, path);
-  if (!content.is_ok()) return content.status();
-  if (content.value().size() == kJournalHeaderBytes + manifest.ring_bytes) {
-    const JournalIdentity identity{manifest.salt, index, manifest.ring_bytes};
-    const auto ring = std::span<uint8_t>(content.value()).subspan(kJournalHeaderBytes);
-    const JournalScan scan = scan_journal(ring, journal_seed(identity),
-                                          found.header.journal_position, found.header.through, {});
-    found.stored = scan.sequence;
+  if (manifest.journal) {
+    auto stored = last_stored(storage, directory, manifest, index, found.header);
+    if (!stored.is_ok()) return stored.status();
+    found.stored = stored.value();
   }
 
   auto letters = open_letters(storage, directory, manifest, index, found.header);

@@ -39,7 +39,7 @@ class Intake {
   // `header` without sequence and time, which are given here.
   bool append_full(FrameHeader& header, const void* payload, uint32_t length) {
     Ring::Claim claim;
-    const uint64_t bytes = full_header_bytes(header.id_kind, header.has_source) + length;
+    const uint64_t bytes = full_header_bytes(header) + length;
     if (!ring_.claim(bytes, &claim)) return false;
     pad(claim);
     header.sequence = sequence_ += is_control(header.type) ? 0 : 1;
@@ -67,7 +67,7 @@ class Intake {
   }
 
   static uint64_t payload_bytes_max(uint64_t capacity) {
-    return frame_bytes_max(capacity) - full_header_bytes(IdKind::wide, true);
+    return frame_bytes_max(capacity) - kFullHeaderBytesMax;
   }
 
  private:

@@ -25,11 +25,12 @@ std::array<uint8_t, kManifestBytes> encode(const Manifest& manifest) {
   std::array<uint8_t, kManifestBytes> bytes{};
   uint8_t* at = bytes.data();
   std::memcpy(at, kMagic, sizeof kMagic);
-  store<uint32_t>(at + 8, kDirectoryFormat);
+  store<uint32_t>(at + 8, manifest.format);
   store<uint32_t>(at + 12, manifest.shards);
   at[16] = static_cast<uint8_t>(manifest.delivery);
   at[17] = manifest.dedup ? 1 : 0;
   at[18] = static_cast<uint8_t>(manifest.payloads);
+  at[19] = manifest.journal ? 0 : 1;
   store<uint32_t>(at + 20, manifest.frame_bytes);
   store<uint64_t>(at + 24, manifest.ring_bytes);
   store<uint64_t>(at + 32, manifest.segment_bytes);
@@ -93,6 +94,7 @@ Status compare(const Manifest& manifest, const StreamOptions& options) {
 const char* fault_of(const Manifest& manifest) {
   if (manifest.shards == 0 || manifest.shards > kShardsMax) return "an impossible number of shards";
   if (manifest.delivery > Delivery::exactly_once) return "a delivery that there is not";
+  if (manifest.format < 2 && !manifest.journal) return "no journal, which its format had";
   if (manifest.payloads > Payloads::frames) return "payloads that there are not";
   const bool has_size = manifest.payloads == Payloads::frames;
   if (has_size ? manifest.frame_bytes == 0 || manifest.frame_bytes > kRawFrameBytesMax
@@ -149,9 +151,11 @@ Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::strin
     return Status::at(Code::damaged, path, 0, "not a stream's manifest");
   }
   const uint32_t format = load<uint32_t>(bytes.data() + 8);
-  if (format != kDirectoryFormat) {
+  if (format < kOldestDirectoryFormat || format > kDirectoryFormat) {
     return Status{Code::format, directory + " has format " + std::to_string(format) +
-                                    ", this version reads " + std::to_string(kDirectoryFormat) +
+                                    ", this version reads " +
+                                    std::to_string(kOldestDirectoryFormat) + " to " +
+                                    std::to_string(kDirectoryFormat) +
                                     "; drain it with the version that made it"};
   }
   if (bytes.size() != kManifestBytes ||
@@ -160,10 +164,12 @@ Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::strin
   }
   const uint8_t* at = bytes.data();
   Manifest manifest;
+  manifest.format = format;
   manifest.shards = load<uint32_t>(at + 12);
   manifest.delivery = static_cast<Delivery>(at[16]);
   manifest.dedup = at[17] != 0;
   manifest.payloads = static_cast<Payloads>(at[18]);
+  manifest.journal = at[19] == 0;
   manifest.frame_bytes = load<uint32_t>(at + 20);
   manifest.ring_bytes = load<uint64_t>(at + 24);
   manifest.segment_bytes = load<uint64_t>(at + 32);
@@ -204,6 +210,7 @@ Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options) {
   manifest.dedup = options.dedup;
   manifest.payloads = options.payloads;
   manifest.frame_bytes = options.frame_bytes;
+  manifest.journal = options.journal;
   manifest.ring_bytes = options.ring_bytes;
   manifest.segment_bytes = options.segment_bytes;
   uint64_t secrets[4];
@@ -232,6 +239,15 @@ Status adopt_payloads(Storage& storage, const StreamOptions& options, bool has_s
   }
   manifest->payloads = options.payloads;
   manifest->frame_bytes = options.frame_bytes;
+  return write_atomically(storage, options.directory, "stream", encode(*manifest));
+}
+
+Status adopt_journal(Storage& storage, const StreamOptions& options, Manifest* manifest) {
+  if (manifest->format == kDirectoryFormat && manifest->journal == options.journal) {
+    return Status::ok();
+  }
+  manifest->format = kDirectoryFormat;
+  manifest->journal = options.journal;
   return write_atomically(storage, options.directory, "stream", encode(*manifest));
 }
 

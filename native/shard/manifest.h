@@ -1,5 +1,6 @@
 // The file `stream` in a directory: what can't change while data is in it, and the secrets that were
-// made with it. 160 bytes, replaced as a whole; changed afterwards by adopt_payloads() alone (FORMAT.md).
+// made with it. 160 bytes, replaced as a whole; changed afterwards by adopt_payloads() and adopt_journal()
+// alone (FORMAT.md).
 #pragma once
 
 #include <cstddef>
@@ -14,17 +15,21 @@
 
 namespace semel {
 
-constexpr uint32_t kDirectoryFormat = 1;
+// What is written. Format 1 had neither wide offsets nor streams without a journal.
+constexpr uint32_t kDirectoryFormat = 2;
+constexpr uint32_t kOldestDirectoryFormat = 1;
 constexpr std::size_t kManifestBytes = 160;
 constexpr std::size_t kManifestCrcAt = kManifestBytes - 4;  // over all before it
 
 struct Manifest {
+  uint32_t format = kDirectoryFormat;
   std::string name;
   uint32_t shards = 1;
   Delivery delivery = Delivery::at_least_once;
   bool dedup = false;
   Payloads payloads = Payloads::unknown;
   uint32_t frame_bytes = 0;
+  bool journal = true;
   uint64_t ring_bytes = 0;
   uint64_t segment_bytes = 0;
   uint64_t salt = 0;     // ties every file to this directory
@@ -48,5 +53,8 @@ Result<Manifest> open_manifest(Storage& storage, const StreamOptions& options);
 // Code::mismatch where `has_shapes`, objects having been stored, and they are to be frames.
 Status adopt_payloads(Storage& storage, const StreamOptions& options, bool has_shapes,
                       Manifest* manifest);
+// Once all shards are open: whether there is a journal from now on, and the format that this version
+// writes, are as the manifest says. What a crash leaves before is as it was.
+Status adopt_journal(Storage& storage, const StreamOptions& options, Manifest* manifest);
 
 }  // namespace semel

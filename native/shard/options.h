@@ -38,6 +38,8 @@ struct StreamOptions {
   uint32_t frame_bytes = 0;  // of Payloads::frames, else 0
   Durability durability = Durability::memory;
   Visibility visibility = Visibility::published;
+  // Without one, messages are in memory alone: their sources give again what was not committed.
+  bool journal = true;
   uint64_t ring_bytes = 16ull << 20;
   uint64_t segment_bytes = 32ull << 20;
   uint64_t interval_us = 0;       // of Durability::interval

@@ -1,11 +1,9 @@
 #include "shard/shard.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "core/faults.h"
-#include "ring/frame_runs.h"
 #include "shard/kept_levels.h"
 #include "shard/memory_level.h"
 #include "shard/windowed_index.h"
@@ -50,7 +48,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
                          uint32_t index, bool must_exist) {
   fault_point("open.begin");
   const std::string directory = options.directory + "/shard-" + std::to_string(index);
-  if (must_exist) {
+  if (must_exist && manifest.journal) {
     // Made anew it would start from nothing, and what was stored in it would be lost in silence.
     auto exists = storage.exists(directory + "/journal");
     if (!exists.is_ok()) return exists.status();
@@ -63,13 +61,8 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   const Writer writer =
       options.durability == Durability::disk ? Writer::direct : Writer::mapped;
 
-  const JournalIdentity identity{manifest.salt, index, options.ring_bytes};
-  bool created = false;
-  auto journal = open_journal(storage, directory, identity, writer, &created);
-  if (!journal.is_ok()) return journal.status();
-  journal_ = std::move(journal.value());
-  ring_memory_ = journal_->memory().subspan(kJournalHeaderBytes);
-  seed_ = journal_seed(identity);
+  SEMEL_TRY(open_journal_file(storage, options, manifest,
+                              {manifest.salt, index, options.ring_bytes}, writer));
 
   AckLog::Options log;
   log.storage = &storage;
@@ -96,8 +89,12 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   dead_letters_ = std::move(letters.value());
   fault_point("open.dead-letters");
 
-  JournalScan scan{};
-  SEMEL_TRY(recover_journal(acked, options, &scan));
+  // Without one, or in a new one, nothing is stored that is not done.
+  JournalScan scan{acked.header.through, acked.header.journal_position, acked.header.time_us};
+  stored_sources_ = SourceOffsets(acked.sources);
+  recovery_.time_us = scan.time_us;
+  if (manifest.journal) SEMEL_TRY(recover_journal(acked, options, &scan));
+  if (!options.journal) SEMEL_TRY(leave_journal(options, acked, scan));
   fault_point("open.journal");
   epoch_ = acked.header.epoch + (planted(Bug::epoch_not_raised) ? 0 : 1);
   recovery_.ack_torn = acked.torn_bytes;
@@ -132,65 +129,6 @@ void Shard::restore_ids(const RecoveredIds& block) {
   if (!dedup_->has_room(1)) dedup_->advance(block.time_us);
 }
 
-Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& options,
-                              JournalScan* scan) {
-  const AckHeader& header = acked.header;
-  stored_sources_ = SourceOffsets(acked.sources);
-  *scan = scan_journal(ring_memory_, seed_, header.journal_position, header.through,
-                       [this](const uint8_t* frame, uint64_t meta) {
-                         note_asked(frame, meta);
-                         if (!meta_has_source(meta)) return;
-                         const FrameSource source = full_source(frame, meta);
-                         stored_sources_.raise({source.partition, source.offset});
-                       });
-  const uint64_t at = kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1));
-  if (scan->sequence < header.journal_durable) {
-    return Status::at(Code::damaged, journal_->path(), at,
-                      "message " + std::to_string(scan->sequence + 1) + " was synced (up to " +
-                          std::to_string(header.journal_durable) + " were) and does not check");
-  }
-  // Below a level that syncs nothing is claimed, but stores land in order when a process dies: good
-  // frames behind a bad one are no torn tail.
-  if (!acked.empty && !acked.synced && !acked.clean) {
-    const auto behind = find_runs(ring_memory_, seed_, scan->position, scan->sequence);
-    if (!behind.empty()) {
-      return Status::at(Code::damaged, journal_->path(), at,
-                        "message " + std::to_string(scan->sequence + 1) + " does not check, but " +
-                            std::to_string(behind.front().last) + " behind it does");
-    }
-  }
-  recovery_.redelivered = scan->sequence - header.through;
-  recovery_.time_us = std::max(scan->time_us, header.time_us);
-  scan->time_us = recovery_.time_us;
-  if (acked.clean && scan->position == header.journal_position) return Status::ok();
-  if (acked.empty && scan->position == 0 && load<uint64_t>(ring_memory_.data()) == 0) {
-    return Status::ok();  // new
-  }
-
-  if (planted(Bug::torn_journal_kept)) return Status::ok();
-  // What lies behind the last valid frame is cut, so that a later recovery, from another end, can
-  // never meet it again.
-  const uint64_t used = scan->position - header.journal_position;
-  const uint64_t cut = options.ring_bytes - used;
-  const uint64_t offset = scan->position & (options.ring_bytes - 1);
-  const uint64_t until_end = std::min(cut, options.ring_bytes - offset);
-  std::memset(ring_memory_.data() + offset, 0, until_end);
-  std::memset(ring_memory_.data(), 0, cut - until_end);
-  SEMEL_TRY(write_journal(*journal_, scan->position, scan->position + cut, header.journal_position));
-  fault_point("open.journal-cut");
-  recovery_.journal_cut = cut;
-  return journal_->sync();
-}
-
-// A letter whose frame waits in the journal is dealt with by that one, in this opening too.
-void Shard::note_asked(const uint8_t* frame, uint64_t meta) {
-  if (meta_type(meta) == FrameType::retry) {
-    dead_letters_->ask(full_id(frame, meta).low, DeadLetters::How::retried);
-  } else if (meta_type(meta) == FrameType::drop) {
-    dead_letters_->ask(load<uint64_t>(frame + meta_header_bytes(meta)), DeadLetters::How::dropped);
-  }
-}
-
 Status Shard::compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked) {
   auto replies = Replies::make(options.ring_bytes, compact_ ? kCompactHeaderBytes : kFullHeaderBytes,
                                scan.sequence + 1);
@@ -199,9 +137,10 @@ Status Shard::compose(const StreamOptions& options, const JournalScan& scan, Ack
   ring_ = std::make_unique<Ring>(ring_memory_, scan.position, acked.header.journal_position);
   intake_ = std::make_unique<Intake>(*ring_, seed_, scan.sequence, scan.time_us);
   durable_position_.store(scan.position, std::memory_order_relaxed);
-  durable_sequence_.store(scan.sequence, std::memory_order_relaxed);
-  waits_for_durable_ =
-      options.visibility == Visibility::durable && options.durability == Durability::disk;
+  // Blocks claim no synced messages where there is no journal.
+  durable_sequence_.store(has_journal_ ? scan.sequence : 0, std::memory_order_relaxed);
+  waits_for_durable_ = has_journal_ && options.visibility == Visibility::durable &&
+                       options.durability == Durability::disk;
   choose_strategies(options);
   consumer_ = std::make_unique<Consumer>(
       Consumer::Parts{
@@ -253,9 +192,11 @@ void Shard::choose_strategies(const StreamOptions& options) {
 
 bool Shard::has_unsynced() const {
   if (!syncs_) return false;
-  return ring_->tail() != durable_position_.load(std::memory_order_relaxed) ||
-         intake_->published_sequence() != durable_sequence_.load(std::memory_order_relaxed) ||
-         ack_log_->has_unsynced() ||
+  const bool is_behind =
+      has_journal_ &&
+      (ring_->tail() != durable_position_.load(std::memory_order_relaxed) ||
+       intake_->published_sequence() != durable_sequence_.load(std::memory_order_relaxed));
+  return is_behind || ack_log_->has_unsynced() ||
          // A group may fall between a commit's block and its answers.
          replies_->tail() != durable_replies_.load(std::memory_order_relaxed);
 }
@@ -269,30 +210,9 @@ Status Shard::sync_group(const std::atomic<bool>* failed) {
     SEMEL_TRY(ack_log_->write_to_target());
     SEMEL_TRY(ack_log_->sync());
   }
-  // Sequence first, then the tail: the tail then covers at least these messages. It may cover one more,
-  // whose number is published behind it: that one's receipt is the next group's, without a frame of its
-  // own to write.
-  const uint64_t sequence = intake_->published_sequence();
-  const uint64_t tail = ring_->tail();
-  const uint64_t durable = durable_position_.load(std::memory_order_relaxed);
-  if (tail != durable) {
-    if (planted(Bug::receipt_before_sync)) {
-      durable_sequence_.store(sequence, std::memory_order_release);
-    }
-    // At `disk`, where this writes, nobody else releases (R1).
-    SEMEL_TRY(write_journal(*journal_, durable, tail, ring_->released()));
-    fault_point("group.journal-written");
-    SEMEL_TRY(journal_->sync());
-    fault_point("group.journal-synced");
-  }
+  if (has_journal_) SEMEL_TRY(sync_journal(failed));
   // Another thread's failure has been told meanwhile: nothing becomes durable behind it.
   if (failed != nullptr && failed->load(std::memory_order_acquire)) return Status::ok();
-  if (tail != durable || sequence != durable_sequence_.load(std::memory_order_relaxed)) {
-    durable_sequence_.store(sequence, std::memory_order_release);
-    // The worker's has_work() reads this; the doorbell's fence orders it before the look.
-    durable_position_.store(tail, std::memory_order_release);
-    doorbell->ring();
-  }
   SEMEL_TRY(ack_log_->write_to_target());
   fault_point("group.acks-written");
   SEMEL_TRY(ack_log_->sync());
@@ -344,7 +264,7 @@ bool Shard::maintenance_pending() const {
 
 Status Shard::check() const {
   if (ack_log_ == nullptr) return Status::ok();
-  SEMEL_TRY(journal_->check());
+  if (has_journal_) SEMEL_TRY(journal_->check());
   SEMEL_TRY(ack_log_->check());
   return dead_letters_->check();
 }

@@ -73,9 +73,9 @@ class Shard {
   // Offsets of the source up to which this shard has stored: committed ones and those in the journal.
   const std::vector<SourceOffset>& stored_sources() const { return stored_sources_.list(); }
 
-  // The highest sequence that has reached the stream's level.
+  // The highest sequence that has reached the stream's level, or a memory that has no level.
   uint64_t durable_sequence() const {
-    return syncs_ ? durable_sequence_.load(std::memory_order_acquire)
+    return syncs_ && has_journal_ ? durable_sequence_.load(std::memory_order_acquire)
                   : intake_->published_sequence();
   }
   // Frames before this position have been synced, perhaps more than durable_sequence() tells.
@@ -117,8 +117,14 @@ class Shard {
   Status open_files(Storage& storage, const StreamOptions& options, const Manifest& manifest,
                     uint32_t index, bool must_exist);
   void restore_ids(const RecoveredIds& block);
+  Status open_journal_file(Storage& storage, const StreamOptions& options, const Manifest& manifest,
+                           const JournalIdentity& identity, Writer writer);
   Status recover_journal(const AckRecovered& acked, const StreamOptions& options,
                          JournalScan* scan);
+  // From here on messages are in memory alone; nothing may be left in a journal.
+  Status leave_journal(const StreamOptions& options, const AckRecovered& acked,
+                       const JournalScan& scan);
+  Status sync_journal(const std::atomic<bool>* failed);
   Status compose(const StreamOptions& options, const JournalScan& scan, AckRecovered& acked);
   void choose_strategies(const StreamOptions& options);
   void note_asked(const uint8_t* frame, uint64_t meta);
@@ -126,6 +132,7 @@ class Shard {
 
   bool compact_ = false;
   bool syncs_ = false;
+  bool has_journal_ = true;
   bool waits_for_durable_ = false;
   uint32_t epoch_ = 1;
   uint32_t seed_ = 0;

@@ -2,7 +2,7 @@
 // which there may be 65,535.
 //
 // Thread: its owner's alone.
-// Invariant: each partition is in the list once, so an ack block or a snapshot takes 24 bytes for it.
+// Invariant: each partition is in the list once, so an ack block or a snapshot takes 32 bytes for it at most.
 #pragma once
 
 #include <algorithm>

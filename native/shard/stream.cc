@@ -49,6 +49,9 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
     SEMEL_TRY(write_box(storage, opened.directory, kShardsBox, stream->manifest_.salt,
                         {reinterpret_cast<const uint8_t*>(count.data()), count.size()}));
   }
+  if (!opened.directory.empty()) {
+    SEMEL_TRY(adopt_journal(storage, opened, &stream->manifest_));
+  }
   stream->clock_ = std::make_unique<StreamClock>(stored_us);
   if (keeps_files(opened)) {
     Stream* self = stream.get();
@@ -67,7 +70,7 @@ void Stream::publish(uint32_t index) {
   Shard& shard = *shards_[index];
   if (!shard.ring().has_unpublished()) return;
   shard.intake().publish();
-  if (options_.durability == Durability::disk) syncer_->wake();
+  if (options_.durability == Durability::disk && options_.journal) syncer_->wake();
   // Where only durable frames are visible, the sync thread rings the worker.
   if (!shard.waits_for_durable()) shard.doorbell->ring();
 }

@@ -144,7 +144,7 @@ class MemoryStorage final : public Storage {
 struct State {
   AckHeader header;
   std::map<uint64_t, Parked> parked;
-  std::map<uint32_t, uint64_t> sources;
+  std::map<uint32_t, Offset> sources;
 };
 
 // Appends as a shard would, and keeps every state that a block made, by its `through`.
@@ -208,7 +208,9 @@ class Owner {
       resolved.push_back(resolve);
       next.parked.erase(resolve);
     }
-    const std::vector<SourceOffset> sources{{static_cast<uint32_t>(header.through % 3), header.through}};
+    const auto partition = static_cast<uint32_t>(header.through % 3);
+    const Offset offset{partition == 2 ? header.through : 0, header.through};
+    const std::vector<SourceOffset> sources{{partition, offset}};
     next.sources[sources[0].partition] = sources[0].offset;
     AckBlock block{header, ids, parked, resolved, sources, clean};
     auto appended = log_->append(block);

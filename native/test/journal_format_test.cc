@@ -101,6 +101,25 @@ TEST(FrameFormat, FullFrameIsThatOfTheWorkedExample) {
   EXPECT_EQ(bytes, kExampleFrame);
 }
 
+TEST(FrameFormat, FrameWithAWideOffsetIsThatOfTheWorkedExample) {
+  const Bytes expected = {0x3d, 0x00, 0x00, 0x00, 0x69, 0xe9, 0x9b, 0xca, 0x07, 0x00, 0x00, 0x00, 0x00,
+                          0x00, 0x00, 0x00, 0xd0, 0x00, 0x00, 0xe4, 0x81, 0x41, 0xa2, 0x60, 0x2a, 0x00,
+                          0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xe8, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00,
+                          0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00,
+                          0x00, 0x00, 0x00, 0x00, 0x73, 0x65, 0x6d, 0x65, 0x6c};
+  FrameHeader header;
+  header.sequence = 7;
+  header.time_us = 1'700'000'000'000'000;
+  header.id_kind = IdKind::integer;
+  header.id = integer_id(42);
+  header.has_source = true;
+  header.source = {2, {1, 1000}};
+  Bytes bytes(expected.size());
+  write_full(bytes.data(), kExampleSeed, kExamplePosition, header, "semel", 5);
+  EXPECT_EQ(bytes, expected);
+  EXPECT_EQ(full_source(bytes.data(), full_meta(bytes.data())).offset, Offset(1, 1000));
+}
+
 TEST(FrameFormat, PaddingIsThatOfTheWorkedExample) {
   Bytes bytes(8);
   write_padding(bytes.data(), kExampleSeed, kExamplePosition - 40, 40);

@@ -42,6 +42,7 @@ Written write_ring(std::mt19937_64& random, bool has_ids) {
     const uint64_t kind = random() % 10;
     header.type = kind == 0 ? FrameType::offset : kind == 1 ? FrameType::drop : FrameType::message;
     header.has_source = header.type == FrameType::offset || random() % 2 == 0;
+    if (random() % 4 == 0) header.source.offset = {random(), random()};
     if (has_ids && header.type == FrameType::message) {
       header.id_kind = random() % 2 == 0 ? IdKind::integer : IdKind::wide;
     }
@@ -49,7 +50,7 @@ Written write_ring(std::mt19937_64& random, bool has_ids) {
     const uint64_t payload_max = random() % 20 == 0 ? 8000 : 60;
     const uint64_t payload = header.type == FrameType::drop ? 8 : drawn % payload_max;
     const uint64_t bytes =
-        round_up(full_header_bytes(header.id_kind, header.has_source) + payload, kFrameAlignment);
+        round_up(full_header_bytes(header) + payload, kFrameAlignment);
     const uint64_t padding = position;
     const uint64_t to_end = kCapacity - position % kCapacity;
     if (bytes > to_end) {

@@ -29,12 +29,12 @@ using Bytes = std::vector<uint8_t>;
 // The worked example; what is not listed is zero.
 Bytes example_manifest() {
   const Bytes front = {
-      0x73, 0x65, 0x6d, 0x65, 0x6c, 0x64, 0x69, 0x72, 0x01, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00,
+      0x73, 0x65, 0x6d, 0x65, 0x6c, 0x64, 0x69, 0x72, 0x02, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00,
       0x02, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00,
       0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01,
       0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22,
       0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x74, 0x72, 0x61, 0x64, 0x65, 0x73};
-  const Bytes checksum = {0xbd, 0xb2, 0x4b, 0x36};
+  const Bytes checksum = {0x7c, 0x39, 0xc3, 0x62};
   Bytes bytes(160);
   std::copy(front.begin(), front.end(), bytes.begin());
   std::copy(checksum.begin(), checksum.end(), bytes.end() - 4);
@@ -102,6 +102,42 @@ TEST(BoxTest, IsTheWorkedExampleAndNoOtherBoxOrDirectorys) {
   EXPECT_TRUE(check_box(expected, "box", "structures", salt).is_ok());
   EXPECT_EQ(check_box(expected, "box", "sources", salt).code(), Code::damaged);
   EXPECT_EQ(check_box(expected, "box", "structures", salt + 1).code(), Code::damaged);
+}
+
+// What 0.1.0 has made: it says what it means in every byte, but for the format.
+Bytes manifest_of_format_1() {
+  Bytes bytes = example_manifest();
+  store<uint32_t>(&bytes[8], 1);
+  store<uint32_t>(&bytes[156], crc32c(0, bytes.data(), 156));
+  return bytes;
+}
+
+TEST_F(ManifestTest, OfFormat1IsReadAsItIsAndWrittenAnewOnceTheShardsAreOpen) {
+  put(manifest_of_format_1());
+  auto manifest = open_manifest(storage_, options_);
+  ASSERT_TRUE(manifest.is_ok()) << manifest.status().message();
+  EXPECT_EQ(content(), manifest_of_format_1()) << "a crash before that leaves it to the older version";
+  ASSERT_TRUE(adopt_journal(storage_, options_, &manifest.value()).is_ok());
+  EXPECT_EQ(content(), example_manifest());
+}
+
+TEST_F(ManifestTest, OfFormat1HasAJournal) {
+  Bytes bytes = manifest_of_format_1();
+  bytes[19] = 1;
+  store<uint32_t>(&bytes[156], crc32c(0, bytes.data(), 156));
+  put(bytes);
+  EXPECT_EQ(read().status().code(), Code::damaged);
+}
+
+TEST_F(ManifestTest, SaysWhetherThereIsAJournal) {
+  put(example_manifest());
+  auto manifest = open_manifest(storage_, options_);
+  ASSERT_TRUE(manifest.is_ok());
+  EXPECT_TRUE(manifest.value().journal);
+  options_.journal = false;
+  ASSERT_TRUE(adopt_journal(storage_, options_, &manifest.value()).is_ok());
+  EXPECT_EQ(content()[19], 1);
+  EXPECT_FALSE(read().value().journal);
 }
 
 TEST_F(ManifestTest, IsNotMadeWhereAStreamsFilesAre) {
@@ -240,12 +276,12 @@ TEST_F(ManifestTest, RefusesPayloadsThatCanNotBe) {
 
 TEST_F(ManifestTest, RefusesAnotherFormatWithBothNumbers) {
   Bytes bytes = example_manifest();
-  store<uint32_t>(&bytes[8], 2);
+  store<uint32_t>(&bytes[8], 3);
   store<uint32_t>(&bytes[156], crc32c(0, bytes.data(), 156));
   put(bytes);
   EXPECT_EQ(read().status().code(), Code::format);
   EXPECT_EQ(read().status().message(),
-            directory_ + " has format 2, this version reads 1; drain it with the version that made it");
+            directory_ + " has format 3, this version reads 1 to 2; drain it with the version that made it");
 }
 
 TEST_F(ManifestTest, RefusesEveryFlippedBit) {

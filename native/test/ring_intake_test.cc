@@ -74,8 +74,9 @@ TEST_F(IntakeTest, LargestPayloadFitsWithTheLargestHeader) {
   FrameHeader header;
   header.id_kind = IdKind::wide;
   header.has_source = true;
+  header.source.offset = {1, 0};
   const uint64_t largest = Intake::payload_bytes_max(ring_.capacity());
-  EXPECT_EQ(full_header_bytes(IdKind::wide, true) + largest, frame_bytes_max(ring_.capacity()));
+  EXPECT_EQ(kFullHeaderBytesMax + largest, frame_bytes_max(ring_.capacity()));
   EXPECT_TRUE(intake_.append_full(header, payload_.data(), static_cast<uint32_t>(largest)));
   EXPECT_EQ(frame_length(frame(0)), frame_bytes_max(ring_.capacity()));
 }
@@ -83,14 +84,17 @@ TEST_F(IntakeTest, LargestPayloadFitsWithTheLargestHeader) {
 TEST_F(IntakeTest, KeepsEveryFieldOfAFullFrame) {
   const Id ids[] = {{}, integer_id(~0ull), {1, 2}};
   uint64_t position = 0;
-  for (const bool has_source : {false, true}) {
+  const Offset narrow{0, (1ull << 48) - 1};
+  const Offset offsets[] = {{}, narrow, {0, narrow.low + 1}, {~0ull, ~0ull}};
+  for (const Offset offset : offsets) {
+    const bool has_source = offset != Offset();
     for (const IdKind kind : {IdKind::none, IdKind::integer, IdKind::wide}) {
       FrameHeader header;
       header.type = FrameType::retry;
       header.id_kind = kind;
       header.id = ids[static_cast<int>(kind)];
       header.has_source = has_source;
-      header.source = {0xFFFF, (1ull << 48) - 1};
+      header.source = {0xFFFF, offset};
       ASSERT_TRUE(intake_.append_full(header, "", 0));
       const uint8_t* at = frame(position);
       const uint64_t meta = full_meta(at);
@@ -101,7 +105,8 @@ TEST_F(IntakeTest, KeepsEveryFieldOfAFullFrame) {
       EXPECT_EQ(frame_length(at), meta_header_bytes(meta));
       if (has_source) {
         EXPECT_EQ(full_source(at, meta).partition, 0xFFFF);
-        EXPECT_EQ(full_source(at, meta).offset, (1ull << 48) - 1);
+        EXPECT_EQ(full_source(at, meta).offset, offset);
+        EXPECT_EQ((meta & kWideOffsetBit) != 0, offset > narrow);
       }
       position += frame_span(at);
     }

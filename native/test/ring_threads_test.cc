@@ -105,7 +105,7 @@ TEST(RingThreads, FullFramesArriveInOrderWithTheirChecksums) {
         header.id_kind = static_cast<IdKind>(n % 3);
         header.id = n % 3 == 1 ? integer_id(n) : Id{n, scramble(n)};
         header.has_source = n % 2 == 0;
-        header.source = {static_cast<uint16_t>(n), n};
+        header.source = {static_cast<uint16_t>(n), {n % 4, n}};
         intake.begin(n / 100);
         return intake.append_full(header, payload.data(), length_of(n));
       },
@@ -116,7 +116,7 @@ TEST(RingThreads, FullFramesArriveInOrderWithTheirChecksums) {
         wrong += load<uint64_t>(at + 8) != n || meta_time_us(meta) != n / 100 ||
                  length != meta_header_bytes(meta) + length_of(n) ||
                  (n % 3 == 1 && id != integer_id(n)) || (n % 3 == 2 && id != Id{n, scramble(n)}) ||
-                 (n % 2 == 0 && full_source(at, meta).offset != n) ||
+                 (n % 2 == 0 && full_source(at, meta).offset != Offset(n % 4, n)) ||
                  load<uint32_t>(at + 4) !=
                      crc32c(frame_seed(kSeed, position, length), at + 8, length - 8);
       });

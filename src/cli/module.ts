@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { SemelError, toError } from '../core/errors.js'
+import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import type { Source } from '../core/source.js'
 import { requireGraph, type AnyDefinition, type Graph } from '../pipeline/graph.js'
@@ -48,6 +48,17 @@ export async function loadModule(given: string, configPath?: string): Promise<Pi
   return { path, url, definition: exported as AnyDefinition, config, graph, source }
 }
 
+/** @throws InvalidArgumentError where the pipeline's outputs wait for a program to read them */
+export function refuseUnread(
+  { path, graph: { name, sink } }: PipelineModule,
+  command: string,
+): void {
+  if (sink.isRead !== true) return
+  throw new InvalidArgumentError(
+    `${path}: the outputs of ${name} go to the program that opens it, and ${command} reads none; run that program, or end the pipeline with .to(file('out.ndjson'))`,
+  )
+}
+
 /**
  * The source of a run: by the module's own `source`, otherwise the files by their extension.
  * @param readFiles makes a source of files
@@ -84,7 +95,7 @@ export async function sourceOf(
   if (isSource(made)) return made
   throw new SemelError(
     'SEMEL_MODULE',
-    `${path}: source(files) returned ${shown(made)}, which is no source; return fileSource(…), iterable(…) or one of your own`,
+    `${path}: source(files) returned ${shown(made)}, which is no source; return fileSource(…), iterableSource(…) or one of your own`,
   )
 }
 

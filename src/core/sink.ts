@@ -9,6 +9,14 @@ import type { Durability } from './delivery.js'
  */
 export type SinkKind = 'transactional' | 'rewindable' | 'idempotent' | 'repeatable'
 
+declare const isRead: unique symbol
+
+/**
+ * To the compiler a kind of its own, so that types tell which pipelines have a loop over their outputs;
+ * all else takes it for what it is, `repeatable`.
+ */
+export type ReadKind = 'repeatable' & { readonly [isRead]: true }
+
 /** Every sequence ≤ `through` is done, but for the parked ones. */
 export interface Position {
   readonly epoch: number
@@ -53,6 +61,21 @@ export interface FileClaims {
   release(path: string): void
 }
 
+/**
+ * The way from a shard's connection to whoever reads the stream's outputs, in the thread that opened the
+ * stream.
+ */
+export interface OutputReader {
+  /**
+   * Hands outputs over, in order, behind those before. Called also with none, to say that all that
+   * `taken` has told of is committed.
+   * @throws Error where they can't be taken to that thread: none of them is
+   */
+  hand(outputs: readonly unknown[]): void
+  /** Resolves when the reader has taken some more: how many since the last answer. */
+  taken(): Promise<number>
+}
+
 /** The shard that a connection serves. */
 export interface SinkContext {
   readonly pipeline: string
@@ -68,6 +91,8 @@ export interface SinkContext {
   /** Undefined where the stream has no directory. */
   readonly memo?: SinkMemo | undefined
   readonly claims?: FileClaims
+  /** For a sink that `isRead`. */
+  readonly reader?: OutputReader | undefined
 }
 
 /**
@@ -87,6 +112,13 @@ export interface Sink<T, K extends SinkKind = SinkKind> {
   readonly declared?: true | undefined
   /** What was written lives no longer than its process, as with `memory()`. */
   readonly volatile?: true | undefined
+  /**
+   * A write that has thrown is made again for each output alone: it rests on the user's word that it had
+   * written none. So with `forEachBatch`, and reports say so.
+   */
+  readonly inBatches?: true | undefined
+  /** What is written goes to whoever reads the stream's outputs, as with `outputs()`. */
+  readonly isRead?: true | undefined
   connect(context: SinkContext): SinkConnection<T> | Promise<SinkConnection<T>>
 }
 
@@ -117,6 +149,13 @@ export interface SinkConnection<T> {
    * A property and not a method, so that the compiler refuses a sink that takes less than T.
    */
   write: (outputs: readonly T[], position: Position) => void | Promise<void>
+  /**
+   * Where outputs are taken one by one, by somebody who may stop at any of them, called in the stead of
+   * `write`, with the same outcomes. It resolves when some of them, from the front, are written: what
+   * has ended with these is committed, and the others are given to the next call.
+   * @returns how many, at least one
+   */
+  writeSome?(outputs: readonly T[], position: Position): Promise<number>
   /**
    * All that was written reaches stable storage; called at durability `disk` and `{ interval }`. A
    * throw means that nobody knows what has reached it: it is not tried again, the shard fails.

@@ -1,5 +1,5 @@
 import { wrapped } from '../print/text.js'
-import type { Guarantee } from './guarantee.js'
+import { weakestOf, type Guarantee } from './guarantee.js'
 import { faultNames, faultsText, type Effect, type Encounter, type Hop } from './hop.js'
 
 const columns = 100
@@ -12,9 +12,11 @@ const indent = 11
 export function guaranteeText(guarantee: Guarantee): string {
   if (guarantee.classes.length > 0) return guarantee.classes.map(guaranteeText).join('\n')
   const { summary, delivery, hops, through, notThrough } = guarantee
+  const weakest = weakestOf(hops)
   return [
     ...wrapped(summary, columns, 2, 0),
-    ...hops.flatMap((hop) => ['', ...hopLines(hop, guarantee)]),
+    ...kindLines(guarantee),
+    ...hops.flatMap((hop) => ['', ...hopLines(hop, hop === weakest)]),
     '',
     ...block('whole', `${delivery} through ${faultsText(through)}`),
     ...(notThrough.length > 0 ? block('', `not through ${faultsText(notThrough)}`) : []),
@@ -22,8 +24,15 @@ export function guaranteeText(guarantee: Guarantee): string {
   ].join('\n')
 }
 
-function hopLines(hop: Hop, { weakest }: Guarantee): string[] {
-  const title = `${hop.promise}${restText(hop)}${hop.hop === weakest ? '; the weakest hop' : ''}`
+/** Where sources were named, each kind of them has a hop. */
+function kindLines({ sources }: Guarantee): string[] {
+  if (sources.every(({ names }) => names.length > 0)) return []
+  const lines = sources.map(({ kind, promise, what }) => `${kind} (${promise}): ${what}`)
+  return ['', ...lines.flatMap((line, i) => block(i === 0 ? 'a source' : '', line))]
+}
+
+function hopLines(hop: Hop, isWeakest: boolean): string[] {
+  const title = `${hop.promise}${restText(hop)}${isWeakest ? '; the weakest hop' : ''}`
   return [
     ...block(hop.hop, title),
     ...block('', hop.what),

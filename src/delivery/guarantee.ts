@@ -10,6 +10,7 @@ import {
   type Fault,
   type Hop,
   type HopName,
+  type Named,
   type Opening,
   type Rest,
   type Subject,
@@ -18,7 +19,18 @@ import { processedHop } from './hops/processed.js'
 import { readerHop } from './hops/reader.js'
 import { senderHop } from './hops/sender.js'
 import { sinkHop } from './hops/sink.js'
+import { sourceHop } from './hops/source.js'
 import { storedHop } from './hops/stored.js'
+import { sourceKinds, type SourceKind } from './source-kind.js'
+
+/** What sources of a kind give on the way to where their messages are stored. */
+export interface SourceGuarantee {
+  readonly kind: SourceKind
+  /** Of the sources that the report was asked about; otherwise empty. */
+  readonly names: readonly string[]
+  readonly promise: Delivery
+  readonly what: string
+}
 
 /** What a stream guarantees, hop by hop: plain data, the same in JSON. */
 export interface Guarantee {
@@ -31,6 +43,11 @@ export interface Guarantee {
   readonly sink: { readonly name: string; readonly kind: SinkKind; readonly declared: boolean }
   /** How long copies are known; null where they are not. */
   readonly windowMs: number | null
+  /**
+   * Each kind of source, or where the report was asked about sources, theirs: a hop of each is then
+   * part of the whole. Empty where a pipeline takes none.
+   */
+  readonly sources: readonly SourceGuarantee[]
   readonly hops: readonly Hop[]
   /** The hop that gives the least, and so names the whole. */
   readonly weakest: HopName
@@ -47,16 +64,26 @@ export interface Guarantee {
 }
 
 /**
- * The report on a pipeline as it is, or would be, opened.
- *
  * The weakest hop is the one with the most faults that break the delivery's promise; among equals, one
  * that promises less than exactly-once by itself; then the one that takes the most for granted, then
  * the one at which the most faults show, then the first.
  */
-export function guaranteeOf(graph: Graph, opening: Opening): Guarantee {
+export function weakestOf(hops: readonly Hop[]): Hop {
+  return hops.reduce((a, b) => (isWeaker(weakness(b), weakness(a)) ? b : a))
+}
+
+/**
+ * The report on a pipeline as it is, or would be, opened.
+ * @param named what is to be consumed; undefined: it is about each kind of source
+ */
+export function guaranteeOf(graph: Graph, opening: Opening, named?: Named): Guarantee {
   const subject: Subject = { graph, opening }
-  const hops = [senderHop, storedHop, processedHop, sinkHop, readerHop].map((of) => of(subject))
-  const weakest = hops.reduce((a, b) => (isWeaker(weakness(b), weakness(a)) ? b : a))
+  const sources = sourcesOf(subject, named)
+  const hops = [
+    ...(named === undefined ? [] : sources.map(({ hop }) => hop)),
+    ...[senderHop, storedHop, processedHop, sinkHop, readerHop].map((of) => of(subject)),
+  ]
+  const weakest = weakestOf(hops)
   const notThrough = faults.filter((fault) => hops.some((hop) => breaks(hop, fault)))
   const { sink, deliver } = graph
   const { durability, shards, workers } = opening
@@ -70,6 +97,12 @@ export function guaranteeOf(graph: Graph, opening: Opening): Guarantee {
     workers,
     sink: { name: sink.name, kind: sink.kind, declared: sink.declared === true },
     windowMs: deliver.windowMs ?? null,
+    sources: sources.map(({ kind, names, hop: { promise, what } }) => ({
+      kind,
+      names,
+      promise,
+      what,
+    })),
     hops,
     weakest: weakest.hop,
     through: faults.filter((fault) => !notThrough.includes(fault)),
@@ -77,6 +110,17 @@ export function guaranteeOf(graph: Graph, opening: Opening): Guarantee {
     summary: summaryOf(subject, weakest, notThrough),
     classes: [],
   })
+}
+
+/** Producers number their messages themselves, and such a pipeline reads no source. */
+function sourcesOf(subject: Subject, named: Named | undefined) {
+  if (subject.graph.deliver.producer !== undefined) return []
+  return sourceKinds
+    .filter((kind) => named === undefined || named.has(kind))
+    .map((kind) => {
+      const names = named?.get(kind) ?? []
+      return { kind, names, hop: sourceHop(subject, kind, names) }
+    })
 }
 
 /** The report on all classes of a pipeline, of those on each, the strictest first. */

@@ -1,9 +1,13 @@
 import type { Acknowledgment } from '../core/acknowledge.js'
 import type { Delivery, Durability } from '../core/delivery.js'
 import type { Graph } from '../pipeline/graph.js'
+import type { SourceKind } from './source-kind.js'
 
-/** From the sender's hands to the eyes of whoever reads what the sink holds. */
-export type HopName = 'sender' | 'stored' | 'processed' | 'sink' | 'reader'
+/**
+ * From the sender's hands, or a source, to the eyes of whoever reads what the sink holds. `source` is
+ * there for each kind among the sources that the report was asked about.
+ */
+export type HopName = 'source' | 'sender' | 'stored' | 'processed' | 'sink' | 'reader'
 
 /**
  * What may happen on the way.
@@ -89,6 +93,9 @@ export interface Opening {
   readonly inFlightMax: number
   readonly heartbeatMs: number
 }
+
+/** Sources that are to be read, by their names. */
+export type Named = ReadonlyMap<SourceKind, readonly string[]>
 
 /** What the hops are told. */
 export interface Subject {

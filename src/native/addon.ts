@@ -17,6 +17,8 @@ export interface NativeOptions {
   durability: 0 | 1 | 2 | 3
   /** 0: the worker sees frames at once; 1: when they are durable. */
   visibility: 0 | 1
+  /** Whether messages are kept until they are done; else their sources give them again. */
+  journal: boolean
   ringBytes: number
   segmentBytes: number
   intervalMs: number

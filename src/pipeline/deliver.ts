@@ -53,6 +53,32 @@ export interface ProducerOptions<M> {
   maxIds?: Refused<Refusals['produced']>
 }
 
+/**
+ * How copies of a message are known where all sources are replayable: by the partition and the offset
+ * that each was read at. Such a stream takes messages by `consume` alone, and there is no id, no window
+ * and no index.
+ */
+export interface PositionOptions {
+  /** @example by: 'position' */
+  by: 'position'
+  id?: Refused<Refusals['placed']>
+  window?: Refused<Refusals['placed']>
+  producer?: Refused<Refusals['placed']>
+}
+
+/**
+ * What `send` takes where messages come from sources alone: nothing.
+ * @typeParam M the message
+ */
+export interface Unsent<M> extends Refused<Refusals['unsent']> {
+  readonly [unsent]?: M
+}
+
+declare const unsent: unique symbol
+
+/** The message that sources have, where `send` takes In. */
+export type Sourced<In> = [In] extends [Unsent<infer M>] ? M : In
+
 /** What `deliver('exactly-once', …)` takes where senders number their messages. */
 export interface ExactlyOnceProducerOptions<M> extends ProducerOptions<M> {
   whenFull?: Refused<Refusals['produced']>
@@ -139,6 +165,8 @@ export interface Deliver {
   readonly id?: ((message: never) => Id) | At
   readonly windowMs?: number
   readonly producer?: (message: never) => Produced
+  /** Copies are known by the offset that they were read at; nothing is sent. */
+  readonly by?: 'position'
   /** For each shard. */
   readonly maxIds: number
   readonly whenFull: 'wait' | 'shorten-window'
@@ -147,14 +175,15 @@ export interface Deliver {
 }
 
 /** All that there is, as JavaScript may give it. */
-type Given = Omit<ExactlyOnceOptions<never>, 'producer'> &
+type Given = Omit<ExactlyOnceOptions<never>, 'producer' | 'by'> &
   Pick<ProducerOptions<never>, 'producer'> &
+  Pick<PositionOptions, 'by'> &
   OverflowOptions
 
 const optionsOf: Readonly<Record<Delivery, readonly (keyof Given)[]>> = {
   'at-most-once': ['id', 'window', 'producer', 'maxIds', 'overflow'],
   'at-least-once': ['id', 'window', 'producer', 'maxIds'],
-  'exactly-once': ['id', 'window', 'producer', 'maxIds', 'whenFull', 'time'],
+  'exactly-once': ['id', 'window', 'producer', 'by', 'maxIds', 'whenFull', 'time'],
 }
 
 export const maxIdsDefault = 16_777_216
@@ -182,6 +211,7 @@ export function checkDeliver(
   }
   const given = checkOptions<Given>(options, 'deliver', optionsOf[delivery])
   const overflow = checkOverflow(given.overflow)
+  if (given.by !== undefined) return checkPosition(delivery, given, overflow)
   if (given.producer !== undefined) return checkProducer(delivery, given, overflow)
   if (given.id === undefined && given.window === undefined) {
     checkIdentified(delivery, given)
@@ -222,12 +252,16 @@ export function checkDeliver(
  * @throws InvalidArgumentError where the delivery needs one of them and there is none
  */
 export function redeliver(deliver: Deliver, delivery: Delivery, where: string): Deliver {
-  if (delivery === 'exactly-once' && deliver.id === undefined && deliver.producer === undefined) {
+  if (delivery === 'exactly-once' && knowsNoCopies(deliver)) {
     throw new InvalidArgumentError(`${where}: ${refusals.identified}`)
   }
   // The others lose nothing: where there is no room, they wait.
   const overflow = delivery === 'at-most-once' ? deliver.overflow : 'wait'
   return Object.freeze({ ...deliver, delivery, overflow })
+}
+
+function knowsNoCopies({ id, producer, by }: Deliver): boolean {
+  return id === undefined && producer === undefined && by === undefined
 }
 
 export function isDelivery(value: unknown): value is Delivery {
@@ -255,6 +289,29 @@ function checkIdentified(delivery: Delivery, given: { id?: unknown; window?: unk
       )
     }
   }
+}
+
+function checkPosition(
+  delivery: Delivery,
+  given: { readonly [N in keyof Given]?: unknown },
+  overflow: Overflow,
+): Deliver {
+  for (const name of ['id', 'window', 'producer', 'maxIds', 'whenFull', 'time'] as const) {
+    if (given[name] === undefined) continue
+    throw new InvalidArgumentError(`deliver.${name}: ${refusals.placed}`)
+  }
+  if (given.by !== 'position') {
+    throw new InvalidArgumentError(
+      `deliver.by: ${shown(given.by)} is unknown; there is 'position', for replayable sources`,
+    )
+  }
+  return Object.freeze({
+    delivery,
+    by: 'position',
+    maxIds: maxIdsDefault,
+    whenFull: 'wait',
+    overflow,
+  })
 }
 
 function checkProducer(

@@ -69,14 +69,16 @@ export const buildKey: unique symbol = Symbol.for('semel.pipeline.build') as nev
 declare const input: unique symbol
 declare const output: unique symbol
 declare const configuration: unique symbol
+declare const reading: unique symbol
 
 /**
  * A pipeline that is complete: frozen data, importable from any thread, opened by `open`.
  * @typeParam In what `send` takes
  * @typeParam Out what the operators make of it, for the sink and for senders that wait for results
  * @typeParam Config what `open` must be given as `config`; undefined: nothing
+ * @typeParam R `'outputs'` where whoever opens it reads its outputs
  */
-export interface Definition<In, Out = unknown, Config = undefined> {
+export interface Definition<In, Out = unknown, Config = undefined, R = unknown> {
   readonly name: string
   /** The URL of the module that it lives in, where it was made with one. */
   readonly module?: string
@@ -86,6 +88,7 @@ export interface Definition<In, Out = unknown, Config = undefined> {
   /** Only a type: a definition takes In, and so whatever is assignable to it. */
   readonly [input]?: (message: In) => void
   readonly [output]?: Out
+  readonly [reading]?: R
   /** Only a type. A method, so that one whose configuration is not known can be named at all. */
   [configuration]?(config: Config): void
 }

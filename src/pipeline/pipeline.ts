@@ -2,13 +2,13 @@ import type { Delivery } from '../core/delivery.js'
 import type { Duration } from '../core/durations.js'
 import type { Frame } from '../core/frame.js'
 import type { Key, MessageContext } from '../core/message.js'
-import type { Sink, SinkKind } from '../core/sink.js'
+import type { ReadKind, Sink, SinkKind } from '../core/sink.js'
 import type { LimitOptions, Rate } from '../reliability/limit.js'
 import type { RetryOptions } from '../reliability/retry.js'
 import { Builder, checkName } from './builder.js'
 import type { Carried } from './carriers.js'
 import type { Chosen, DeliverOptions } from './classes.js'
-import type { Undeliverable, Undelivered } from './deliver.js'
+import type { PositionOptions, Undeliverable, Undelivered, Unsent } from './deliver.js'
 import type { Extractor, FrameFormat, IsFrame } from './frames.js'
 import { unfinishedKey, type AnyDefinition, type Definition } from './graph.js'
 import type { Home } from './home.js'
@@ -16,6 +16,9 @@ import type { Refusals, Refused } from './refusals.js'
 import type { Resource } from './resource.js'
 import type { InputOf, OutputOf, StandardSchema } from './schema.js'
 import { withHome } from './with-home.js'
+
+/** By which a pipeline's outputs are read, where its sink hands them to whoever opens it. */
+export type ReadingOf<K> = [K] extends [ReadKind] ? 'outputs' : unknown
 
 /** How far a pipeline is: `keyBy` is said at most once, and before the operators. */
 export type Stage = 'open' | 'keyed' | 'operated'
@@ -102,6 +105,14 @@ export interface Pipeline<
     delivery: (One & Undelivered<D>) | ((message: M) => C),
     options: DeliverOptions<One, C, M> & Undelivered<D>,
   ): Pipeline<In, Out, Chosen<One, C>, M, S>
+  /**
+   * Exactly once from replayable sources alone, whose offsets tell copies: nothing can be sent.
+   * @example .deliver('exactly-once', { by: 'position' })
+   */
+  deliver(
+    delivery: 'exactly-once' & Undelivered<D>,
+    options: PositionOptions & Undelivered<D>,
+  ): Pipeline<Unsent<In>, Out, 'exactly-once', M, S>
   /**
    * Without options, or what the compiler says where they are missing.
    * @example .deliver('at-least-once')
@@ -238,7 +249,9 @@ export interface Pipeline<
    * @throws InvalidArgumentError where there is no delivery, or the sink can't carry it
    * @example .to(file('totals.ndjson'))
    */
-  to<K extends SinkKind>(sink: Sink<Out, K> & Carried<D, K>): Definition<In, Out>
+  to<K extends SinkKind>(
+    sink: Sink<Out, K> & Carried<D, K>,
+  ): Definition<In, Out, undefined, ReadingOf<K>>
 }
 
 /**
@@ -270,11 +283,11 @@ export function pipeline(name: string): NamedPipeline
  * const stream = await open(orders, { dir: './data', workers: 2, config: { out: 'out.ndjson' } })
  * @throws InvalidArgumentError
  */
-export function pipeline<In, Out, Config = unknown>(
+export function pipeline<In, Out, Config = unknown, R = unknown>(
   home: Home,
   name: string,
-  build: (start: Start, config: Config) => Definition<In, Out>,
-): Definition<In, Out, unknown extends Config ? undefined : Config>
+  build: (start: Start, config: Config) => Definition<In, Out, undefined, R>,
+): Definition<In, Out, unknown extends Config ? undefined : Config, R>
 export function pipeline(
   home: unknown,
   ...rest: [] | [name: unknown, build: unknown]

@@ -8,9 +8,13 @@ export const refusals = {
   carrierKind:
     "needs one that is transactional, rewindable or idempotent: give its type the kind that it has, such as Sink<T, 'idempotent'>, or use at-least-once",
   identified:
-    "exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), or deliver('exactly-once', { producer }) where senders number their messages",
+    "exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), deliver('exactly-once', { producer }) where senders number their messages, or deliver('exactly-once', { by: 'position' }) where all sources are replayable",
   produced:
     'it means nothing with a producer, whose own numbers tell copies: give either producer or id and window',
+  placed:
+    "it means nothing with by: 'position', where a source's own offsets tell copies: give either by or id and window",
+  unsent:
+    'a pipeline that knows copies by position takes messages from replayable sources alone: consume one, or deliver with { id, window }',
   undelivered:
     "to needs a delivery before it: add deliver('at-most-once'), deliver('at-least-once') or deliver('exactly-once', { id, window })",
   delivered: 'the delivery is chosen already: keep one deliver',

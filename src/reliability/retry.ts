@@ -51,6 +51,8 @@ export interface RetryPolicy {
   /** In all, the first one included: 1…1000. */
   readonly attempts: number
   readonly backoff: Backoff
+  /** Whether each failure is asked about; missing in a policy of an older copy of the library. */
+  readonly hasWhen?: boolean
   /**
    * The wait in milliseconds after the attempt (from 1) that failed. Always from 0 to a day, whatever a
    * backoff of the user's own says or throws.
@@ -116,6 +118,7 @@ export function retryPolicy(options?: RetryOptions): RetryPolicy {
   return Object.freeze({
     attempts,
     backoff,
+    hasWhen: when !== undefined,
     wait,
     ending,
     delayMs: (attempt: number, random?: () => number) => wait(attempt, random).delayMs,

@@ -134,7 +134,7 @@ it.each(['0', '1'])(
   'semel dead-letters, on a directory that a process with %s workers has open, is done at once',
   async (workers) => {
     const workspace = await withLetters()
-    const source = `export const source = () => semel.iterable((async function* () {
+    const source = `export const source = () => semel.iterableSource((async function* () {
   await new Promise((done) => setTimeout(done, 100_000))
   yield* []
 })())`

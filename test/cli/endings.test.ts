@@ -17,7 +17,7 @@ describe('a run that waits for what nothing can bring', () => {
     ],
     [
       'a source whose next message never comes',
-      `export const source = () => semel.iterable((async function* () {
+      `export const source = () => semel.iterableSource((async function* () {
         yield { id: 1 }
         await new Promise(() => {})
       })())`,
@@ -39,17 +39,17 @@ const hanging: [what: string, definition: string, more: string][] = [
   [
     'a sink that never closes',
     `pipeline('p').accepts().deliver('at-least-once').to(hung({ close: never }))`,
-    'export const source = () => semel.iterable(ticks())',
+    'export const source = () => semel.iterableSource(ticks())',
   ],
   [
     'a sink that never writes',
     `pipeline('p').accepts().deliver('at-least-once').to(hung({ write: never }))`,
-    'export const source = () => semel.iterable(ticks())',
+    'export const source = () => semel.iterableSource(ticks())',
   ],
   [
     'a sink that never connects',
     `pipeline('p').accepts().deliver('at-least-once').to({ ...hung({}), connect: never })`,
-    'export const source = () => semel.iterable(ticks())',
+    'export const source = () => semel.iterableSource(ticks())',
   ],
   [
     'a source that neither hears its signal nor returns',
@@ -61,7 +61,7 @@ const hanging: [what: string, definition: string, more: string][] = [
     'a handler inside of a native call',
     `pipeline('p').accepts().deliver('at-least-once')
       .tap(() => { console.error('hangs'); execSync('sleep 25') }).to(hung({}))`,
-    'export const source = () => semel.iterable(ticks())',
+    'export const source = () => semel.iterableSource(ticks())',
   ],
 ]
 const verbs = `import { execSync } from 'node:child_process'

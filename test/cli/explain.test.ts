@@ -15,15 +15,31 @@ describe('semel run --explain', () => {
       'numbers: exactly-once (disk, stored), copies known for 1 h; weakest hop: reader, who may see outputs',
       '  that a crash takes back while the stream is open',
       '',
-      'sender     exactly-once, within the window',
-      '           send resolves with a receipt when the message is on disk, written and synced;',
-      '           receipt.outcome, when its outcome is committed. push gives none.',
-      '           Without an answer the message may be stored or not: send it again with the same id and',
-      '           key until there is one; copies are dropped. A source that can be resumed is read on',
+      'a source   replayable (exactly-once): Each message is stored with its offset, and a reading goes on',
+      '           behind what every shard has.',
+      '           acknowledged (exactly-once): A message is acknowledged once it is stored; one that is',
+      '           given again is known by its id for 1 h.',
+      '           live (at-most-once): What was taken and not stored is lost with the process. What whoever',
     ])
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(100)
     expect(existsSync(join(workspace.folder, '.semel'))).toBe(false)
     expect(existsSync(join(workspace.folder, 'out.ndjson'))).toBe(false)
+  })
+
+  it('tells of the source that is named, which need not be there yet', async () => {
+    const workspace = new Workspace()
+    workspace.module('m.mjs', doubling)
+    const { code, stdout, stderr } = await workspace.line('run m.mjs --explain --source in.ndjson')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout.split('\n').slice(3, 5)).toEqual([
+      'source     exactly-once',
+      '           file(in.ndjson) (replayable): Each message is stored with its offset, and a reading goes',
+    ])
+    const input = await workspace.line('run m.mjs --explain --source -')
+    expect(input.stdout).toContain('not through kill -9, power loss')
+    expect(input.stdout).toContain(
+      '(live): What was taken and not stored is lost with the process.',
+    )
   })
 
   it('gives the same as one JSON object, also where the module writes', async () => {

@@ -140,7 +140,7 @@ not closed in order: opening it again recovers it
       'm.mjs',
       `pipeline('held').accepts().deliver('at-least-once')
         .tap(() => console.error('open')).to(file('out.ndjson'))`,
-      `export const source = () => semel.iterable(async function* () {
+      `export const source = () => semel.iterableSource(async function* () {
         yield {}
         await new Promise((resolve) => setTimeout(resolve, 60_000))
       })`,

@@ -99,7 +99,7 @@ describe('the source of a module', () => {
     ['export const source = 7', 'its source is 7; export a function (files) => Source as source'],
     [
       'export const source = () => [1]',
-      'source(files) returned [ 1 ], which is no source; return fileSource(…), iterable(…) or one of your own',
+      'source(files) returned [ 1 ], which is no source; return fileSource(…), iterableSource(…) or one of your own',
     ],
   ])('that is %s is refused', async (more, message) => {
     const workspace = new Workspace()

@@ -153,7 +153,7 @@ directory
     directory.module(
       'm.mjs',
       passing,
-      `export const source = () => semel.iterable(async function* () {
+      `export const source = () => semel.iterableSource(async function* () {
         yield {}
         console.error('open')
         await new Promise((resolve) => setTimeout(resolve, 60_000))

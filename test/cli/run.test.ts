@@ -187,7 +187,7 @@ describe('semel run', () => {
       passing,
       `export const source = () => {
         setTimeout(() => { throw new TypeError('a stray one') })
-        return semel.iterable(new ReadableStream())
+        return semel.iterableSource(new ReadableStream())
       }`,
     )
     const { code, stdout, stderr } = await workspace.semel('run', 'm.mjs')

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { report, Workspace, zero } from './verbs.js'
 
 // Endless: a number every few milliseconds; says so when the first has been processed.
-const ticking = `export const source = () => semel.iterable(async function* () {
+const ticking = `export const source = () => semel.iterableSource(async function* () {
   for (let id = 0; ; id++) {
     yield { id }
     await new Promise((resolve) => setTimeout(resolve, 2))

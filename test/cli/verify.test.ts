@@ -87,7 +87,7 @@ ${next}`)
     directory.module(
       'm.mjs',
       passing,
-      `export const source = () => semel.iterable(async function* () {
+      `export const source = () => semel.iterableSource(async function* () {
         yield {}
         console.error('open')
         await new Promise((resolve) => setTimeout(resolve, 60_000))

@@ -6,7 +6,8 @@ import { file, fileSinkPath } from '../../src/connectors/file/sink/sink.js'
 import { forEachBatch } from '../../src/connectors/for-each/batch.js'
 import { forEach } from '../../src/connectors/for-each/sink.js'
 import { memory } from '../../src/connectors/memory/sink.js'
-import type { SinkContext } from '../../src/core/sink.js'
+import { outputs } from '../../src/connectors/outputs/sink.js'
+import type { OutputReader, SinkContext } from '../../src/core/sink.js'
 import { describeSink, type SinkFixture } from '../../src/testing/describe-sink.js'
 import * as vitest from 'vitest'
 
@@ -66,6 +67,46 @@ describeSink(vitest, {
     }
   },
 })
+
+/** Takes all that is handed over, as a loop on another thread does. */
+function eagerReader(seen: unknown[]): OutputReader {
+  let taken = 0
+  return {
+    hand(outputs) {
+      const clones = structuredClone([...outputs])
+      seen.push(...clones)
+      taken += clones.length
+    },
+    async taken() {
+      await new Promise(setImmediate)
+      const count = taken
+      taken = 0
+      return count
+    },
+  }
+}
+
+for (const waitingMax of [1, 7, 256]) {
+  describeSink(vitest, {
+    name: `outputs, of which ${waitingMax} may wait`,
+    kind: 'repeatable',
+    create(): SinkFixture {
+      const seen: unknown[][] = []
+      const sink = outputs({ waitingMax })
+      return {
+        sink: Object.freeze({
+          ...sink,
+          connect: (context: SinkContext) =>
+            sink.connect({ ...context, reader: eagerReader((seen[context.shard] ??= [])) }),
+        }),
+        read: (shard) => seen[shard] ?? [],
+        tear: { skip: 'who reads keeps nothing that could be torn' },
+        failNextWrite: { skip: 'handing an output over does not fail' },
+        refused: { output: () => {} },
+      }
+    },
+  })
+}
 
 const aFunction = {
   tear: { skip: 'a function keeps nothing that could be torn' },

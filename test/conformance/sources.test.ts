@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source/source.js'
-import { iterable } from '../../src/connectors/iterable/source.js'
+import { iterableSource } from '../../src/connectors/iterable/source.js'
 import { memorySource } from '../../src/connectors/memory/source.js'
 import {
   describeSource,
@@ -169,7 +169,7 @@ const iterables = {
 describeSource(vitest, {
   name: 'iterable, of an array',
   create: () => ({
-    source: () => iterable(messages),
+    source: () => iterableSource(messages),
     rows: new Map([['iterable', expected]]),
   }),
   ...iterables,
@@ -179,7 +179,7 @@ describeSource(vitest, {
   name: 'iterable, of an async generator that outruns the batches',
   create: () => ({
     source: () =>
-      iterable(async function* () {
+      iterableSource(async function* () {
         for (let i = 0; i < 5000; i++) yield i
       }),
     rows: new Map([['iterable', Array.from({ length: 5000 }, (_, i) => ({ message: i }))]]),

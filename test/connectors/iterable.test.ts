@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { iterable } from '../../src/connectors/iterable/source.js'
+import { iterable, iterableSource } from '../../src/connectors/iterable/source.js'
 import type { Source } from '../../src/core/source.js'
 
 async function batchesOf<T>(
@@ -46,23 +46,23 @@ const failingLater = async function* (): AsyncGenerator<number> {
 
 test('takes arrays, sets, generators, streams and functions that return them', async () => {
   for (const source of [
-    iterable([1, 2]),
-    iterable(new Set([1, 2])),
-    iterable(generator()),
-    iterable(generator),
-    iterable(Readable.from([1, 2])),
-    iterable(() => Readable.from([1, 2])),
+    iterableSource([1, 2]),
+    iterableSource(new Set([1, 2])),
+    iterableSource(generator()),
+    iterableSource(generator),
+    iterableSource(Readable.from([1, 2])),
+    iterableSource(() => Readable.from([1, 2])),
   ]) {
     expect((await batchesOf(source as Source<unknown>)).flat()).toEqual([1, 2])
   }
 })
 
 test('gives each message of a slow iterable at once', async () => {
-  expect(await batchesOf(iterable(slow))).toEqual([[0], [1], [2], [3], [4]])
+  expect(await batchesOf(iterableSource(slow))).toEqual([[0], [1], [2], [3], [4]])
 })
 
 test('gives a fast iterable in full batches', async () => {
-  expect((await batchesOf(iterable(fast))).map((batch) => batch.length)).toEqual([
+  expect((await batchesOf(iterableSource(fast))).map((batch) => batch.length)).toEqual([
     1024, 1024, 1024, 1024,
   ])
 })
@@ -74,7 +74,7 @@ test('reads ahead by no more than two batches while nobody asks', async () => {
   }
   const abort = new AbortController()
   let batches = 0
-  await batchesOf(iterable(endless), abort.signal, async () => {
+  await batchesOf(iterableSource(endless), abort.signal, async () => {
     await sleep(5)
     batches++
     expect(given).toBeLessThanOrEqual((batches + 1) * 1024)
@@ -96,7 +96,7 @@ describe('aborted', () => {
     }
     const abort = new AbortController()
     setTimeout(() => abort.abort(), 10)
-    expect(await batchesOf(iterable(silent), abort.signal)).toEqual([])
+    expect(await batchesOf(iterableSource(silent), abort.signal)).toEqual([])
     expect(returned).toBe(true)
   })
 
@@ -114,7 +114,7 @@ describe('aborted', () => {
         yield* sync()
       }
       const abort = new AbortController()
-      await batchesOf(iterable<number>(asynchronous ? async : sync), abort.signal, () =>
+      await batchesOf(iterableSource<number>(asynchronous ? async : sync), abort.signal, () =>
         abort.abort(),
       )
       await sleep(1)
@@ -126,7 +126,7 @@ describe('aborted', () => {
 test('what it throws comes behind the messages before it', async () => {
   for (const messages of [failing, failingLater]) {
     const found: number[] = []
-    const reading = batchesOf(iterable<number>(messages), undefined, (batch) => {
+    const reading = batchesOf(iterableSource<number>(messages), undefined, (batch) => {
       found.push(...batch)
     })
     await expect(reading).rejects.toMatchObject({
@@ -139,10 +139,10 @@ test('what it throws comes behind the messages before it', async () => {
 })
 
 test.each([
-  [() => iterable(7 as never), "7 can't be iterated"],
-  [() => iterable(null as never), "null can't be iterated"],
-  [() => iterable([], { name: '' }), '"" is not a name'],
-  [() => iterable([], { nmae: 'a' } as never), 'there is no option "nmae"; there is name'],
+  [() => iterableSource(7 as never), "7 can't be iterated"],
+  [() => iterableSource(null as never), "null can't be iterated"],
+  [() => iterableSource([], { name: '' }), '"" is not a name'],
+  [() => iterableSource([], { nmae: 'a' } as never), 'there is no option "nmae"; there is name'],
 ])('misuse %# is refused in words', (call, message) => {
   expect(call).toThrow(
     expect.objectContaining({
@@ -153,8 +153,14 @@ test.each([
 })
 
 test('a function that returns nothing to iterate is named', async () => {
-  await expect(batchesOf(iterable((() => 7) as never, { name: 'feed' }))).rejects.toMatchObject({
+  await expect(
+    batchesOf(iterableSource((() => 7) as never, { name: 'feed' })),
+  ).rejects.toMatchObject({
     code: 'SEMEL_SOURCE',
     message: "feed: its function returned 7, which can't be iterated",
   })
+})
+
+test('goes by its older name too', () => {
+  expect(iterable).toBe(iterableSource)
 })

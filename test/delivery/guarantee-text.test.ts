@@ -13,12 +13,18 @@ describe('the whole report, as a text, on', () => {
       `orders: exactly-once (disk, stored), copies known for 24 h; weakest hop: reader, who may see outputs
   that a crash takes back while the stream is open
 
+a source   replayable (exactly-once): Each message is stored with its offset, and a reading goes on
+           behind what every shard has.
+           acknowledged (exactly-once): A message is acknowledged once it is stored; one that is
+           given again is known by its id for 24 h.
+           live (at-most-once): What was taken and not stored is lost with the process. What whoever
+           feeds it gives twice is known by its id for 24 h.
+
 sender     exactly-once, within the window
            send resolves with a receipt when the message is on disk, written and synced;
            receipt.outcome, when its outcome is committed. push gives none.
            Without an answer the message may be stored or not: send it again with the same id and
-           key until there is one; copies are dropped. A source that can be resumed is read on
-           behind what is stored, with or without ids.
+           key until there is one; copies are dropped.
            Until: 24 h between two copies' being stored. A copy that is stored later is a new
            message; a shard that knows 16,777,216 ids takes no more until the oldest have left the
            window, and a copy that waits meanwhile for longer than the window is a new message.
@@ -94,12 +100,18 @@ whole      exactly-once through a message sent again, a handler that fails, a wo
       `orders: exactly-once (process, processed), copies known for 24 h; not through power loss; weakest
   hop: stored, where a power loss may take what has a receipt
 
+a source   replayable (exactly-once): Each message is stored with its offset, and a reading goes on
+           behind what every shard has.
+           acknowledged (exactly-once): A message is acknowledged once it is stored; one that is
+           given again is known by its id for 24 h.
+           live (at-most-once): What was taken and not stored is lost with the process. What whoever
+           feeds it gives twice is known by its id for 24 h.
+
 sender     exactly-once, within the window
            send resolves with the outcome when it is committed, and with the result. push gives
            none.
            Without an answer the message may be stored or not: send it again with the same id and
-           key until there is one; copies are dropped. A source that can be resumed is read on
-           behind what is stored, with or without ids.
+           key until there is one; copies are dropped.
            Until: 24 h between two copies' being stored. A copy that is stored later is a new
            message; a shard that knows 16,777,216 ids takes no more until the oldest have left the
            window, and a copy that waits meanwhile for longer than the window is a new message.
@@ -168,13 +180,19 @@ whole      exactly-once through a message sent again, a handler that fails, a wo
       `orders: at-least-once (interval:100, batched); weakest hop: processed, where what was not committed
   is processed again
 
+a source   replayable (exactly-once): Each message is stored with its offset, and a reading goes on
+           behind what every shard has.
+           acknowledged (at-least-once): A message is acknowledged once it is stored; one that is
+           given again is a new message, without an id and a window.
+           live (at-most-once): What was taken and not stored is lost with the process. What whoever
+           feeds it gives twice is two messages.
+
 sender     at-least-once
            send resolves with the outcome when the batch of its message is committed:
            1,000 messages, or 10 ms after the first. One that waits for its next attempt is parked
            in it, and ends later. push gives none.
            Without an answer the message may be stored or not: send it again until there is one.
-           There is no id to tell a copy by. A source that can be resumed is read on behind what is
-           stored, with or without ids.
+           There is no id to tell a copy by.
              · a message sent again (may repeat): It is stored again, as a message of its own.
 
 stored     exactly-once
@@ -234,12 +252,17 @@ whole      at-least-once through a message sent again, a handler that fails, a w
       `orders: at-most-once (memory, stored); not through a message sent again; weakest hop: sender, which
   takes a message sent again for a new one
 
+a source   replayable (at-most-once): Without a directory nothing keeps how far it was read: the
+           next process begins anew.
+           acknowledged (at-most-once): A message is acknowledged before it is processed.
+           live (at-most-once): What was taken is lost with the process. What whoever feeds it gives
+           twice is two messages.
+
 sender     at-most-once, on your word; the weakest hop
            send resolves with a receipt when the message is in its shard's ring, in memory;
            receipt.outcome, when its outcome is committed. push gives none.
            Without an answer the message may have been taken or not, and nothing tells a copy from a
-           new message: send each one once, whatever the answer. Without a directory a source is
-           read from its start again by the next process.
+           new message: send each one once, whatever the answer.
              ! a message sent again (may repeat): It is stored again, as a message of its own.
 
 stored     at-most-once

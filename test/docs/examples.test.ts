@@ -28,13 +28,18 @@ function commentsOf(path: string): Documented[] {
   })
 }
 
+/** One that is kept for programs that use it, and has the example of the newer one. */
+const isOlderName = (name: string, path: string): boolean =>
+  new RegExp(`@deprecated .*\\*/\nexport const ${name} = `).test(textOf(path))
+
 /** The functions that users import, and where each is. */
 const functions = ['src/index.ts', 'src/advise.ts', 'src/directory.ts'].flatMap((face) =>
   [...textOf(face).matchAll(/^export \{ ([^}]+) \} from '\.\/([^']+)\.js'/gm)].flatMap((one) =>
     (one[1] as string)
       .split(', ')
       .filter((name) => /^[a-z]/.test(name))
-      .map((name) => [name, `src/${one[2]}.ts`] as const),
+      .map((name) => [name, `src/${one[2]}.ts`] as const)
+      .filter(([name, path]) => !isOlderName(name, path)),
   ),
 )
 

@@ -2,7 +2,7 @@
 // was read into the same directory later began as many bytes in as the iterable had had messages.
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileSource, forEach, iterable, pipeline } from 'semel'
+import { fileSource, forEach, iterableSource, pipeline } from 'semel'
 import { expect, it } from 'vitest'
 import { opened, scratch, small } from '../runtime/verbs.js'
 
@@ -28,7 +28,7 @@ function setUp() {
 it('reads a file from its start after an iterable has gone into the same directory', async () => {
   const { took, path, open, messages } = setUp()
   const first = await open()
-  await first.consume(iterable(messages))
+  await first.consume(iterableSource(messages))
   await first.drain()
   await first.close()
   const second = await open()
@@ -42,7 +42,7 @@ it('gives no source a number under which an earlier version has stored something
   await (await open()).close()
   copyFileSync(join(data, 'sources'), join(data, '..', 'sources'))
   const first = await open()
-  await first.consume(iterable(messages))
+  await first.consume(iterableSource(messages))
   await first.drain()
   await first.close()
   // As it was left then: the number was in use, and not in the file.

@@ -36,7 +36,7 @@ describe('deliver', () => {
     ],
     [
       () => untyped().deliver('exactly-once'),
-      `deliver: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), or deliver('exactly-once', { producer }) where senders number their messages`,
+      `deliver: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), deliver('exactly-once', { producer }) where senders number their messages, or deliver('exactly-once', { by: 'position' }) where all sources are replayable`,
     ],
     [
       () => untyped().deliver('exactly-once', { id: () => 1 }),
@@ -64,11 +64,11 @@ describe('deliver', () => {
     ],
     [
       () => untyped().deliver('exactly-once', { ...identified, windw: 1 }),
-      'deliver: there is no option "windw"; there are id, window, producer, maxIds, whenFull, time',
+      'deliver: there is no option "windw"; there are id, window, producer, by, maxIds, whenFull, time',
     ],
     [
       () => untyped().deliver('exactly-once', '24h'),
-      'deliver: "24h" is not an options object; give { id, window, producer, maxIds, whenFull, time }',
+      'deliver: "24h" is not an options object; give { id, window, producer, by, maxIds, whenFull, time }',
     ],
     [
       () => untyped().deliver('exactly-once', { id: 'id', window: 1 }),

@@ -138,7 +138,7 @@ describe('withDelivery', () => {
   it('refuses exactly-once without an id', () => {
     const original = graph(trades().deliver('at-least-once').to(sink('rewindable')))
     expect(refused(() => withDelivery(original, 'exactly-once'))).toBe(
-      "open: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), or deliver('exactly-once', { producer }) where senders number their messages",
+      "open: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), deliver('exactly-once', { producer }) where senders number their messages, or deliver('exactly-once', { by: 'position' }) where all sources are replayable",
     )
   })
 

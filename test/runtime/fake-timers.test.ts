@@ -1,4 +1,4 @@
-import { fixed, iterable, memory, open, pipeline, type Stream } from 'semel'
+import { fixed, iterableSource, memory, open, pipeline, type Stream } from 'semel'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { fixture, scratch, small } from './verbs.js'
 
@@ -54,7 +54,7 @@ describe('with a clock that stands still', () => {
       await stream.ready()
       await stream.flush({ timeout: 5000 })
       await stream.sendMany([{ id: 3 }, { id: 4 }], { acknowledge: 'processed', timeout: 5000 })
-      await stream.consume(iterable([{ id: 5 }, { id: 6 }]))
+      await stream.consume(iterableSource([{ id: 5 }, { id: 6 }]))
       for await (const { status } of stream.outcomes([{ id: 7 }]))
         expect(status).toBe('acknowledged')
       await stream.drain({ timeout: 5000 })

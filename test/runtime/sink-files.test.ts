@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import {
   file,
   fileSource,
-  iterable,
+  iterableSource,
   open,
   pipeline,
   type Definition,
@@ -119,7 +119,7 @@ test.each(['name', 'link'])(
       code: 'SEMEL_INVALID_ARGUMENT',
       message: expect.stringContaining(`file(${path})`) as string,
     })
-    await stream.consume(iterable(upTo(7, 9)))
+    await stream.consume(iterableSource(upTo(7, 9)))
     await stream.drain({ timeout: 5000 })
     expect(ids(path)).toEqual([1, 2, 7, 8])
   },

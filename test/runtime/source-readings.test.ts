@@ -2,7 +2,7 @@
 // side, behind a failure, with the stream open or opened again.
 import * as fc from 'fast-check'
 import {
-  iterable,
+  iterableSource,
   memory,
   pipeline,
   type Definition,
@@ -174,14 +174,14 @@ describe.each(deliveries)('%s', (delivery) => {
   it('takes what another iterable of the same name gives for what it is: new', async () => {
     const { open, took } = setUp(delivery)
     const stream = await open()
-    await stream.consume(iterable(range(0, 5).map((n) => ({ n }))))
+    await stream.consume(iterableSource(range(0, 5).map((n) => ({ n }))))
     await Promise.all([
-      stream.consume(iterable(range(5, 10).map((n) => ({ n })))),
-      stream.consume(iterable(range(10, 15).map((n) => ({ n })))),
+      stream.consume(iterableSource(range(5, 10).map((n) => ({ n })))),
+      stream.consume(iterableSource(range(10, 15).map((n) => ({ n })))),
     ])
     await stream.close()
     const again = await open()
-    await again.consume(iterable(range(15, 20).map((n) => ({ n }))))
+    await again.consume(iterableSource(range(15, 20).map((n) => ({ n }))))
     await again.drain()
     expect(took()).toEqual(range(0, 20))
   })
@@ -410,7 +410,7 @@ describe('a row that can not be taken ends as a dead letter, and the others go o
   it('of one iterable and of the next, at the same place in both', async () => {
     const { open } = setUp('exactly-once')
     const stream = await open()
-    for (let i = 0; i < 2; i++) await stream.consume(iterable([{ n: i }, null as never]))
+    for (let i = 0; i < 2; i++) await stream.consume(iterableSource([{ n: i }, null as never]))
     await stream.drain()
     expect(stream.counters()).toMatchObject({ processed: 2, deadLettered: 2, duplicate: 0 })
   })

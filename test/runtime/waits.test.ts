@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline as piped } from 'node:stream/promises'
 import {
   fixed,
-  iterable,
+  iterableSource,
   memory,
   open,
   pipeline,
@@ -430,7 +430,7 @@ describe('a source without end', () => {
     const stop = new AbortController()
     setTimeout(() => stop.abort(), 30)
     const { rows } = await within(
-      stream.consume(iterable(source as never), { signal: stop.signal }),
+      stream.consume(iterableSource(source as never), { signal: stop.signal }),
     )
     expect(rows).toBeGreaterThan(0)
   })
@@ -473,7 +473,7 @@ test('consume hears its signal while the ring is full, and the rest is read agai
   const stream = await gate.stream()
   const stop = new AbortController()
   let read = 0
-  const source = iterable<Note>(function* () {
+  const source = iterableSource<Note>(function* () {
     for (const one of notes(0, 5000, 'x'.repeat(200))) {
       read += 1
       yield one

@@ -29,9 +29,9 @@ const refused = refusedWith({
   carrierAtOpen:
     'open: the sink repeatable is repeatable, and exactly-once needs one that is transactional, rewindable or idempotent: use at-least-once, or declare forEach(..., { idempotent: true })',
   identified:
-    "deliver: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), or deliver('exactly-once', { producer }) where senders number their messages",
+    "deliver: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), deliver('exactly-once', { producer }) where senders number their messages, or deliver('exactly-once', { by: 'position' }) where all sources are replayable",
   identifiedAtOpen:
-    "open: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), or deliver('exactly-once', { producer }) where senders number their messages",
+    "open: exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), deliver('exactly-once', { producer }) where senders number their messages, or deliver('exactly-once', { by: 'position' }) where all sources are replayable",
   windowNeeded: "deliver: exactly-once needs a window: add deliver('exactly-once', { id, window })",
   idNeeded: "deliver: exactly-once needs an id: add deliver('exactly-once', { id, window })",
   windowMissing:

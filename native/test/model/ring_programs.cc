@@ -75,7 +75,7 @@ void produce(uint64_t last) {
   for (uint64_t sequence = stored + 1; sequence <= last; ++sequence) {
     while (!send(sequence)) {
       const uint64_t bytes =
-          round_up(full_header_bytes(IdKind::none, false) + length_of(sequence), kFrameAlignment);
+          round_up(full_header_bytes(IdKind::none) + length_of(sequence), kFrameAlignment);
       const uint64_t to_end = kCapacity - ring.offset(ring.claimed());
       const uint64_t end = ring.claimed() + (bytes > to_end ? to_end : 0) + bytes;
       expect(end - seen("released") > kCapacity, "the ring says that it is full and has room");
@@ -114,7 +114,7 @@ struct Reader {
       return;
     }
     ++sequence;
-    expect(length == full_header_bytes(IdKind::none, false) + length_of(sequence) &&
+    expect(length == full_header_bytes(IdKind::none) + length_of(sequence) &&
                load<uint64_t>(at + 8) == sequence,
            "a frame is lost or out of order");
     uint8_t payload[8];
@@ -221,7 +221,7 @@ std::vector<Program> at_every_offset(uint64_t last, bool looks_at_sequence) {
 void produce_tail_first(uint64_t last) {
   Ring& ring = shared().ring;
   for (uint64_t sequence = stored + 1; sequence <= last; ++sequence) {
-    const uint64_t bytes = full_header_bytes(IdKind::none, false) + length_of(sequence);
+    const uint64_t bytes = full_header_bytes(IdKind::none) + length_of(sequence);
     Ring::Claim claim;
     while (!ring.claim(bytes, &claim)) await_newer();
     ring.publish();

@@ -20,7 +20,7 @@ import { graphAt } from '../../measure/subject/subject.js'
 import { tradesModule, tradesSample } from '../../measure/trades.js'
 import type { BenchOptions } from './bench-options.js'
 import { exitCodes } from '../failures.js'
-import { loadModule, sourceOf } from '../module.js'
+import { loadModule, refuseUnread, sourceOf } from '../module.js'
 import { print } from '../stdout.js'
 import { signalExitCode, StopSignals } from '../stop-signals.js'
 import { paintFor } from '../terminal.js'
@@ -68,7 +68,7 @@ export async function bench(options: BenchOptions): Promise<number> {
   return results.some(({ missing }) => missing === undefined) ? exitCodes.ok : exitCodes.failed
 }
 
-async function measuredOf({ module, config, sources }: BenchOptions): Promise<Measured> {
+async function measuredOf({ module, config, sources, withSink }: BenchOptions): Promise<Measured> {
   if (module === undefined) {
     return {
       module: tradesModule,
@@ -77,6 +77,7 @@ async function measuredOf({ module, config, sources }: BenchOptions): Promise<Me
     }
   }
   const loaded = await loadModule(module, config)
+  if (withSink) refuseUnread(loaded, 'semel bench --with-sink')
   const source = await sourceOf(loaded, sources, (files) => fileSource(files))
   return {
     module: loaded.url.href,

@@ -121,7 +121,10 @@ export const runCommand: CommandSpec = {
       value: 'N',
       says: 'end and fail when this run makes more of them, such as 0 (default: no bound)',
     },
-    { name: 'explain', says: 'what would be guaranteed, hop by hop and why; nothing is run' },
+    {
+      name: 'explain',
+      says: 'what would be guaranteed, hop by hop and why; nothing is run or read',
+    },
     { name: 'json', says: 'one JSON object on standard output, and nothing else there' },
     { name: 'help', short: 'h', says: 'this text' },
   ],

@@ -15,7 +15,7 @@ import { sum } from '../../runtime/stream/counters.js'
 import { countersOfRun, endedOf } from '../counters.js'
 import { exitCodes, oneLine } from '../failures.js'
 import { directoryCounters } from '../inspect/inspection.js'
-import { loadModule, sourceOf, type PipelineModule } from '../module.js'
+import { loadModule, refuseUnread, sourceOf, type PipelineModule } from '../module.js'
 import { Progress } from './progress.js'
 import type { RunOptions } from './run-options.js'
 import { Reasons } from './reasons.js'
@@ -38,6 +38,8 @@ export async function run(options: RunOptions): Promise<number> {
   const module = await loadModule(options.module, options.config)
   const dir = dirOf(module, options)
   if (options.explain) return explain(module, options, dir)
+  // Standard output has the summary.
+  refuseUnread(module, 'semel run')
   const source = await sourceOf(module, options.sources, (files) => sourceOfFiles(files, options))
   const stop = new StopSignals(exitNow)
   let stream: Stream<unknown>
@@ -147,13 +149,19 @@ export async function run(options: RunOptions): Promise<number> {
   return stop.by === undefined ? exitCodes.ok : signalExitCode(stop.by)
 }
 
-/** What the run would guarantee; nothing is opened, and no source is asked for. */
+/** What the run would guarantee; nothing is opened, and of a source that is named only its kind asked. */
 async function explain(
   module: PipelineModule,
   options: RunOptions,
   dir: string | undefined,
 ): Promise<number> {
+  const { sources: files } = options
+  const sources =
+    files.length === 0
+      ? {}
+      : { sources: [await sourceOf(module, files, () => sourceOfFiles(files, options))] }
   const report = guarantee(module.definition, {
+    ...sources,
     ...openOptions(options, dir),
     ...configOf(module),
   } as never)

@@ -4,6 +4,12 @@ import { elapsedText } from '../text.js'
 
 const deadLettersShown = 3
 
+const stalls = {
+  parked: 'as many messages are parked as may be (parkedMax); it goes on when some have ended',
+  ids: 'as many ids are known as may be (maxIds); it goes on when the oldest leave the window',
+  outputs: 'nobody reads its outputs; it goes on when somebody does',
+} as const
+
 /**
  * Says what a stream has to say while it runs, a line each.
  * @returns the first few dead letters, filled as they come
@@ -29,11 +35,7 @@ export function warnOf(stream: Stream<unknown>, say: (line: string) => void): re
     )
   })
   stream.on('stalled', ({ shard, reason }) => {
-    const why =
-      reason === 'parked'
-        ? 'as many messages are parked as may be (parkedMax); it goes on when some have ended'
-        : 'as many ids are known as may be (maxIds); it goes on when the oldest leave the window'
-    say(`semel: SEMEL_STALLED: shard ${shard} takes no messages: ${why}`)
+    say(`semel: SEMEL_STALLED: shard ${shard} takes no messages: ${stalls[reason]}`)
   })
   stream.on('worker-replaced', ({ worker, error }) => {
     say(

@@ -61,6 +61,7 @@ export function forEachBatch<T>(
     given.size === undefined ? Infinity : wholeNumber(given.size, 'forEachBatch.size', 1, 65_536)
   return Object.freeze({
     ...declared,
+    inBatches: true as const,
     connect: () => new ForEachBatchConnection(declared.name, each, size),
   })
 }

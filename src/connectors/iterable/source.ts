@@ -4,7 +4,7 @@ import { checkOptions, shown } from '../../core/options.js'
 import type { Source, SourceBatch, SourceContext, SourceRow } from '../../core/source.js'
 import { turn } from '../../core/timers.js'
 
-export interface IterableOptions {
+export interface IterableSourceOptions {
   /**
    * What messages and reports call it.
    * @default 'iterable'
@@ -17,6 +17,9 @@ const batchRowsMax = 1024
 
 type AnyIterable<T> = AsyncIterable<T> | Iterable<T>
 
+/** @deprecated use `IterableSourceOptions` */
+export type IterableOptions = IterableSourceOptions
+
 /**
  * Messages from whatever can be iterated: an array, a generator, a readable stream, a subscription.
  * A function is called when reading begins.
@@ -28,24 +31,26 @@ type AnyIterable<T> = AsyncIterable<T> | Iterable<T>
  *
  * @throws InvalidArgumentError for what can't be iterated. When it is read: SemelError `SEMEL_SOURCE`
  * where the iterable throws, behind the messages that came before
- * @example await stream.consume(iterable(subscribe('orders')))
+ * @example await stream.consume(iterableSource(subscribe('orders')))
  */
-export function iterable<T>(
+export function iterableSource<T>(
   messages: AnyIterable<T> | (() => AnyIterable<T>),
-  options?: IterableOptions,
+  options?: IterableSourceOptions,
 ): Source<T> {
   const instead = oneNotMany(messages)
   if (instead !== undefined) {
-    throw new InvalidArgumentError(`iterable: ${shown(messages)} ${instead}`)
+    throw new InvalidArgumentError(`iterableSource: ${shown(messages)} ${instead}`)
   }
   if (typeof messages !== 'function' && !isIterable(messages)) {
     throw new InvalidArgumentError(
-      `iterable: ${shown(messages)} can't be iterated; give an array, a generator, a stream, or a function that returns one`,
+      `iterableSource: ${shown(messages)} can't be iterated; give an array, a generator, a stream, or a function that returns one`,
     )
   }
-  const { name = partition } = checkOptions<IterableOptions>(options, 'iterable', ['name'])
+  const { name = partition } = checkOptions<IterableSourceOptions>(options, 'iterableSource', [
+    'name',
+  ])
   if (typeof name !== 'string' || name === '') {
-    throw new InvalidArgumentError(`iterable.name: ${shown(name)} is not a name; give a text`)
+    throw new InvalidArgumentError(`iterableSource.name: ${shown(name)} is not a name; give a text`)
   }
   return Object.freeze({
     name,
@@ -54,6 +59,9 @@ export function iterable<T>(
     read: ({ signal }: SourceContext) => read(name, messages, signal),
   })
 }
+
+/** @deprecated use `iterableSource`, which it is */
+export const iterable = iterableSource
 
 async function* read<T>(
   name: string,

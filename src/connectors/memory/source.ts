@@ -23,7 +23,7 @@ const partition = 'memory'
 export function memorySource<T>(messages: readonly T[], options?: MemorySourceOptions): Source<T> {
   if (!Array.isArray(messages)) {
     throw new InvalidArgumentError(
-      `memorySource: ${shown(messages)} is not an array; for anything else take iterable(…)`,
+      `memorySource: ${shown(messages)} is not an array; for anything else take iterableSource(…)`,
     )
   }
   const given = checkOptions<MemorySourceOptions>(options, 'memorySource', ['batch'])

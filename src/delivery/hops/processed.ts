@@ -10,7 +10,7 @@ export function processedHop(subject: Subject): Hop {
     hop: 'processed',
     promise: delivery,
     what: `The message is acknowledged ${decisionsOf(delivery).acknowledged}. ${runsText(subject)}`,
-    why: `${failureText(subject)} ${orderText(subject)}`,
+    why: `${failureText(subject)}${timeoutText(subject)} ${orderText(subject)}`,
     until: null,
     restsOn: 'nothing',
     limit: limitText(delivery),
@@ -35,12 +35,24 @@ function failureText({ graph }: Subject): string {
   if (decisionsOf(graph.deliver.delivery).failed === 'dropped') {
     return 'A message that fails is dropped and counted.'
   }
-  const { attempts } = graph.retry
+  const { attempts, hasWhen } = graph.retry
+  const orRefused = hasWhen === true ? ", or where retry's when answers false," : ''
   const tried =
     attempts === 1
       ? 'A message that fails is not tried again, but'
-      : `A message that fails is parked and tried again; after ${attempts} attempts it`
+      : `A message that fails is parked and tried again; after ${attempts} attempts${orRefused} it`
   return `${tried} becomes a dead letter, kept with payload, error and history.`
+}
+
+/** A handler that answers late is not ended by that: what it does then comes beside the next attempt. */
+function timeoutText({ graph }: Subject): string {
+  const { timeoutMs, retry, deliver } = graph
+  if (timeoutMs === undefined) return ''
+  const isTriedAgain = decisionsOf(deliver.delivery).failed !== 'dropped' && retry.attempts > 1
+  const then = isTriedAgain
+    ? 'what it does elsewhere may then happen twice'
+    : 'what it does elsewhere may then happen though its message has failed'
+  return ` A handler that does not heed its signal goes on after ${durationText(timeoutMs)}: ${then}.`
 }
 
 function orderText({ graph }: Subject): string {

@@ -14,7 +14,7 @@ export function senderHop(subject: Subject): Hop {
     hop: 'sender',
     promise: !isKept ? 'at-most-once' : knows ? 'exactly-once' : 'at-least-once',
     what: answer(subject),
-    why: `${isKept ? keptWhy(knows) : unkeptWhy(knows)} ${sourceWhy(subject, isKept)}`,
+    why: isKept ? keptWhy(knows) : unkeptWhy(knows),
     until: knows ? untilText(subject, windowMs) : null,
     restsOn: knows ? 'window' : isKept ? 'nothing' : 'your-word',
     limit: knows
@@ -102,14 +102,6 @@ function unkeptWhy(knows: boolean): string {
   return knows
     ? 'Without an answer the message may have been taken or not. Copies with the same id and key are dropped while the process lives.'
     : 'Without an answer the message may have been taken or not, and nothing tells a copy from a new message: send each one once, whatever the answer.'
-}
-
-function sourceWhy({ opening }: Subject, isKept: boolean): string {
-  if (isKept)
-    return 'A source that can be resumed is read on behind what is stored, with or without ids.'
-  return opening.dir === ''
-    ? 'Without a directory a source is read from its start again by the next process.'
-    : 'A source that can be resumed is read on behind what was sent: a crash skips messages and repeats none.'
 }
 
 function untilText({ graph, opening }: Subject, windowMs: number): string {

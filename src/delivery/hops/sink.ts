@@ -14,10 +14,19 @@ export function sinkHop(subject: Subject): Hop {
     what: `${sink.name} is ${sink.kind}${isDeclared ? ', as it was declared' : ''}. ${whatText(delivery, sink.kind)}`,
     why: whyText(subject),
     until: null,
-    restsOn: isDeclared && delivery !== 'at-most-once' ? 'your-word' : 'nothing',
+    restsOn: restsOnWord(subject) ? 'your-word' : 'nothing',
     limit: limitText(subject),
     encounters: [...crashes(subject), failure(subject)],
   }
+}
+
+/** At most once nothing is written twice, but where a call that throws had written some. */
+function restsOnWord({ graph: { sink, deliver } }: Subject): boolean {
+  return deliver.delivery === 'at-most-once' ? repeatsBatches(sink) : sink.declared === true
+}
+
+function repeatsBatches({ kind, inBatches }: Subject['graph']['sink']): boolean {
+  return kind === 'repeatable' && inBatches === true
 }
 
 function promiseOf(delivery: Delivery, kind: SinkKind): Delivery {
@@ -49,12 +58,20 @@ function whyText({ graph, opening }: Subject): string {
     sink.declared === true && deliver.delivery !== 'at-most-once'
       ? 'That it is idempotent is your word ({ idempotent: true }), and nothing can check it: put by id or name, do not append or add. '
       : ''
+  if (sink.isRead === true) {
+    return deliver.delivery === 'at-most-once'
+      ? 'An output counts as written when the loop over stream.outputs() is given it.'
+      : 'An output counts as written when the loop over stream.outputs() asks for the next one: what it was given and not asked beyond comes again, to the next loop or at the next opening.'
+  }
   if (sink.kind === 'idempotent' || sink.kind === 'repeatable') {
     const ahead =
       typeof opening.durability === 'object'
         ? ' It may be given a message before the sync that covers it.'
         : ''
-    return `${word}An output counts as written when its call has returned or its promise has resolved; how durable it is then is the sink's affair.${ahead}`
+    const batches = repeatsBatches(sink)
+      ? 'A call that throws is made again for each output alone: one that had written some writes those twice, without any crash. '
+      : ''
+    return `${word}${batches}An output counts as written when its call has returned or its promise has resolved; how durable it is then is the sink's affair.${ahead}`
   }
   if (flushes(opening)) return 'It is flushed before its outputs are acknowledged.'
   return deliver.delivery === 'at-most-once'
@@ -65,7 +82,9 @@ function whyText({ graph, opening }: Subject): string {
 function limitText({ graph, opening }: Subject): string | null {
   const { sink, deliver } = graph
   if (sink.volatile === true) return 'which ends with the process'
-  if (deliver.delivery === 'at-most-once') return null
+  if (deliver.delivery === 'at-most-once') {
+    return repeatsBatches(sink) ? 'which rests on a call that throws having written none' : null
+  }
   if (sink.declared === true) return 'which rests on your word that it is idempotent'
   if (promiseOf(deliver.delivery, sink.kind) === 'at-least-once') {
     return 'which may be given again what was not committed'

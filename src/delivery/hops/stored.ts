@@ -60,19 +60,24 @@ function limitText(durability: Durability): string | null {
   return durability === 'process' ? 'where a power loss may take what has a receipt' : null
 }
 
-function overflowOf({ delivery, overflow }: Subject['graph']['deliver']): Encounter[] {
+function overflowOf({ deliver, limits }: Subject['graph']): Encounter[] {
+  const { delivery, overflow } = deliver
+  const limited =
+    limits === undefined ? '' : ' What comes faster than limit lets begin fills the ring.'
   switch (overflow) {
     case 'wait':
       return []
     case 'drop-newest':
-      return [encounter(delivery, 'full-ring', 'lost', 'What comes is dropped, and counted.')]
+      return [
+        encounter(delivery, 'full-ring', 'lost', `What comes is dropped, and counted.${limited}`),
+      ]
     case 'drop-oldest':
       return [
         encounter(
           delivery,
           'full-ring',
           'lost',
-          'What has waited longest is dropped, and counted.',
+          `What has waited longest is dropped, and counted.${limited}`,
         ),
       ]
     case 'conflate':
@@ -81,7 +86,7 @@ function overflowOf({ delivery, overflow }: Subject['graph']['deliver']): Encoun
           delivery,
           'full-ring',
           'lost',
-          'Of what waits only the newest of each key is kept; the others are counted.',
+          `Of what waits only the newest of each key is kept; the others are counted.${limited}`,
         ),
       ]
     default:
@@ -95,7 +100,7 @@ function encountersOf({ graph, opening }: Subject): Encounter[] {
   if (durability === 'memory') {
     const gone = 'What waits in memory is lost.'
     return [
-      ...overflowOf(graph.deliver),
+      ...overflowOf(graph),
       encounter(delivery, 'kill', 'lost', gone),
       encounter(delivery, 'power-loss', 'lost', gone),
     ]

@@ -5,10 +5,11 @@ import { limit, type Patience } from '../../acknowledge/patience.js'
 import { ProcessedAwaited } from '../../acknowledge/processed.js'
 import { StoredAwaited } from '../../acknowledge/stored.js'
 import type { Acknowledge } from '../../core/acknowledge.js'
-import { ClosedError, type SemelError } from '../../core/errors.js'
+import { ClosedError, InvalidArgumentError, type SemelError } from '../../core/errors.js'
 import type { Outcome } from '../../core/message.js'
 import { addon } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
+import { refusals } from '../../pipeline/refusals.js'
 import { Ingest } from './ingest.js'
 import type { Settings } from '../settings/options.js'
 import type { Producers } from './producers.js'
@@ -95,14 +96,14 @@ export class Sender implements Desk {
   }
 
   push(message: unknown): boolean {
-    if (this.#isClosed) throw new ClosedError()
+    this.#admit()
     if (!this.#sends.serve()) return false
     if (!this.#tellsOfPushed) return this.ingest.push(message)
     return this.#isFull || !this.ingest.admits() ? false : this.#pushInBatch(message)
   }
 
   pushFrames(bytes: Uint8Array): number {
-    if (this.#isClosed) throw new ClosedError()
+    this.#admit()
     const taken = this.#sends.serve() ? this.ingest.pushFrames(bytes) : 0
     this.#framesWait = taken * this.ingest.frameSize < bytes.length
     return taken
@@ -114,7 +115,7 @@ export class Sender implements Desk {
       teller.reject(patience.signal.reason, false)
       return
     }
-    if (this.#isClosed) throw new ClosedError()
+    this.#admit()
     const awaited = this.#awaited(mode, message, teller)
     if (patience.signal !== undefined || patience.timeout !== undefined) {
       awaited.release = limit(patience, (errorFor) => this.giveUp(awaited, errorFor))
@@ -124,7 +125,7 @@ export class Sender implements Desk {
 
   /** One of several messages that are sent together: whoever sends them keeps their patience. */
   enter(message: unknown, mode: Acknowledge, teller: Teller<unknown>): Entered {
-    if (this.#isClosed) throw new ClosedError()
+    this.#admit()
     const awaited = this.#awaited(mode, message, teller)
     if (this.#take(message, awaited)) return { awaited }
     return { awaited, left: new Promise((left) => this.#queue(message, awaited, left)) }
@@ -220,6 +221,18 @@ export class Sender implements Desk {
       default:
         return mode satisfies never
     }
+  }
+
+  /** @throws InvalidArgumentError where messages come from sources alone */
+  #admit(): void {
+    if (this.#isClosed) throw new ClosedError()
+    const { graph, settings } = this.#parts
+    if (graph.deliver.by === undefined && settings.journal) return
+    throw new InvalidArgumentError(
+      graph.deliver.by === undefined
+        ? `${graph.name} is open without a journal, and what is sent would be in memory alone: consume a replayable source, or open it with a journal`
+        : `${graph.name}: ${refusals.unsent}`,
+    )
   }
 
   get #isFull(): boolean {

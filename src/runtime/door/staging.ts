@@ -16,6 +16,11 @@ const spareBytes = 64 * 1024
 /** Of why a row is malformed. */
 const reasonLengthMax = 4096
 
+/** Of a row's kind: its offset is one of 16 bytes, which lie behind the payload. */
+const wideOffset = 0x20
+const wideOffsetBytes = 16
+const narrowOffsetEnd = 2 ** 48
+
 const idForms = { none: 0, positive: 1, negative: 2, text: 3, internal: 4 } as const
 
 /** Where a source's message comes from; kept with it, so that reading can go on behind it. */
@@ -122,9 +127,11 @@ export class Staging {
     this.#row(start, start + bytes.length, type, shard, id, origin)
   }
 
-  /** A malformed row: its id is its offset, since it has no other. Of a text that is too long, the start. */
+  /** A malformed row: its id is its place, since it has no other. Of a text that is too long, the start. */
   putMalformed(row: MalformedRow, type: number, shard: number, origin: Origin): void {
     const max = this.#payloadBytesMax
+    const { partition, offset } = origin
+    const isWide = offset >= narrowOffsetEnd
     this.putObject(
       {
         text: row.text.slice(0, max / 8).toWellFormed(),
@@ -133,14 +140,14 @@ export class Staging {
       },
       type,
       shard,
-      undefined,
+      isWide ? `\0malformed row ${partition} ${offset}` : undefined,
       origin,
     )
+    if (isWide) return
     const at = (this.#rows - 1) * rowWords
     this.#words[at + 3] = (this.#words[at + 3] as number) | (idForms.internal << 8)
-    const offset = Number(origin.offset)
-    this.#words[at + 4] = offset >>> 0
-    this.#words[at + 5] = Math.floor(offset / 4_294_967_296) | ((origin.partition + 1) << 16)
+    this.#words[at + 4] = Number(offset) >>> 0
+    this.#words[at + 5] = Math.floor(Number(offset) / 4_294_967_296) | ((partition + 1) << 16)
   }
 
   /** A message as bytes of its own, for later: what becomes of the object meanwhile changes nothing. */
@@ -211,12 +218,16 @@ export class Staging {
     this.#at = 0
     for (let at = 0; at < this.#rows * rowWords; at += rowWords) {
       const start = words[at] as number
-      const isText = (((words[at + 3] as number) >>> 8) & 0xff) === idForms.text
-      const length = (words[at + 1] as number) + (isText ? (words[at + 5] as number) : 0)
+      const kind = words[at + 3] as number
+      const isText = ((kind >>> 8) & 0xff) === idForms.text
+      const isWide = (kind & wideOffset) !== 0
+      const named = (words[at + 1] as number) + (isText ? (words[at + 5] as number) : 0)
+      const length = named + (isWide ? wideOffsetBytes : 0)
       const to = (this.#at + 7) & ~7
       payloads.copy(bytes, to, start, start + length)
       words[at] = to
       if (isText) words[at + 4] = to + (words[at + 1] as number)
+      if (isWide) words[at + 6] = to + named
       this.#at = to + length
     }
   }
@@ -291,10 +302,28 @@ export class Staging {
     words[at + 1] = payloadEnd - start
     words[at + 2] = shard
     words[at + 3] = type | (form << 8) | (origin === undefined ? 0 : (origin.partition + 1) << 16)
-    if (origin !== undefined) this.#numbers[(at + 6) / 2] = Number(origin.offset)
+    if (origin !== undefined) {
+      const { offset } = origin
+      if (offset < narrowOffsetEnd) {
+        this.#numbers[(at + 6) / 2] = Number(offset)
+      } else {
+        words[at + 3] = (words[at + 3] as number) | wideOffset
+        words[at + 6] = end
+        end = this.#putWide(BigInt(offset), end)
+      }
+    }
     if (this.#rows === 0) this.#first = this.#next
     this.#rows += 1
     this.#next += 1
     this.#at = end
+  }
+
+  /** An offset of 16 bytes; where it ends. */
+  #putWide(offset: bigint, at: number): number {
+    const bytes = new DataView(new ArrayBuffer(wideOffsetBytes))
+    bytes.setBigUint64(0, BigInt.asUintN(64, offset), true)
+    bytes.setBigUint64(8, offset >> 64n, true)
+    this.#memory.put(new Uint8Array(bytes.buffer), at)
+    return at + wideOffsetBytes
   }
 }

@@ -23,7 +23,11 @@ export type ShardEvent =
       readonly sequence: number
       readonly error: string
     }
-  | { readonly kind: 'stalled'; readonly shard: number; readonly reason: 'parked' | 'ids' }
+  | {
+      readonly kind: 'stalled'
+      readonly shard: number
+      readonly reason: 'parked' | 'ids' | 'outputs'
+    }
 
 /** What a shard tells its stream, and nobody else. */
 export type ShardAnswer =

@@ -8,7 +8,8 @@ import { addon, type NativeSeat } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
 import { exponential } from '../../reliability/backoff.js'
 import type { Answers } from '../replies/answers.js'
-import { placeOf, rejectionOf, type Rejection } from './connection.js'
+import type { Detail } from '../../native/details.js'
+import { checkWritten, placeOf, rejectionOf, type Rejection } from './connection.js'
 import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished, type Owners } from '../operators/finished.js'
 
@@ -37,6 +38,8 @@ export interface CommitterParts {
    * behind them, is told in `finished`, and their outputs go out of it.
    */
   readonly refused: (failures: ReadonlyMap<number, Failure>, finished: Finished) => void
+  /** What became of these messages is committed. */
+  readonly committed: (details: ReadonlyMap<number, Detail>) => void
   /** The sink failed as a whole and will be tried again. */
   readonly sinkFailed: (error: Error, attempt: number, delayMs: number) => void
 }
@@ -90,6 +93,7 @@ export class Committer {
   commit(finished: Finished): void | Promise<void> {
     const { connection, flushes } = this.#parts
     if (finished.outputs.length > 0) {
+      if (connection.writeSome !== undefined) return this.#commitInParts(finished)
       let pending: Promise<unknown> | undefined
       try {
         pending = adopted(connection.write(finished.outputs, this.#position(finished)))
@@ -102,7 +106,8 @@ export class Committer {
       return this.#flushAndAcknowledge(finished)
     }
     const ack = this.#ackOf(finished)
-    if (this.#tryAcknowledge(ack) !== true) return this.#acknowledge(ack)
+    if (this.#tryAcknowledge(ack) !== true) return this.#acknowledgeAll(ack, finished)
+    this.#parts.committed(finished.details)
   }
 
   async #finishWrite(finished: Finished, pending: Promise<unknown>): Promise<void> {
@@ -118,25 +123,8 @@ export class Committer {
   async #writeAgain(finished: Finished, failure: unknown): Promise<void> {
     const { connection } = this.#parts
     let failed = failure
-    for (let attempt = 1; ; attempt++) {
-      let rejection: Rejection | undefined
-      try {
-        rejection = rejectionOf(failed, finished.outputs.length)
-      } catch (error) {
-        failed = error
-      }
-      if (rejection === undefined) {
-        // What was committed is gone: no other attempt brings it back.
-        if (failed instanceof SemelError && failed.code === 'SEMEL_SINK_BEHIND') throw failed
-        await this.#afterSinkFailure(failed, attempt)
-      } else {
-        const unavailable = this.#takeOut(finished, rejection)
-        if (unavailable === undefined) attempt = 0
-        else {
-          if (rejection.written > 0) attempt = 1
-          await this.#afterSinkFailure(unavailable, attempt)
-        }
-      }
+    for (let attempt = 1; ;) {
+      attempt = await this.#afterFailedWrite(finished, failed, attempt)
       if (finished.outputs.length === 0) break
       try {
         await connection.write(finished.outputs, this.#position(finished))
@@ -146,6 +134,60 @@ export class Committer {
       }
     }
     return this.#flushAndAcknowledge(finished)
+  }
+
+  /**
+   * Somebody takes the outputs one by one: what has ended with those that are taken is committed, so
+   * that no more than the others is given again.
+   */
+  async #commitInParts(finished: Finished): Promise<void> {
+    const { connection, committed } = this.#parts
+    for (let attempt = 1; finished.outputs.length > 0;) {
+      const { length } = finished.outputs
+      let written: number
+      try {
+        const answer = await connection.writeSome?.(finished.outputs, this.#position(finished))
+        written = checkWritten(answer, length)
+        attempt = 1
+      } catch (error) {
+        if (this.#stopped) throw new ClosedError()
+        attempt = await this.#afterFailedWrite(finished, error, attempt)
+        continue
+      }
+      if (written === length) break
+      const part = finished.splitAt(written, this.#through)
+      if (part.isEmpty) continue
+      if (this.#parts.flushes) await connection.flush?.()
+      await this.#acknowledge(this.#ackOf(part))
+      committed(part.details)
+    }
+    return this.#flushAndAcknowledge(finished)
+  }
+
+  /**
+   * What was refused, and what has to wait behind that, goes out of the batch; where the sink failed as
+   * a whole, it has its time.
+   * @returns the number of the next attempt
+   */
+  async #afterFailedWrite(finished: Finished, failure: unknown, attempt: number): Promise<number> {
+    let failed = failure
+    let rejection: Rejection | undefined
+    try {
+      rejection = rejectionOf(failed, finished.outputs.length)
+    } catch (error) {
+      failed = error
+    }
+    if (rejection === undefined) {
+      // What was committed is gone: no other attempt brings it back.
+      if (failed instanceof SemelError && failed.code === 'SEMEL_SINK_BEHIND') throw failed
+      await this.#afterSinkFailure(failed, attempt)
+      return attempt + 1
+    }
+    const unavailable = this.#takeOut(finished, rejection)
+    if (unavailable === undefined) return 1
+    const own = rejection.written > 0 ? 1 : attempt
+    await this.#afterSinkFailure(unavailable, own)
+    return own + 1
   }
 
   /**
@@ -173,7 +215,12 @@ export class Committer {
 
   async #flushAndAcknowledge(finished: Finished): Promise<void> {
     if (this.#parts.flushes) await this.#parts.connection.flush?.()
-    await this.#acknowledge(this.#ackOf(finished))
+    await this.#acknowledgeAll(this.#ackOf(finished), finished)
+  }
+
+  async #acknowledgeAll(ack: Ack, { details }: Finished): Promise<void> {
+    await this.#acknowledge(ack)
+    this.#parts.committed(details)
   }
 
   async #acknowledge(ack: Ack): Promise<void> {

@@ -4,7 +4,7 @@ import { shown } from '../../core/options.js'
 import { RejectedOutputs, type Sink, type SinkConnection } from '../../core/sink.js'
 import { describeThrown } from '../../core/thrown.js'
 
-const optional = ['rewind', 'place', 'committed', 'flush'] as const
+const optional = ['rewind', 'place', 'committed', 'flush', 'writeSome'] as const
 const rewindable = ['rewind', 'place'] as const
 
 /**
@@ -79,6 +79,15 @@ export function rejectionOf(thrown: unknown, outputs: number): Rejection | undef
 function isRejection(thrown: unknown): thrown is RejectedOutputs {
   if (thrown instanceof RejectedOutputs) return true
   return types.isNativeError(thrown) && thrown.name === 'RejectedOutputs'
+}
+
+/** @throws SemelError `SEMEL_SINK` where a sink can't have written so many of its outputs */
+export function checkWritten(answer: unknown, outputs: number): number {
+  if (isCount(answer, 1, outputs)) return answer
+  throw new SemelError(
+    'SEMEL_SINK',
+    `writeSome answered ${shown(answer)}; answer how many of ${outputs} outputs were written, at least one`,
+  )
 }
 
 function isCount(value: unknown, least: number, most: number): value is number {

@@ -79,6 +79,10 @@ export class ShardLoop {
       answers: this.#answers,
       flushes,
       refused: (failures, finished) => this.#failures.refused(failures, finished),
+      committed: (details) => {
+        this.#failures.committed(details)
+        this.#aside?.committed(details)
+      },
       sinkFailed: (error, attempt, retryInMs) =>
         tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs }),
     })
@@ -380,18 +384,14 @@ export class ShardLoop {
     this.#giveUps.apply(finished)
     this.#answers.gather(this.#committer.through + 1, finished)
     const pending = this.#committer.commit(finished)
-    const committed = (): void => {
-      this.#failures.committed(finished.details)
-      this.#aside?.committed(finished.details)
-      this.#giveUps.committed()
-    }
     if (!isPromise(pending)) {
-      committed()
+      this.#giveUps.committed()
       return true
     }
     this.#committing = true
     const failed = (error: unknown): Error => (this.#failure = toError(error))
-    void pending.then(committed, failed).then(() => {
+    const committed = pending.then(() => this.#giveUps.committed(), failed)
+    void committed.then(() => {
       this.#committing = false
       this.#parts.kick()
     })

@@ -1,4 +1,5 @@
 import type { Durability } from '../../core/delivery.js'
+import type { OutputReader } from '../../core/sink.js'
 import { checkConnection, closeConnection } from './connection.js'
 import { addon } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
@@ -31,6 +32,8 @@ export interface ShardOpening {
   readonly answer: (answer: ShardAnswer) => void
   readonly kick: () => void
   readonly outcomesAwaited?: () => boolean
+  /** Missing where nobody reads outputs. */
+  readonly readerOf?: ((shard: number) => OutputReader) | undefined
 }
 
 /** Absolute, and the same for each worker that follows another, wherever the process has gone to since. */
@@ -58,6 +61,7 @@ export async function openShard(
     durability,
     base: directories.current,
     memo,
+    reader: opening.readerOf?.(shard),
     claims: {
       claim: (path) => {
         refuseOwnFile(path, directories.stream)

@@ -61,6 +61,32 @@ export class Finished {
     this.outputs = this.outputs.slice(count)
   }
 
+  /**
+   * Takes out what has ended with the first outputs, which are written: messages in flight up to the
+   * first that has an output behind these, and parked ones that have none there.
+   * @param through the last sequence that is committed
+   */
+  splitAt(written: number, through: number): Finished {
+    const { owners } = this
+    const open = new Set<number>()
+    let end = through + this.count + 1
+    for (let output = written; output < owners.length; output++) {
+      for (const owner of ownersOf(owners[output] as Owners)) {
+        open.add(owner)
+        if (owner > through && owner < end) end = owner
+      }
+    }
+    const part = new Finished()
+    part.count = end - 1 - through
+    this.count -= part.count
+    this.dropFirst(written)
+    const isIn = (sequence: number): boolean =>
+      sequence > through ? sequence < end : !open.has(sequence)
+    move(this.details, part.details, isIn)
+    move(this.answers, part.answers, isIn)
+    return part
+  }
+
   /** Takes out every output that one of these messages has a part in. */
   drop(sequences: ReadonlySet<number>): void {
     if (sequences.size === 0) return
@@ -68,6 +94,18 @@ export class Finished {
     const stays = owners.map((by) => !ownersOf(by).some((one) => sequences.has(one)))
     this.outputs = this.outputs.filter((_, index) => stays[index])
     this.#owners = owners.filter((_, index) => stays[index])
+  }
+}
+
+function move<V>(
+  from: Map<number, V>,
+  to: Map<number, V>,
+  isMoved: (sequence: number) => boolean,
+): void {
+  for (const [sequence, value] of from) {
+    if (!isMoved(sequence)) continue
+    to.set(sequence, value)
+    from.delete(sequence)
   }
 }
 

@@ -20,6 +20,7 @@ export function nativeOptions(graph: Graph, settings: Settings, current: string)
     frameBytes: accepts.kind === 'frames' ? accepts.size : 0,
     durability: durabilityNumber(settings.durability),
     visibility: canCutBack ? 0 : 1,
+    journal: settings.journal,
     ringBytes: settings.ringBytes,
     segmentBytes: settings.segmentBytes,
     intervalMs: typeof settings.durability === 'object' ? settings.durability.interval : 0,

@@ -51,6 +51,15 @@ export interface OpenOptions<In = unknown> {
    * @example durability: { interval: 100 }
    */
   durability?: Durability
+  /**
+   * Whether messages are kept on disk until they are done. With `false` they are in memory alone, and
+   * after a crash their sources give again what was not done: all of them are replayable, and nothing
+   * can be sent or pushed. At most once there never is a journal. A directory changes it where nothing
+   * in its journal is left undone.
+   * @default true
+   * @example journal: false
+   */
+  journal?: boolean
   /** The pipeline's delivery, overridden, to compare them. */
   delivery?: Delivery
   /**

@@ -18,6 +18,8 @@ export interface Settings {
   readonly workers: number
   readonly delivery: Delivery
   readonly durability: Durability
+  /** False: messages are in memory alone, and come from sources that can be read again. */
+  readonly journal: boolean
   readonly acknowledge: Acknowledgment
   readonly awaitedMax: number
   readonly waiting: Waiting
@@ -59,6 +61,7 @@ const classOptionNames = [
   'shards',
   'workers',
   'durability',
+  'journal',
   'awaitedMax',
   'waiting',
   'ring',
@@ -167,6 +170,7 @@ export function settingsOf(options: OpenOptions | undefined, pipelineDelivery: D
     workers: Math.min(workers, shards),
     delivery,
     durability,
+    journal: checkJournal(given.journal, delivery),
     acknowledge: checkAcknowledge(given.acknowledge ?? 'stored'),
     awaitedMax: whole(given.awaitedMax ?? 65_536, 'awaitedMax'),
     waiting,
@@ -178,6 +182,16 @@ export function settingsOf(options: OpenOptions | undefined, pipelineDelivery: D
     heartbeatMs: checkHeartbeat(given.heartbeat ?? '30s'),
     workerMemoryBytes: checkMemory(given.workerMemory),
   })
+}
+
+/** At most once there is none that could be left out. */
+function checkJournal(journal: unknown = true, delivery: Delivery): boolean {
+  if (typeof journal !== 'boolean') {
+    throw new InvalidArgumentError(
+      `journal: ${shown(journal)} is neither true nor false; give one of them`,
+    )
+  }
+  return journal || delivery === 'at-most-once'
 }
 
 function checkDurability(value: Durability | undefined, delivery: Delivery): Durability {

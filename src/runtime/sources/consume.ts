@@ -2,7 +2,7 @@ import { InvalidArgumentError, SemelError } from '../../core/errors.js'
 import type { Offset } from '../../core/offset.js'
 import { checkOptions } from '../../core/options.js'
 import type { Source, SourceBatch, SourceNotice } from '../../core/source.js'
-import { sleep } from '../../core/timers.js'
+import { nowMs, sleep } from '../../core/timers.js'
 import { addon } from '../../native/addon.js'
 import { Heard } from './heard.js'
 import type { Consumed, ConsumeOptions, ConsumeParts, ConsumeProgress } from './consumption.js'
@@ -13,8 +13,8 @@ import type { Origin } from '../door/staging.js'
 import { untilEnded } from '../../core/until-ended.js'
 import { throwIfAborted } from '../../core/wait.js'
 
-/** Batches between two offset frames, which tell every shard how far the source has been read. */
-const batchesPerTelling = 32
+/** How long at least between two marks, which tell every shard how far the source has been read. */
+const markMs = 10
 /** How long to wait for room in a shard's ring. */
 const roomMs = 1
 /** What a source has to end by itself after the signal. */
@@ -42,7 +42,7 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   const offsets = targets.map((target) => target.offsets)
   const claim = await strictest.claims.hold(() => findReading(source, offsets, notice), signal)
   const ends = new Map<string, { offset: Offset; size: Offset }>()
-  let batches = 0
+  let markedMs = nowMs()
   if (claim === undefined) {
     for (const target of targets) target.check()
     return { rows: 0, malformed: 0 }
@@ -63,8 +63,10 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       for (const target of targets) target.check()
       const partition = taker.begin(batch, (name) => partitions.get(name)) as ReadPartition
       await taker.take(batch, partition, { signal })
-      batches += 1
-      if (batches % batchesPerTelling === 0) for (const target of targets) await tellReached(target)
+      if (nowMs() - markedMs >= markMs) {
+        for (const target of targets) await tellReached(target)
+        markedMs = nowMs()
+      }
       ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
       heard.note(options.onProgress?.({ ...consumed(), ...together(ends.values()) }))
     }

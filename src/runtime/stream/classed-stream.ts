@@ -1,18 +1,18 @@
 import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
+import type { Sourced } from '../../pipeline/deliver.js'
 import { InvalidArgumentError } from '../../core/errors.js'
 import type { Counters } from '../../core/message.js'
-import type { ReplayableSource } from '../../core/replayable-source.js'
-import type { AcknowledgedSource, Source } from '../../core/source.js'
 import { guaranteeOfClasses, type Guarantee } from '../../delivery/guarantee.js'
 import { classOf, type Classes } from '../../pipeline/classes.js'
 import type { Accepts } from '../../pipeline/graph.js'
 import { ask } from '../message/ask.js'
 import { checkMessage } from '../door/check-message.js'
-import { consumeAny } from '../sources/consume-any.js'
+import { consumeAny, type AnySource } from '../sources/consume-any.js'
 import type { Consumed, ConsumeOptions } from '../sources/consumption.js'
 import { sum, type ShardCounters } from './counters.js'
 import { DeadLetters } from '../failures/dead-letters.js'
+import type { OutputsLoop } from '../outputs/outputs-loop.js'
 import { withFrame } from '../message/frame.js'
 import type { OneStream } from './one-stream.js'
 import type { DoorCounters } from '../door/producers.js'
@@ -114,11 +114,8 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
     return total(this.classes, ({ lateOutcomes }) => lateOutcomes)
   }
 
-  async consume(
-    source: Source<In> | AcknowledgedSource<In> | ReplayableSource<In>,
-    options: ConsumeOptions = {},
-  ): Promise<Consumed> {
-    return consumeAny(source as Source<unknown>, (event) => this.emit('source-failed', event), {
+  async consume(source: AnySource<Sourced<In>>, options: ConsumeOptions = {}): Promise<Consumed> {
+    return consumeAny(source, (event) => this.emit('source-failed', event), {
       name: this.name,
       options,
       destinations: this.classes.map(({ destination }) => destination),
@@ -134,6 +131,11 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
   async close(options?: { timeout?: number }): Promise<void> {
     const closed = await Promise.allSettled(this.classes.map((stream) => stream.close(options)))
     for (const one of closed) if (one.status === 'rejected') throw one.reason
+  }
+
+  /** Those of all classes. */
+  outputs(options?: Pick<WaitOptions, 'signal'>): OutputsLoop<Out> {
+    return (this.classes[0] as OneStream<In, Out, A>).outputs(options)
   }
 
   guarantee(): Guarantee {

@@ -10,6 +10,8 @@ export interface ClosingParts {
   readonly sender: Sender
   readonly runner: Runner | undefined
   readonly hasFailed: () => boolean
+  /** Whether a shard's outputs wait, and nobody is there to take them. */
+  readonly isUnread: (shard: number) => boolean
 }
 
 const pollMs = 1
@@ -23,7 +25,8 @@ export async function endInFlight(parts: ClosingParts, deadlineMs: number): Prom
   sender.close()
   sender.closeBatch()
   sender.advance()
-  while (!sender.isTaken && !isOver()) {
+  // What waits for room behind outputs that nobody takes would never have any.
+  while (!sender.isTaken && !isOver() && !isLeftUnread(parts)) {
     runner?.notify()
     await sleep(pollMs)
     sender.advance()
@@ -35,12 +38,21 @@ export async function endInFlight(parts: ClosingParts, deadlineMs: number): Prom
   }
 }
 
-/** Whether nothing is in flight, and all who wait have been told as far as they can be. */
-function hasEnded({ handle, shards, sender }: ClosingParts): boolean {
+/** Whether there are outputs that nobody takes: no time would bring them to their end. */
+export function isLeftUnread({ shards, isUnread }: ClosingParts): boolean {
+  return Array.from({ length: shards }, (_, shard) => shard).some(isUnread)
+}
+
+/** Whether nothing is in flight but what nobody takes, and all who wait have been told as far as they can be. */
+function hasEnded({ handle, shards, sender, isUnread }: ClosingParts): boolean {
+  let isLeft = false
   for (let shard = 0; shard < shards; shard++) {
     const { stored, through } = addon().status(handle, shard)
-    if (through < stored) return false
+    if (through === stored) continue
+    if (!isUnread(shard)) return false
+    isLeft = true
   }
+  if (isLeft) return true
   sender.tellKnown()
   if (sender.hasToldAll) return true
   // At `{ interval }` the next sync is not waited for.

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { SemelError } from '../../core/errors.js'
 import { checkOptions } from '../../core/options.js'
 import type { Sink } from '../../core/sink.js'
+import type { Sourced } from '../../pipeline/deliver.js'
 import { define, requireGraph, type AnyDefinition, type Definition } from '../../pipeline/graph.js'
 import { Config } from '../settings/config.js'
 import type { ConfiguredOptions } from '../settings/open-options.js'
@@ -48,7 +49,7 @@ export class CollectError extends SemelError {
  */
 export function collect<In, Out, C>(
   definition: Definition<In, Out, C>,
-  messages: Iterable<In> | AsyncIterable<In>,
+  messages: Iterable<Sourced<In>> | AsyncIterable<Sourced<In>>,
   ...options: ConfiguredOptions<unknown, C>
 ): Promise<Out[]>
 export async function collect<Out>(
@@ -59,7 +60,13 @@ export async function collect<Out>(
   const { config } = checkOptions<{ config?: unknown }>(options, 'collect', ['config'])
   const graph = requireGraph(definition, 'collect', Config.of(config).value())
   const outputs: Out[] = []
-  const own = define<never>(Object.freeze({ ...graph, sink: into(outputs) as Sink<never> }))
+  // The array is sent, and each of its messages is one: it has no positions.
+  const { by, ...others } = graph.deliver
+  const deliver =
+    by === undefined ? graph.deliver : { ...others, delivery: 'at-least-once' as const }
+  const own = define<never>(
+    Object.freeze({ ...graph, deliver, sink: into(outputs) as Sink<never> }),
+  )
   const keeps = graph.classes !== undefined || graph.deliver.delivery !== 'at-most-once'
   const dir = keeps ? mkdtempSync(join(tmpdir(), 'semel-collect-')) : undefined
   try {

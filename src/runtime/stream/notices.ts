@@ -7,6 +7,8 @@ export interface NoticesParts {
   readonly settings: Settings
   /** Whether somebody waits for an acknowledgment or for room, or a message does. */
   readonly isAwaited: () => boolean
+  /** Whether a loop waits for outputs. */
+  readonly isRead: () => boolean
   /** Whether there is anything to be told of, though perhaps nobody waits. */
   readonly hasOpen: () => boolean
   /** Runs inline shards. */
@@ -54,7 +56,8 @@ export class Notices {
 
   /** The process does not end under those who wait for a notice; an idle stream alone lets it. */
   waitingChanged(): void {
-    const on = !this.#hasEnded && this.#parts.isAwaited()
+    const { isAwaited, isRead } = this.#parts
+    const on = !this.#hasEnded && (isAwaited() || isRead())
     if (on === this.#keepsAlive) return
     this.#keepsAlive = on
     addon().keepAlive(this.#parts.handle, on)

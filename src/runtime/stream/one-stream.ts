@@ -1,22 +1,23 @@
 import type { Stored, Told } from '../../acknowledge/ends.js'
 import type { Acknowledge } from '../../core/acknowledge.js'
 import type { Delivery, Durability } from '../../core/delivery.js'
+import type { Sourced } from '../../pipeline/deliver.js'
 import { ClosedError, type SemelError } from '../../core/errors.js'
 import type { Counters, Outcome } from '../../core/message.js'
-import type { ReplayableSource } from '../../core/replayable-source.js'
-import type { AcknowledgedSource, Source } from '../../core/source.js'
 import { atEndOfTick, nowMs } from '../../core/timers.js'
 import { guaranteeOf, type Guarantee } from '../../delivery/guarantee.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
-import { endInFlight, isSynced, notEnded } from './closing.js'
-import { consumeAny } from '../sources/consume-any.js'
+import { endInFlight, isLeftUnread, isSynced, notEnded } from './closing.js'
+import { consumeAny, type AnySource } from '../sources/consume-any.js'
 import { type Consumed, type ConsumeOptions, type Destination } from '../sources/consumption.js'
 import { shardCounters, sum, type ShardCounters } from './counters.js'
 import type { ShardAnswer } from '../failures/shard-event.js'
 import { DeadLetters } from '../failures/dead-letters.js'
 import { LetterClerk } from '../failures/letter-clerk.js'
 import { Notices } from './notices.js'
+import type { OutputsDesk, OutputsOwner } from '../outputs/desk.js'
+import { loopOver, type OutputsLoop } from '../outputs/outputs-loop.js'
 import type { Settings } from '../settings/options.js'
 import { Producers, type DoorCounters } from '../door/producers.js'
 import type { Runner, RunnerEvent } from '../workers/runner.js'
@@ -38,6 +39,8 @@ export interface StreamParts {
   readonly payloadBytesMax: number
   readonly segmentBytes: number
   readonly recovered: readonly NativeRecovery[]
+  /** Where outputs are read: one for all classes. */
+  readonly outputs: OutputsDesk | undefined
 }
 
 /** A stream whose messages all have one delivery, or one class of a stream whose messages choose. */
@@ -72,6 +75,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
   #lastStages: StageTimes | undefined
   #lateOutcomes = 0
   readonly #readings: Readings
+  readonly #owner: OutputsOwner
 
   constructor(parts: StreamParts) {
     super()
@@ -111,11 +115,18 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       handle,
       settings,
       isAwaited: () => this.#room.isAwaited || this.sender.isAwaited,
+      isRead: () => parts.outputs?.isAwaited === true,
       hasOpen: () => this.sender.hasOpen,
       run: () => this.#runner?.notify(),
       tellKnown: () => this.sender.tellKnown(),
       look: () => this.noticed(),
     })
+    this.#owner = {
+      firstShard: settings.firstShard,
+      shards: settings.shards,
+      waitingChanged: () => this.#notices.waitingChanged(),
+    }
+    parts.outputs?.open(this.#owner)
     this.sender = new Sender({
       handle,
       graph,
@@ -195,12 +206,9 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     return this.sender
   }
 
-  async consume(
-    source: Source<In> | AcknowledgedSource<In> | ReplayableSource<In>,
-    options: ConsumeOptions = {},
-  ): Promise<Consumed> {
+  async consume(source: AnySource<Sourced<In>>, options: ConsumeOptions = {}): Promise<Consumed> {
     const { destination } = this
-    return consumeAny(source as Source<unknown>, (event) => this.emit('source-failed', event), {
+    return consumeAny(source, (event) => this.emit('source-failed', event), {
       name: this.name,
       options,
       destinations: [destination],
@@ -239,6 +247,10 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.#closing ??= this.#close(timeout)
     this.#over.abort(new ClosedError())
     return this.#closing
+  }
+
+  outputs(options?: Pick<WaitOptions, 'signal'>): OutputsLoop<Out> {
+    return loopOver(this.#parts.outputs, this.#parts.graph, options)
   }
 
   guarantee(): Guarantee {
@@ -299,6 +311,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.#room.look()
     this.#readings.close()
     this.#notices.end()
+    this.#parts.outputs?.close(this.#owner, error)
     this.emit('failed', error)
   }
 
@@ -338,6 +351,7 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       firstShard: this.#parts.settings.firstShard,
       waitingForRoom: this.sender.waitingForRoom,
       troubles: this.#troubles,
+      isUnread: (shard) => this.#parts.outputs?.isUnread(shard) === true,
     })
   }
 
@@ -345,18 +359,21 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     this.#clerk.stop()
     const deadlineMs = nowMs() + timeout
     const left: string[] = []
+    const { handle, settings, outputs } = this.#parts
     const parts = {
-      handle: this.#parts.handle,
+      handle,
       shards: this.shards,
       sender: this.sender,
       runner: this.#runner,
       hasFailed: () => this.#failure !== undefined,
+      isUnread: (shard: number) => outputs?.isUnread(settings.firstShard + shard) === true,
     }
     let canClose = true
     try {
       if (this.#failure === undefined) await endInFlight(parts, deadlineMs)
       this.sender.ingest.close()
-      const endMs = this.#failure === undefined ? deadlineMs : nowMs()
+      const isLeft = this.#failure !== undefined || isLeftUnread(parts)
+      const endMs = isLeft ? nowMs() : deadlineMs
       if (this.#runner !== undefined) left.push(...(await this.#runner.stop(endMs)))
       this.sender.tellKnown()
       canClose = await isSynced(parts, deadlineMs)
@@ -368,7 +385,8 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
       this.#lastStages = this.stages()
       this.#readings.close()
       this.#notices.end()
-      if (canClose) addon().close(this.#parts.handle)
+      outputs?.close(this.#owner)
+      if (canClose) addon().close(handle)
       else left.push('a sync of the directory, which stays locked until the process ends')
     }
     if (left.length > 0) throw notEnded(timeout, left)

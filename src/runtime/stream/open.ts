@@ -20,6 +20,8 @@ import {
 import { Config } from '../settings/config.js'
 import { nativeOptions } from '../settings/native-options.js'
 import { OneStream } from './one-stream.js'
+import { OutputsDesk } from '../outputs/desk.js'
+import type { Read } from '../outputs/outputs-loop.js'
 import type { BatchedOptions, ConfiguredOptions, OpenOptions } from '../settings/open-options.js'
 import type { Settings } from '../settings/options.js'
 import { prepare, type Prepared } from '../settings/prepare.js'
@@ -33,6 +35,8 @@ import { Workers } from '../workers/workers.js'
  * Opens a pipeline: locks and recovers its directory, connects its sinks, starts its workers.
  * @param pipeline the definition, which has a home where there are workers: they import its module for
  * themselves. Or a module's URL or path: its default export, or by `#name` another of its pipelines
+ * @typeParam R how its outputs are read: `'outputs'` where its sink is `outputs()`, which a definition
+ * says by itself; of a module's URL, whoever opens it
  * @example
  * const stream = await open(orders, { dir: './data', workers: 2, config: { out: 'out.ndjson' } })
  * @throws SemelError naming the option, value and remedy; nothing stored is lost
@@ -40,25 +44,25 @@ import { Workers } from '../workers/workers.js'
  * const url = new URL('./orders.pipeline.js', import.meta.url)
  * const orders = await open(url, { dir: './data', shards: 4, workers: 2 })
  */
-export function open<In, Out = unknown, C = unknown>(
-  pipeline: URL | string | Definition<In, Out, C>,
+export function open<In, Out = unknown, C = unknown, R = unknown>(
+  pipeline: URL | string | Definition<In, Out, C, R>,
   ...options: ConfiguredOptions<OpenOptions<In> & { acknowledge?: 'stored' }, C>
-): Promise<Stream<In, Out, 'stored'>>
-export function open<In, Out = unknown, C = unknown>(
-  pipeline: URL | string | Definition<In, Out, C>,
+): Promise<Stream<In, Out, 'stored'> & Read<R, Out>>
+export function open<In, Out = unknown, C = unknown, R = unknown>(
+  pipeline: URL | string | Definition<In, Out, C, R>,
   ...options: ConfiguredOptions<OpenOptions<In> & { acknowledge: 'processed' }, C>
-): Promise<Stream<In, Out, 'processed'>>
-export function open<In, Out = unknown, C = unknown>(
-  pipeline: URL | string | Definition<In, Out, C>,
+): Promise<Stream<In, Out, 'processed'> & Read<R, Out>>
+export function open<In, Out = unknown, C = unknown, R = unknown>(
+  pipeline: URL | string | Definition<In, Out, C, R>,
   ...options: ConfiguredOptions<
     OpenOptions<In> & { acknowledge: 'batched' | BatchedOptions<In> },
     C
   >
-): Promise<Stream<In, Out, 'batched'>>
-export function open<In, Out = unknown, C = unknown>(
-  pipeline: URL | string | Definition<In, Out, C>,
+): Promise<Stream<In, Out, 'batched'> & Read<R, Out>>
+export function open<In, Out = unknown, C = unknown, R = unknown>(
+  pipeline: URL | string | Definition<In, Out, C, R>,
   ...options: ConfiguredOptions<OpenOptions<In>, C>
-): Promise<Stream<In, Out>>
+): Promise<Stream<In, Out> & Read<R, Out>>
 export async function open<In, Out>(
   pipeline: URL | string | AnyDefinition,
   given?: OpenOptions<In> & { config?: unknown },
@@ -77,7 +81,8 @@ export async function open<In, Out>(
     options?.dir ?? '',
     classes?.delivers.map(({ delivery }) => delivery),
   )
-  const built: Built = { whereabouts, config: config.bytes, current }
+  const outputs = graph.sink.isRead === true ? new OutputsDesk() : undefined
+  const built: Built = { whereabouts, config: config.bytes, current, outputs }
   if (classes === undefined) return openOne(prepared[0], built, patience)
   const opened: OneStream<In, Out>[] = []
   try {
@@ -102,6 +107,7 @@ interface Built {
   readonly config: Uint8Array | undefined
   /** The process's directory. */
   readonly current: string
+  readonly outputs: OutputsDesk | undefined
 }
 
 async function find(
@@ -132,13 +138,13 @@ async function openOne<In, Out>(
   built: Built,
   patience: WaitOptions,
 ): Promise<OneStream<In, Out>> {
-  const { current } = built
+  const { current, outputs } = built
   const stream: { opened?: OneStream<In, Out> } = {}
   if (settings.workers > 0) requireThreads()
   const options = nativeOptions(graph, settings, current)
   const { shards, ...native } = addon().open(options, () => stream.opened?.noticed())
   const { handle } = native
-  const opened = new OneStream<In, Out>({ ...native, graph, settings, recovered: shards })
+  const opened = new OneStream<In, Out>({ ...native, graph, settings, recovered: shards, outputs })
   const directories = { current, stream: options.directory }
   const runner = runnerOf(handle, graph, settings, built, directories, opened)
   try {
@@ -199,7 +205,7 @@ function runnerOf(
   handle: number,
   graph: Graph,
   settings: Settings,
-  { whereabouts, config }: Built,
+  { whereabouts, config, outputs }: Built,
   directories: Directories,
   stream: Pick<OneStream<never>, 'ran' | 'answered' | 'failed' | 'sender'>,
 ): Runner {
@@ -226,7 +232,7 @@ function runnerOf(
   if (workers === 0) {
     const { mode } = settings.acknowledge
     const outcomesAwaited = (): boolean => mode !== 'batched' && stream.sender.isAwaited
-    return new Inline({ ...shards, graph, outcomesAwaited }, listener)
+    return new Inline({ ...shards, graph, outcomesAwaited, outputs }, listener)
   }
   return new Workers(
     {
@@ -244,6 +250,7 @@ function runnerOf(
       retry: graph.retry,
       heartbeatMs: settings.heartbeatMs,
       memoryBytes: settings.workerMemoryBytes,
+      outputs,
     },
     listener,
   )

@@ -33,6 +33,14 @@ export class Troubles {
   }
 }
 
+const unreadText = 'its outputs wait for a loop over stream.outputs()'
+
+const stalledText = {
+  parked: 'its room for parked messages is used up',
+  ids: 'its room for ids is used up',
+  outputs: unreadText,
+} as const
+
 function troubleOf(event: RunnerEvent): string | undefined {
   switch (event.kind) {
     case 'sink-failed':
@@ -40,7 +48,7 @@ function troubleOf(event: RunnerEvent): string | undefined {
     case 'unavailable':
       return `what its handlers need is unavailable (attempt ${event.attempt}: ${event.error})`
     case 'stalled':
-      return `its room for ${event.reason === 'parked' ? 'parked messages' : 'ids'} is used up`
+      return stalledText[event.reason]
     case 'dead-letter':
     case 'worker-replaced':
       return undefined
@@ -55,10 +63,13 @@ export interface Standing {
   readonly firstShard: number
   readonly waitingForRoom: number
   readonly troubles: Troubles
+  /** Whether a shard's outputs wait, and there is no loop over them. */
+  readonly isUnread: (shard: number) => boolean
 }
 
 /** What a stream has not brought to its end, and what is known of the reason. */
-export function standingText({ shards, firstShard, waitingForRoom, troubles }: Standing): string {
+export function standingText(standing: Standing): string {
+  const { shards, firstShard, waitingForRoom, troubles, isUnread } = standing
   const texts: string[] = []
   const held: string[] = []
   let undurable = 0
@@ -69,7 +80,8 @@ export function standingText({ shards, firstShard, waitingForRoom, troubles }: S
       ...(inFlight === 0 ? [] : [`${inFlight} still in flight`]),
       ...(parked === 0 ? [] : [`${parked} parked`]),
     ]
-    const trouble = troubles.of(shard - firstShard, through)
+    const trouble =
+      troubles.of(shard - firstShard, through) ?? (isUnread(shard) ? unreadText : undefined)
     held.push(
       `${counts.join(' and ')} in shard ${shard}${trouble === undefined ? '' : `, and ${trouble}`}`,
     )

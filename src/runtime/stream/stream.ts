@@ -8,8 +8,7 @@ import type { Delivery, Durability } from '../../core/delivery.js'
 import type { SemelError } from '../../core/errors.js'
 import type { Counters } from '../../core/message.js'
 import { wholeNumber } from '../../core/options.js'
-import type { ReplayableSource } from '../../core/replayable-source.js'
-import type { AcknowledgedSource, Source } from '../../core/source.js'
+import type { AnySource } from '../sources/consume-any.js'
 import type { SourceFailed } from '../sources/reconnecting.js'
 import type { Guarantee } from '../../delivery/guarantee.js'
 import type { Consumed, ConsumeOptions } from '../sources/consumption.js'
@@ -21,6 +20,7 @@ import type { RunnerEvent } from '../workers/runner.js'
 import { checkIterable, checkSend, type SendOptions } from '../settings/send-options.js'
 import { sendMany, type Enter } from '../door/send-many.js'
 import type { Sender } from '../door/sender.js'
+import type { Sourced } from '../../pipeline/deliver.js'
 import type { StageTimes } from './stage-times.js'
 import { statusesOf } from './statuses.js'
 import type { WaitOptions } from '../../core/wait.js'
@@ -210,10 +210,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * Sends all of a source, from where the directory's earlier runs have stored it.
    * @example const { rows } = await stream.consume(fileSource('orders.ndjson'))
    */
-  abstract consume(
-    source: Source<In> | AcknowledgedSource<In> | ReplayableSource<In>,
-    options?: ConsumeOptions,
-  ): Promise<Consumed>
+  abstract consume(source: AnySource<Sourced<In>>, options?: ConsumeOptions): Promise<Consumed>
 
   /**
    * Resolves when every message that was sent or pushed before the call, or stored by earlier runs, has

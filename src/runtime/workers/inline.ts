@@ -5,7 +5,9 @@ import type { GiveUps } from '../operators/given-up.js'
 import { Pulse } from '../loop/heartbeat.js'
 import type { Runner, RunnerListener } from './runner.js'
 import { Resources } from './resources.js'
+import type { OutputReader } from '../../core/sink.js'
 import { openShard, type Directories } from '../loop/shard-open.js'
+import type { OutputsDesk } from '../outputs/desk.js'
 import type { ShardLoop } from '../loop/shard-loop.js'
 
 export interface InlineParts {
@@ -20,6 +22,8 @@ export interface InlineParts {
   readonly outcomesAwaited: () => boolean
   readonly directories: Directories
   readonly limitMemory: SharedArrayBuffer
+  /** Where outputs are read. */
+  readonly outputs: OutputsDesk | undefined
 }
 
 /** How soon a stalled shard looks again: nothing tells it that ids have aged out. */
@@ -58,7 +62,18 @@ export class Inline implements Runner {
     this.#schedule()
   }
 
+  #readerOf(outputs: OutputsDesk, shard: number): OutputReader {
+    const { firstShard, graph } = this.#parts
+    return outputs.readerOf({
+      shard: firstShard + shard,
+      isDoneWhenGiven: graph.deliver.delivery === 'at-most-once',
+      unread: () => this.#listener.event({ kind: 'stalled', shard, reason: 'outputs' }),
+    })
+  }
+
   async #openShards(): Promise<void> {
+    const { outputs } = this.#parts
+    const readerOf = outputs && ((shard: number) => this.#readerOf(outputs, shard))
     for (let shard = 0; shard < this.#parts.shardCount; shard++) {
       const { loop, close } = await openShard({
         ...this.#parts,
@@ -68,6 +83,7 @@ export class Inline implements Runner {
         tell: (event) => this.#listener.event(event),
         answer: (answer) => this.#listener.answer(answer),
         kick: () => this.#schedule(),
+        readerOf,
       })
       if (this.#stopped) {
         // The opening was given up meanwhile.

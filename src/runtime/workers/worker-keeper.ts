@@ -4,6 +4,8 @@ import { after, within } from '../../core/timers.js'
 import { addon } from '../../native/addon.js'
 import type { ShardAnswer } from '../failures/shard-event.js'
 import { noGiveUps, type GiveUps } from '../operators/given-up.js'
+import type { ShardOutputs } from '../outputs/desk.js'
+import type { HandedOver, TakenOver } from '../outputs/outputs-port.js'
 import { Inquest } from './inquest.js'
 import type { RunnerEvent, RunnerListener } from './runner.js'
 import { endMsMax, WorkerThread } from './worker-thread.js'
@@ -124,7 +126,12 @@ export class WorkerKeeper {
   async #run(ready: () => void): Promise<WorkerEnd> {
     const { worker, workers, control, counter, task } = this.#parts
     const { port1, port2 } = new MessageChannel()
-    const heard = (event: RunnerEvent | ShardAnswer | { kind: 'ready' }): void => {
+    const outputs = new Map<number, ShardOutputs>()
+    const heard = (event: RunnerEvent | ShardAnswer | HandedOver | { kind: 'ready' }): void => {
+      if (event.kind === 'outputs') {
+        outputs.get(event.shard)?.put(event.outputs, event.committed)
+        return
+      }
       if (event.kind === 'gave-up' || event.kind === 'given-up-from') {
         this.#listener.answer(event)
         return
@@ -140,6 +147,12 @@ export class WorkerKeeper {
     port1.unref()
     const shards: number[] = []
     for (let shard = worker; shard < task.shardCount; shard += workers) shards.push(shard)
+    for (const shard of shards) {
+      const own = this.#outputsOf(shard, (count) =>
+        port1.postMessage({ shard, count } satisfies TakenOver),
+      )
+      if (own !== undefined) outputs.set(shard, own)
+    }
     try {
       const givenUp = this.#givenUp
       const own = { worker, shards, control, counter, events: port2, givenUp }
@@ -150,8 +163,19 @@ export class WorkerKeeper {
       // What a thread has told before its end counts.
       for (let one; (one = receiveMessageOnPort(port1)) !== undefined;)
         heard(one.message as RunnerEvent)
+      for (const own of outputs.values()) own.end()
       port1.close()
     }
+  }
+
+  #outputsOf(shard: number, tell: (count: number) => void): ShardOutputs | undefined {
+    const { outputs, task } = this.#parts
+    return outputs?.add({
+      shard: task.firstShard + shard,
+      isDoneWhenGiven: task.delivery === 'at-most-once',
+      tell,
+      unread: () => this.#listener.event({ kind: 'stalled', shard, reason: 'outputs' }),
+    })
   }
 
   async #delay(ms: number): Promise<void> {

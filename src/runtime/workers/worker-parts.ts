@@ -1,6 +1,7 @@
 import type { RetryPolicy } from '../../reliability/retry.js'
 import type { GiveUps } from '../operators/given-up.js'
 import type { Directories } from '../loop/shard-open.js'
+import type { OutputsDesk } from '../outputs/desk.js'
 import type { Waiting } from '../settings/open-options.js'
 
 /** What each worker of a stream is told, and none other than the others; all of it can be cloned. */
@@ -33,4 +34,6 @@ export interface WorkerParts {
   readonly retry: RetryPolicy
   readonly heartbeatMs: number
   readonly memoryBytes: number | undefined
+  /** Where outputs are read. */
+  readonly outputs: OutputsDesk | undefined
 }

@@ -7,6 +7,7 @@ import type { Waiting } from '../settings/open-options.js'
 import { Resources } from './resources.js'
 import type { SharedTask } from './worker-parts.js'
 import { openShard } from '../loop/shard-open.js'
+import { OutputsPort } from '../outputs/outputs-port.js'
 import { Pulse } from '../loop/heartbeat.js'
 import type { GiveUps } from '../operators/given-up.js'
 import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
@@ -84,6 +85,7 @@ async function run(task: WorkerTask): Promise<void> {
   try {
     const graph = await loadGraph(task)
     resources = await Resources.open(graph)
+    const outputs = graph.sink.isRead === true ? new OutputsPort(task.events) : undefined
     for (const shard of task.shards) {
       const opened = await openShard({
         ...task,
@@ -93,6 +95,7 @@ async function run(task: WorkerTask): Promise<void> {
         tell: (event: ShardEvent) => task.events.postMessage(event),
         answer: (answer: ShardAnswer) => task.events.postMessage(answer),
         kick: () => kicks.kick(),
+        readerOf: outputs && ((own) => outputs.readerOf(own)),
       })
       loops.push(opened.loop)
       if (givenUp.version > 0) opened.loop.giveUp(givenUp)

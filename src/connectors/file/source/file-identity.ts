@@ -192,7 +192,7 @@ function hashOf(bytes: Buffer): string {
 function instead(path: string, stats: Awaited<ReturnType<typeof stat>>): string {
   if (stats.isDirectory()) return ` but a directory; give the files in it, such as ${path}/*.ndjson`
   if (stats.isFIFO() || stats.isSocket()) {
-    return ` but ${stats.isFIFO() ? 'a pipe' : 'a socket'}, which can be read once only; give semel run --source - and its content as standard input, or read it with iterable(…)`
+    return ` but ${stats.isFIFO() ? 'a pipe' : 'a socket'}, which can be read once only; give semel run --source - and its content as standard input, or read it with iterableSource(…)`
   }
   return ' but a device; give the path of a file, or semel run --source - for standard input'
 }
