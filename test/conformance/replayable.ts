@@ -7,7 +7,7 @@ export interface Row {
   readonly key: number
 }
 
-export type Delivery = 'at-most-once' | 'at-least-once' | 'exactly-once'
+export type Delivery = 'at-most-once' | 'at-least-once' | 'exactly-once' | 'by position'
 
 export const idOf = ({ partition, id }: Row): string => `${partition}/${id}`
 
@@ -28,9 +28,11 @@ export function pipelineOf(
 ): Definition<Row> {
   const accepted = pipeline('rows').accepts<Row>()
   const delivered =
-    delivery === 'exactly-once'
-      ? accepted.deliver(delivery, { id: idOf, window: '1h' })
-      : accepted.deliver(delivery)
+    delivery === 'by position'
+      ? (accepted.deliver('exactly-once', { by: 'position' }) as never)
+      : delivery === 'exactly-once'
+        ? accepted.deliver(delivery, { id: idOf, window: '1h' })
+        : accepted.deliver(delivery)
   const { handle } = more
   const keyed = delivered
     .keyBy(({ partition, key }) => `${partition}/${key}`)
