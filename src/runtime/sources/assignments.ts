@@ -238,7 +238,7 @@ export class Assignments {
     const ends = this.#shards.ends()
     if (ends === undefined) return
     for (const one of this.#assigned.values()) {
-      one.confirmed.look(ends)
+      one.look(ends)
       one.tellShards(nowMs())
     }
     if (this.#safe?.isTelling === false) void this.#tell()
