@@ -59,6 +59,33 @@ describe('a replayable source', () => {
     expect(group.violations).toEqual([])
   })
 
+  it.each([
+    ['at-most-once', 2n ** 53n - 5n],
+    ['at-least-once', 2n ** 48n - 5n],
+    ['by position', 2n ** 53n - 5n],
+    ['by position', 2n ** 128n - 300n],
+  ] as const)('has offsets of up to 16 bytes, %s, from %i on', async (delivery, first) => {
+    const dir = scratch()
+    const took: string[] = []
+    const group = memoryPartitions<Row>({ safe: false, offset: (at) => first + BigInt(at) })
+    group.put('a', ...rows('a', 50))
+    group.end()
+    const definition = pipelineOf(delivery, (row) => took.push(idOf(row)))
+    for (const limit of [20, 50, 50]) {
+      const stream = await opened(definition, dir, {
+        durability: delivery === 'at-most-once' ? 'memory' : 'process',
+      })
+      const abort = new AbortController()
+      await stream.consume(group.member(), {
+        signal: abort.signal,
+        onProgress: ({ rows: read }) => read + took.length >= limit && abort.abort(),
+      })
+      await stream.drain()
+      await stream.close()
+    }
+    expect(took.toSorted()).toEqual(all(50, 'a'))
+  })
+
   it('goes on where the last opening has ended, and asks for nothing twice', async () => {
     const dir = scratch()
     const took: string[] = []

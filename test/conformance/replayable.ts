@@ -7,7 +7,7 @@ export interface Row {
   readonly key: number
 }
 
-export type Delivery = 'at-most-once' | 'at-least-once' | 'exactly-once'
+export type Delivery = 'at-most-once' | 'at-least-once' | 'exactly-once' | 'by position'
 
 export const idOf = ({ partition, id }: Row): string => `${partition}/${id}`
 
@@ -19,19 +19,31 @@ export function rows(partition: string, count: number, keys = 7): Row[] {
 export function pipelineOf(
   delivery: Delivery,
   took: (row: Row) => unknown,
-  more: { attempts?: number; handle?: (row: Row, signal: AbortSignal) => unknown } = {},
+  more: {
+    attempts?: number
+    /** Rows of an operator batch, which a later step takes apart. */
+    batch?: number
+    handle?: (row: Row, signal: AbortSignal) => unknown
+  } = {},
 ): Definition<Row> {
   const accepted = pipeline('rows').accepts<Row>()
   const delivered =
-    delivery === 'exactly-once'
-      ? accepted.deliver(delivery, { id: idOf, window: '1h' })
-      : accepted.deliver(delivery)
+    delivery === 'by position'
+      ? (accepted.deliver('exactly-once', { by: 'position' }) as never)
+      : delivery === 'exactly-once'
+        ? accepted.deliver(delivery, { id: idOf, window: '1h' })
+        : accepted.deliver(delivery)
   const { handle } = more
-  return delivered
+  const keyed = delivered
     .keyBy(({ partition, key }) => `${partition}/${key}`)
     .retry({ attempts: more.attempts ?? 1, backoff: fixed('1ms') })
     .tap((row, context) => handle?.(row, context.signal) as Promise<void> | undefined)
-    .to(forEach((row: Row) => took(row), { idempotent: true }))
+  const sink = forEach((row: Row) => took(row), { idempotent: true })
+  if (more.batch === undefined) return keyed.to(sink)
+  return keyed
+    .batch(more.batch, { within: '2ms' })
+    .flatMap((list) => list)
+    .to(sink)
 }
 
 export async function opened(

@@ -17,6 +17,7 @@ import { JsonRows, TextRows } from '../../src/connectors/file/rows/rows.js'
 import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source/source.js'
 import { SemelError } from '../../src/core/errors.js'
 import type { MalformedRow } from '../../src/core/message.js'
+import type { Offset } from '../../src/core/offset.js'
 import type { SourceRow } from '../../src/core/source.js'
 
 const seconds = Number(process.env['SEMEL_FUZZ_SECONDS'] ?? 0)
@@ -254,7 +255,7 @@ function check<T>(anything: fc.Arbitrary<T>, holds: (value: T) => Promise<void>)
   return fc.assert(property, parameters as fc.Parameters<[T]>)
 }
 
-const behind = <T extends { offset: number }>(rows: readonly T[], offset: number): T[] =>
+const behind = <T extends { offset: Offset }>(rows: readonly T[], offset: Offset): T[] =>
   rows.filter((row) => row.offset > offset)
 
 // ---- the properties ----
@@ -267,7 +268,10 @@ test.each(['ndjson', 'lines'] as const)(
       expectSame(await readRows(format, content, wholeFile), expected)
       expectSame(await readRows(format, content, chunks), expected)
       for (const { offset } of expected.slice(0, 8)) {
-        expectSame(await readRows(format, content, chunks, offset), behind(expected, offset))
+        expectSame(
+          await readRows(format, content, chunks, Number(offset)),
+          behind(expected, offset),
+        )
       }
     })
   },
@@ -350,7 +354,7 @@ async function readSource(
       expect(batch.rows.length).toBeGreaterThan(0)
       expect(batch.rows.length).toBeLessThanOrEqual(options.batch ?? 1024)
       found.rows.push(...batch.rows)
-      found.offsets.push(batch.offset)
+      found.offsets.push(Number(batch.offset))
     }
     return found
   } catch (thrown) {
@@ -407,7 +411,7 @@ test(
         let before = 0
         for (const row of found.rows) {
           expect(row.offset).toBeGreaterThan(before)
-          before = row.offset
+          before = Number(row.offset)
           expect(isMessage(row)).toBe(malformedOf(row) === undefined)
         }
         for (const offset of found.offsets.slice(0, 5)) {

@@ -44,7 +44,7 @@ async function read(
   const found: Found = { messages: [], malformed: [], order: [], offsets: new Map(offsets) }
   for await (const batch of source.read({ offsets, signal: new AbortController().signal })) {
     found.order.push(batch.partition)
-    found.offsets.set(batch.partition, batch.offset)
+    found.offsets.set(batch.partition, Number(batch.offset))
     for (const row of batch.rows) {
       if ('message' in row) found.messages.push(row.message)
       else found.malformed.push(row.malformed)

@@ -34,7 +34,7 @@ export class Keeper {
       if (left-- === 0) break
       const kept = this.known[numbers.get(batch.partition) as number] as (typeof this.known)[0]
       if (batch.identity !== undefined) kept.identity = batch.identity
-      kept.offset = batch.offset
+      kept.offset = Number(batch.offset)
       if (read.partitions.at(-1) !== batch.partition) read.partitions.push(batch.partition)
       for (const row of batch.rows) {
         if ('message' in row) read.messages.push(row.message)

@@ -45,7 +45,7 @@ class Table {
         let left = failsBehind
         for (const name of names) {
           const own = rows.get(name) ?? []
-          for (let at = offsets.get(name) ?? 0; at < own.length; at += batchRows) {
+          for (let at = Number(offsets.get(name) ?? 0); at < own.length; at += batchRows) {
             if (signal.aborted) return
             if (left-- === 0) throw new Error('the table is gone')
             await new Promise(setImmediate)
@@ -316,7 +316,7 @@ describe('messages that choose their delivery', () => {
       partitions: ['m'],
       async *read({ offsets }) {
         let left = failsBehind
-        for (let at = offsets.get('m') ?? 0; at < upTo; at += 10) {
+        for (let at = Number(offsets.get('m') ?? 0); at < upTo; at += 10) {
           if (left-- === 0) throw new Error('the moves are gone')
           const rows = sent
             .slice(at, Math.min(at + 10, upTo))

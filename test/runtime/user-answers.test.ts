@@ -332,7 +332,7 @@ describe('a source of somebody else', () => {
       const stream = await opened(storing(), settings())
       const rows = source({
         async *read({ offsets }: SourceContext) {
-          for (let at = (offsets.get('p') ?? 0) + 1; at <= 3; at++) {
+          for (let at = Number(offsets.get('p') ?? 0) + 1; at <= 3; at++) {
             yield { partition: 'p', rows: [{ message: { n: at }, offset: at }], offset: at }
             await new Promise(setImmediate)
           }

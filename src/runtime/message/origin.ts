@@ -1,5 +1,5 @@
 import { kindHeaderShift } from '../../native/slots.js'
-import type { Offset } from '../../core/offset.js'
+import { asOffset, type Offset } from '../../core/offset.js'
 
 /** Where a message was read from, as its frame has it. */
 export interface FrameOrigin {
@@ -12,12 +12,21 @@ export interface FrameOrigin {
 const headerBytesMin = 24
 const metaAt = 16
 const hasSourceBit = 0x40
+const isWideBit = 0x80
 
 /** @param at of the payload, in the ring */
 export function originAt(ring: DataView, at: number, kind: number): FrameOrigin | undefined {
   const headerBytes = kind >>> kindHeaderShift
   if (headerBytes < headerBytesMin) return undefined
-  if ((ring.getUint8(at - headerBytes + metaAt) & hasSourceBit) === 0) return undefined
+  const meta = ring.getUint8(at - headerBytes + metaAt)
+  if ((meta & hasSourceBit) === 0) return undefined
   const partition = ring.getUint16(at - 8, true)
-  return { partition, offset: ring.getUint16(at - 6, true) + ring.getUint32(at - 4, true) * 65_536 }
+  if ((meta & isWideBit) === 0) {
+    return {
+      partition,
+      offset: ring.getUint16(at - 6, true) + ring.getUint32(at - 4, true) * 65_536,
+    }
+  }
+  const wide = (ring.getBigUint64(at - 16, true) << 64n) | ring.getBigUint64(at - 24, true)
+  return { partition, offset: asOffset(wide) as Offset }
 }

@@ -1,6 +1,7 @@
 import type { Offset } from '../../core/offset.js'
 import { addon } from '../../native/addon.js'
 import { ConfirmedOffset, type AllShards } from './confirmed.js'
+import type { ShardEnds } from './consumption.js'
 import type { ReadPartition } from './source-reading.js'
 import type { Target } from './row-taker.js'
 
@@ -51,6 +52,16 @@ export class Assignment implements ReadPartition {
     this.confirmed = new ConfirmedOffset(shards, from)
     this.signal = AbortSignal.any([ended, this.#revoking.signal])
     this.#targets = targets
+  }
+
+  /** Looks how far it is confirmed. */
+  look(ends: readonly ShardEnds[]): void {
+    this.confirmed.look(ends)
+    const { offset } = this.confirmed
+    if (offset === undefined) return
+    for (const [i, { offsets }] of this.#targets.entries()) {
+      offsets.confirmed(this.numbers[i] as number, offset)
+    }
   }
 
   /** Whether no more of it is to be taken. */

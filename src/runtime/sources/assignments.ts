@@ -36,6 +36,7 @@ export class Assignments {
   readonly #gone = new Set<string>()
   #safe: SafeTeller | undefined
   #endLooks: End | undefined
+  #isOver = false
 
   constructor(parts: AssignmentsParts) {
     this.#parts = parts
@@ -54,6 +55,8 @@ export class Assignments {
   }
 
   async assign(partitions: readonly AssignedPartition[]): Promise<readonly Place[]> {
+    // A connection that has failed may still be given some: nobody would release them.
+    if (this.#isOver) return []
     try {
       const asked = readOf(this.#parts.source, 'what it was assigned', () =>
         this.#checked(partitions),
@@ -95,6 +98,7 @@ export class Assignments {
 
   /** The connection is closed: others may read what it had. */
   end(): void {
+    this.#isOver = true
     this.#endLooks?.()
     this.#safe?.end()
     for (const waiting of this.#waiting.values()) waiting.abort()
@@ -234,7 +238,7 @@ export class Assignments {
     const ends = this.#shards.ends()
     if (ends === undefined) return
     for (const one of this.#assigned.values()) {
-      one.confirmed.look(ends)
+      one.look(ends)
       one.tellShards(nowMs())
     }
     if (this.#safe?.isTelling === false) void this.#tell()

@@ -1,4 +1,3 @@
-import { offsetBefore } from '../../core/offset.js'
 import { nowMs, sleep } from '../../core/timers.js'
 import type { Assignment } from './assignment.js'
 import type { AllShards } from './confirmed.js'
@@ -69,7 +68,7 @@ export class Leaving {
       for (const { ingest } of targets) ingest.flush()
       const ends = shards.ends()
       if (ends === undefined) return false
-      confirmed.look(ends)
+      assignment.look(ends)
       if (confirmed.isAll) return true
       const leftMs = this.#deadlineMs - nowMs()
       if (leftMs <= 0 || this.#isOver) return false
@@ -90,8 +89,7 @@ export class Leaving {
     })
     void Promise.all(
       given.map(async ({ number, offsets, ended }) => {
-        for (const [shard, first] of await ended)
-          offsets.restore(number, shard, offsetBefore(first))
+        offsets.givenUp(number, await ended, assignment.told)
       }),
     ).then(release, release)
     await Promise.all(given.map(({ stopped }) => stopped))

@@ -1,4 +1,4 @@
-import { asOffset, type Offset } from '../../core/offset.js'
+import { asOffset, offsetBefore, type Offset } from '../../core/offset.js'
 import type { KnownPartition } from '../../core/source.js'
 import { addon, type NativeRecovery } from '../../native/addon.js'
 import type { Settings } from '../settings/options.js'
@@ -48,6 +48,10 @@ export class SourceOffsets {
   readonly #reserved = new Map<number, number>()
   /** By partition: up to where every shard has been told. */
   readonly #told = new Map<number, Offset>()
+  /** By partition: up to where all of it is known to be confirmed; a place that its source knows. */
+  readonly #confirmed = new Map<number, Offset>()
+  /** Of partitions of which something was given up: from where they are read on. */
+  readonly #goesOn = new Map<number, Offset>()
   /** By partition: up to where every shard is to be told. */
   readonly #passed = new Map<number, Offset>()
 
@@ -124,6 +128,8 @@ export class SourceOffsets {
 
   /** The offset up to which every shard has the partition. */
   start(number: number): Offset {
+    const goesOn = this.#goesOn.get(number)
+    if (goesOn !== undefined) return goesOn
     const [first = 0, ...others] = this.#stored.map((stored) => stored.get(number) ?? 0)
     return others.reduce<Offset>((least, offset) => (offset < least ? offset : least), first)
   }
@@ -163,14 +169,34 @@ export class SourceOffsets {
   /** Every row up to this offset is on its way to its shard, or stored. */
   passed(number: number, offset: Offset): void {
     this.#passed.set(number, offset)
+    let isFurthest = true
     for (const stored of this.#stored) {
-      if (offset > (stored.get(number) ?? 0)) stored.set(number, offset)
+      const before = stored.get(number) ?? 0
+      if (offset > before) stored.set(number, offset)
+      isFurthest &&= offset >= before
     }
+    if (isFurthest) this.#goesOn.delete(number)
+    else if (this.#goesOn.has(number)) this.#goesOn.set(number, offset)
   }
 
-  /** What a shard had behind this offset was given up, and is to be stored again. */
-  restore(number: number, shard: number, offset: Offset): void {
-    this.#stored[shard]?.set(number, offset)
+  /** All of a partition up to there has been committed. */
+  confirmed(number: number, offset: Offset): void {
+    this.#confirmed.set(number, offset)
+  }
+
+  /**
+   * What was given up is to be stored again. A shard skips what it had before the first of it; reading
+   * goes on at a place before that which the source knows: offsets need not be dense.
+   * @param first by shard, where there is one
+   * @param known another place, which is known to the source
+   */
+  givenUp(number: number, first: ReadonlyMap<number, Offset>, known: Offset | undefined): void {
+    if (first.size === 0) return
+    for (const [shard, offset] of first) this.#stored[shard]?.set(number, offsetBefore(offset))
+    const least = [...first.values()].reduce((a, b) => (b < a ? b : a))
+    const places = [this.#goesOn.get(number), this.#confirmed.get(number), known]
+    const before = places.filter((place) => place !== undefined && place < least) as Offset[]
+    this.#goesOn.set(number, before.length === 0 ? offsetBefore(least) : greatestOf(before))
   }
 
   /** Whether shards are to be told how far a source has been read. */
@@ -200,6 +226,10 @@ export class SourceOffsets {
       return known === undefined ? 0 : (byName.get(known.name) ?? 0)
     })
   }
+}
+
+function greatestOf(offsets: readonly Offset[]): Offset {
+  return offsets.reduce((a, b) => (b > a ? b : a))
 }
 
 const livePrefix = 'not resumable: '

@@ -22,6 +22,8 @@ interface Entry {
   readonly partition: number
   /** By shard: up to which sequence; Infinity while some of it waits for room. */
   through: readonly number[]
+  /** All of it has ended; what shards have told of it may still be on its way. */
+  hasEnded: boolean
   /** By shard: the first offset that was given up. */
   readonly first: Map<number, Offset>
 }
@@ -50,7 +52,7 @@ export class GivingUpDesk {
 
   giveUp(partition: number): GivingUp {
     const through = this.#versions.map(() => Infinity)
-    const entry: Entry = { partition, through, first: new Map() }
+    const entry: Entry = { partition, through, hasEnded: false, first: new Map() }
     this.#all.set(partition, entry)
     const stopped = this.#send()
     const ended = this.#end(entry, stopped)
@@ -82,7 +84,9 @@ export class GivingUpDesk {
     const version = this.#version
     this.#parts.send({
       version,
-      all: [...this.#all.values()].map(({ partition, through }) => ({ partition, through })),
+      all: [...this.#all.values()]
+        .filter(({ hasEnded }) => !hasEnded)
+        .map(({ partition, through }) => ({ partition, through })),
     })
     while (!this.#isOver && this.#versions.some((known) => known < version)) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
@@ -104,9 +108,10 @@ export class GivingUpDesk {
       hurry()
       await sleep(lookMs)
     }
-    this.#all.delete(entry.partition)
+    entry.hasEnded = true
     // What shards have told before they answer has come by then.
     await this.#send()
+    this.#all.delete(entry.partition)
     this.#statuses()
     return entry.first
   }
