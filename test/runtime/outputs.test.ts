@@ -174,6 +174,24 @@ describe.each(openings)('a loop over outputs, %s,', (_, workers) => {
     expect(await readSome(stream, pushed)).toEqual(range(0, pushed))
   })
 
+  test('has again, behind a kill, what was not asked beyond', async () => {
+    const { program, open: reopen } = setting(workers)
+    const { signal } = await startScript(`${program}
+      for (let n = 0; n < 20; n++) stream.push({ n, key: 0 })
+      let given = 0
+      for await (const _ of stream.outputs()) {
+        given += 1
+        if (given < 8) continue
+        setInterval(() => {
+          if (stream.counters().processed === 7) process.kill(process.pid, 'SIGKILL')
+        }, 1)
+        await new Promise(() => {})
+      }
+    `).ended
+    expect(signal).toBe('SIGKILL')
+    expect(await readSome(await reopen(), 13)).toEqual(range(7, 20))
+  })
+
   test('commits a message when all of its outputs are taken', async () => {
     const { open: reopen } = setting(workers, { each: 3 })
     const stream = await reopen()
