@@ -84,6 +84,7 @@ describe('the programs of the README and of the pages for users', () => {
       'flows.js',
       'guarantee.js',
       'sinks.js',
+      'outputs.js',
       'sources.js',
       'queue.js',
     ])
@@ -127,6 +128,7 @@ describe('the programs of the README and of the pages for users', () => {
       "[ 'sweep' ] 0",
     ])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
+    expect(printed.get('outputs.js')).toEqual(['10', '20', '20', '30'])
     expect(printed.get('queue.js')).toEqual(['3 3 1'])
     expect(printed.get('sources.js')).toEqual(['3 1 - 1 1 1', '0 0 - 1 1 1'])
     // A dozen programs, most of which start workers of their own.
