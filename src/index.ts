@@ -11,6 +11,7 @@ export {
 export { Fatal, Unavailable } from './core/handler-errors.js'
 export type { FatalOptions, UnavailableOptions } from './core/handler-errors.js'
 export type { Frame } from './core/frame.js'
+export type { MessageHeaders } from './core/headers.js'
 export type {
   Counters,
   Id,
@@ -113,7 +114,7 @@ export type {
   OpenOptions,
   Waiting,
 } from './runtime/settings/open-options.js'
-export type { SendOptions } from './runtime/settings/send-options.js'
+export type { Carrying, SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
 export { Stream } from './runtime/stream/stream.js'
 export type { SourceFailed } from './runtime/sources/acknowledged.js'

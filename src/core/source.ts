@@ -1,3 +1,4 @@
+import type { MessageHeaders } from './headers.js'
 import type { MalformedRow } from './message.js'
 
 /**
@@ -17,11 +18,15 @@ export interface SourceBatch<T> {
 }
 
 /**
- * A message or a malformed row, with the offset from which reading goes on behind it: a whole number
+ * A message, with its headers where it has some, or a malformed row; with the offset from which reading goes on behind it: a whole number
  * from 1 to 2^48 − 1, above that of the row before, and above the one that reading began at.
  */
 export type SourceRow<T> =
-  | { readonly message: T; readonly offset: number }
+  | {
+      readonly message: T
+      readonly headers?: MessageHeaders | undefined
+      readonly offset: number
+    }
   | { readonly malformed: MalformedRow; readonly offset: number }
 
 /** A partition that a directory has read from before. */
@@ -89,11 +94,15 @@ export interface Source<T> {
 }
 
 /**
- * A message that a source has handed out, or what of it can't be read.
+ * A message that a source has handed out, with its headers where it has some, or what of it can't be read.
  * @typeParam T the message type
  */
 export type HandedOut<T> =
-  | { readonly message: T; readonly token: unknown }
+  | {
+      readonly message: T
+      readonly headers?: MessageHeaders | undefined
+      readonly token: unknown
+    }
   | { readonly malformed: MalformedRow; readonly token: unknown }
 
 /**

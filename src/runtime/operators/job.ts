@@ -20,7 +20,7 @@ export interface JobParts {
 }
 
 /** How a job ended other than by running: what the shard loop makes an outcome of. */
-export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late' | 'paced'
+export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late' | 'paced' | 'delayed'
 
 /** A message on its way through operators that may take their time. */
 export class Job implements JobParts {

@@ -1,3 +1,4 @@
+import type { Envelope } from '../../codec/envelope.js'
 import { InvalidArgumentError, SemelError } from '../../core/errors.js'
 import type { Id, MalformedRow } from '../../core/message.js'
 import { checkOptions, shown } from '../../core/options.js'
@@ -9,6 +10,7 @@ import { Heard } from './heard.js'
 import type { Ingest } from '../door/ingest.js'
 import type { Sender } from '../door/sender.js'
 import type { Settings } from '../settings/options.js'
+import { checkCarrying } from '../settings/send-options.js'
 import { malformedPush, throwIfFailed } from './malformed.js'
 import type { SourceClaims } from './source-claims.js'
 import type { SourceOffsets } from './source-offsets.js'
@@ -239,15 +241,17 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   function take(row: SourceRow<unknown>, batch: SourceBatch<unknown>, at: number): Taken {
     const content = contentOf(source.name, row, at)
     if ('malformed' in content) return takeMalformed(content.malformed, row, at)
-    const { message } = content
+    const { message, headers } = content
     let checked: unknown
     let target: Target
     let shard: number
     let id: Id | undefined
+    let envelope: Envelope | undefined
     try {
       checked = parts.check(message)
       target = targets[parts.classOf(checked)] as Target
       ;({ shard, id } = target.ingest.route(checked))
+      if (headers !== undefined) envelope = checkCarrying({ headers }, 'row')
     } catch (error) {
       return takeMalformed(refusedRow(message, batch.partition, error), row, at)
     }
@@ -261,7 +265,7 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       push() {
         if (unfit !== undefined) return unfit()
         try {
-          return ingest.pushTo(shard, id, checked, origin)
+          return ingest.pushTo(shard, id, checked, origin, envelope)
         } catch (error) {
           // Too large, or its id is none or can't be asked for: the row's fault, and so its end.
           throwIfFailed(ingest)

@@ -16,6 +16,7 @@ import { withFrame } from '../message/frame.js'
 import type { OneStream } from './one-stream.js'
 import type { DoorCounters } from '../door/producers.js'
 import type { Sender } from '../door/sender.js'
+import type { Carrying } from '../settings/send-options.js'
 import { sumStages, type StageTimes } from './stage-times.js'
 import { Stream, type StreamEvents } from './stream.js'
 import { checkWait, type WaitOptions } from '../../core/wait.js'
@@ -83,10 +84,10 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
     }
   }
 
-  push(message: In): boolean {
+  push(message: In, options?: Carrying): boolean {
     const checked = this.checked(message)
     const stream = this.#of(checked)
-    if (stream.push(checked as In)) return true
+    if (stream.push(checked as In, options)) return true
     this.#refused = stream
     return false
   }
