@@ -114,7 +114,7 @@ export type {
   OpenOptions,
   Waiting,
 } from './runtime/settings/open-options.js'
-export type { Carrying, SendOptions } from './runtime/settings/send-options.js'
+export type { MessageOptions, SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
 export { Stream } from './runtime/stream/stream.js'
 export type { SourceFailed } from './runtime/sources/acknowledged.js'

@@ -9,7 +9,7 @@ import { checkOptions, shown } from '../../core/options.js'
 import { checkWait, type WaitOptions } from '../../core/wait.js'
 
 /** What messages carry besides themselves. */
-export interface Carrying {
+export interface MessageOptions {
   /**
    * For handlers (`context.headers`): up to 64 names with texts, 32 KiB in UTF-8 together.
    * @default none
@@ -23,7 +23,7 @@ export interface Carrying {
   at?: Date | number
 }
 
-export interface SendOptions<M extends Acknowledge> extends WaitOptions, Carrying {
+export interface SendOptions<M extends Acknowledge> extends WaitOptions, MessageOptions {
   /** For this call: as the stream's own, or one that tells more (batched < stored < processed). */
   acknowledge?: M
 }
@@ -80,9 +80,9 @@ export function checkSend(options: unknown, where: string, own: Acknowledge): Se
  * @param where what it was given to; named in the error
  * @throws InvalidArgumentError
  */
-export function checkCarrying(options: unknown, where: string): Envelope | undefined {
+export function checkMessageOptions(options: unknown, where: string): Envelope | undefined {
   if (options === undefined) return undefined
-  const { headers, at } = checkOptions<Carrying>(options, where, ['headers', 'at'])
+  const { headers, at } = checkOptions<MessageOptions>(options, where, ['headers', 'at'])
   return envelopeFor(headers, at, where)
 }
 

@@ -9,7 +9,7 @@ import { sleep, Turns, within } from '../../core/timers.js'
 import { unlessAborted } from '../../core/unless-aborted.js'
 import { untilEnded } from '../../core/until-ended.js'
 import { exponential } from '../../reliability/backoff.js'
-import { checkCarrying } from '../settings/send-options.js'
+import { checkMessageOptions } from '../settings/send-options.js'
 import type { Consumed, ConsumeOptions, ConsumeParts, Destination } from './consume.js'
 import { Held } from './held.js'
 import { malformedPush } from './malformed.js'
@@ -184,7 +184,7 @@ async function take(
     checked = parts.check(one.message)
     target = destinations[parts.classOf(checked)] as Destination
     const { headers } = one
-    if (headers !== undefined) envelope = checkCarrying({ headers }, 'message')
+    if (headers !== undefined) envelope = checkMessageOptions({ headers }, 'message')
   } catch (error) {
     const row = refusedRow(one.message, source.name, error)
     await takeMalformed(strictest, held, token, row, ended, count)

@@ -10,7 +10,7 @@ import { Heard } from './heard.js'
 import type { Ingest } from '../door/ingest.js'
 import type { Sender } from '../door/sender.js'
 import type { Settings } from '../settings/options.js'
-import { checkCarrying } from '../settings/send-options.js'
+import { checkMessageOptions } from '../settings/send-options.js'
 import { malformedPush, throwIfFailed } from './malformed.js'
 import type { SourceClaims } from './source-claims.js'
 import type { SourceOffsets } from './source-offsets.js'
@@ -251,7 +251,7 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       checked = parts.check(message)
       target = targets[parts.classOf(checked)] as Target
       ;({ shard, id } = target.ingest.route(checked))
-      if (headers !== undefined) envelope = checkCarrying({ headers }, 'row')
+      if (headers !== undefined) envelope = checkMessageOptions({ headers }, 'row')
     } catch (error) {
       return takeMalformed(refusedRow(message, batch.partition, error), row, at)
     }

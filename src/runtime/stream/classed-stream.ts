@@ -16,7 +16,7 @@ import { withFrame } from '../message/frame.js'
 import type { OneStream } from './one-stream.js'
 import type { DoorCounters } from '../door/producers.js'
 import type { Sender } from '../door/sender.js'
-import type { Carrying } from '../settings/send-options.js'
+import type { MessageOptions } from '../settings/send-options.js'
 import { sumStages, type StageTimes } from './stage-times.js'
 import { Stream, type StreamEvents } from './stream.js'
 import { checkWait, type WaitOptions } from '../../core/wait.js'
@@ -84,7 +84,7 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
     }
   }
 
-  push(message: In, options?: Carrying): boolean {
+  push(message: In, options?: MessageOptions): boolean {
     const checked = this.checked(message)
     const stream = this.#of(checked)
     if (stream.push(checked as In, options)) return true

@@ -16,7 +16,7 @@ import { DeadLetters } from '../failures/dead-letters.js'
 import { LetterClerk } from '../failures/letter-clerk.js'
 import { Notices } from './notices.js'
 import type { Settings } from '../settings/options.js'
-import { checkCarrying, type Carrying } from '../settings/send-options.js'
+import { checkMessageOptions, type MessageOptions } from '../settings/send-options.js'
 import { Producers, type DoorCounters } from '../door/producers.js'
 import type { Runner, RunnerEvent } from '../workers/runner.js'
 import { Room } from './room.js'
@@ -157,8 +157,8 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     }
   }
 
-  push(message: In, options?: Carrying): boolean {
-    return this.sender.push(message, checkCarrying(options, 'push'))
+  push(message: In, options?: MessageOptions): boolean {
+    return this.sender.push(message, checkMessageOptions(options, 'push'))
   }
 
   pushFrames(bytes: Uint8Array): number {

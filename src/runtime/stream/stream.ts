@@ -21,7 +21,7 @@ import type { RunnerEvent } from '../workers/runner.js'
 import {
   checkIterable,
   checkSend,
-  type Carrying,
+  type MessageOptions,
   type SendOptions,
 } from '../settings/send-options.js'
 import { sendMany, type Enter } from '../door/send-many.js'
@@ -97,7 +97,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
    * @throws SemelError where the message can't be taken at all; it leaves no trace
    * @example while (!stream.push(order)) await stream.ready()
    */
-  abstract push(message: In, options?: Carrying): boolean
+  abstract push(message: In, options?: MessageOptions): boolean
 
   /**
    * Takes raw frames that lie one after another; as many as there is room for.
