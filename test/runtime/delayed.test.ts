@@ -112,6 +112,28 @@ describe.each([
     expect(runs.at(-1)?.atMs).toBeGreaterThanOrEqual(at - toleranceMs)
   })
 
+  test('keeps its turn among those that wait when the stream is closed', async () => {
+    const runs: Run[] = []
+    const sink = memory<Task>()
+    const definition = tasks(runs, { isAsync, backoffMs: 1500 }).to(sink)
+    const dir = scratch()
+    const first = await opened(definition, inline(dir))
+    const at = soon(300)
+    first.push({ id: 1 }, { at: at + 1 })
+    first.push({ id: 2 }, { at })
+    first.push({ id: 3, fails: 1 })
+    await until(() => Date.now() > at + 50)
+    first.push({ id: 4 })
+    first.push({ id: 5, key: 'b' })
+    await until(() => sink.outputs.length === 1)
+    expect(first.counters()).toMatchObject({ parked: 4 })
+    await first.close()
+    const second = await opened(definition, inline(dir))
+    second.push({ id: 6 })
+    await second.drain()
+    expect(ids(sink.outputs)).toEqual([5, 3, 2, 1, 4, 6])
+  })
+
   test('is processed at once where its time has passed, in its turn', async () => {
     const sink = memory<Task>()
     const stream = await opened(tasks([], { isAsync }).to(sink), inline())

@@ -62,7 +62,7 @@ test('parked messages are tried in the order in which they came, or were due', (
       const keys = new Map<number, string>()
       for (const one of steps) {
         model.join()
-        parking.join(model.nowMs, model.taken)
+        parking.join(model.nowMs, () => model.taken)
         if (one.kind === 'wait') {
           model.nowMs += one.ms
         } else if (one.kind === 'take') {
@@ -108,7 +108,7 @@ test('one that was due behind others is before those that were taken later, and 
   parking.delay(message(1, 'a', 10))
   parking.delay(message(2, 'a', 5))
   parking.add(message(3, 'a', 0))
-  parking.join(10, 4)
+  parking.join(10, () => 4)
   parking.add(message(5, 'a', 0))
   // 4 runs: it was taken before either of them was due.
   expect(parking.isBlocked('a', 4)).toBe(true)

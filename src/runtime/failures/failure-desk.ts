@@ -12,7 +12,7 @@ import { ownersOf, type Finished } from '../operators/finished.js'
 import type { Job, JobParts } from '../operators/job.js'
 import { Hopeless } from './hopeless.js'
 import { Parking, type ParkedMessage } from './parking.js'
-import { restored } from './restored.js'
+import { restoreParked } from './restore.js'
 import { Unkeyed } from '../message/readers.js'
 import type { ShardEvent } from './shard-event.js'
 import type { SlotReader } from '../operators/slot-reader.js'
@@ -44,7 +44,7 @@ export class FailureDesk {
   /** Ids of parked messages that are being tried or committed: their copies wait for the outcome. */
   readonly #retriedIds = new Map<string, number>()
   /** Those that may have killed a worker: each is tried with nothing beside it. */
-  readonly #alone = new Map<number, ParkedMessage>()
+  readonly #alone: Map<number, ParkedMessage>
   /** The one of them that is being tried or committed. */
   #loner: ParkedMessage | undefined
   /** Sequence → id of copies that wait for one of those. */
@@ -59,13 +59,7 @@ export class FailureDesk {
     this.#traces = new Traces(parts)
     this.hopeless = new Hopeless(parts)
     this.#atMostOnce = parts.graph.deliver.delivery === 'at-most-once'
-    const nowMs = this.#nowMs()
-    for (const { message, isDelayed, isAlone } of restored(parts, nowMs)) {
-      if (isDelayed) this.#parking.delay(message)
-      else this.#parking.add(message)
-      if (isAlone) this.#alone.set(message.sequence, message)
-    }
-    this.#parking.join(nowMs, parts.taken())
+    this.#alone = restoreParked(parts, this.#nowMs(), this.#parking)
     this.#nextDueMs = this.#parking.nextDueMs()
   }
 
@@ -249,7 +243,7 @@ export class FailureDesk {
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
   retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
     const most = this.#parking.roomToTry(this.#parts.graph.concurrency)
-    this.#parking.join(this.#nowMs(), this.#parts.taken())
+    this.#parking.join(this.#nowMs(), this.#parts.taken)
     const due = this.#parking.due(this.#nowMs(), this.#uncommitted, most, this.#alone)
     // Keys whose next one waits for the outcome of its copy: those behind it would be put back.
     const held = new Set<Key | undefined>()

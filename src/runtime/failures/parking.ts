@@ -23,7 +23,7 @@ const retriesMax = 2048
 
 /** Where a parked message comes in the order of its key. */
 interface Turn {
-  /** It comes behind the message of this sequence: its own, or the last one that was taken when it was due. */
+  /** It comes behind the message of this sequence: its own, or the last one taken before it was due. */
   readonly after: number
   /** Of those that were due later than they were taken, behind the same message; 0: of others. */
   readonly turn: number
@@ -106,14 +106,17 @@ export class Parking {
 
   /**
    * Those that were sent for later and are due take their turns.
-   * @param after the last sequence that the shard has taken
+   * @param takenAt the last sequence that the shard had taken at the time when one was due
    */
-  join(nowMs: number, after: number): void {
+  join(nowMs: number, takenAt: (dueMs: number) => number): void {
     for (;;) {
       const message = this.#delayed.takeDue(nowMs)
       if (message === undefined) return
-      const { key, sequence } = message
-      if (key !== undefined) this.#joined.set(sequence, { key, after, turn: (this.#turns += 1) })
+      const { key, sequence, dueMs } = message
+      if (key !== undefined) {
+        const after = takenAt(dueMs)
+        this.#joined.set(sequence, { key, after, turn: (this.#turns += 1) })
+      }
       this.add(message)
     }
   }
