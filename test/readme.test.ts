@@ -78,6 +78,8 @@ describe('the programs of the README and of the pages for users', () => {
       'bars.js',
       'collect.js',
       'failures.js',
+      'headers.js',
+      'later.js',
       'stored.js',
       'processed.js',
       'batched.js',
@@ -127,6 +129,8 @@ describe('the programs of the README and of the pages for users', () => {
       'dead-lettered 2 Error: nobody can do sweep',
       "[ 'sweep' ] 0",
     ])
+    expect(printed.get('headers.js')).toEqual(["[ '00-4bf9…-01', 'none' ]"])
+    expect(printed.get('later.js')).toEqual(['[ 2, 1 ]'])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
     expect(printed.get('outputs.js')).toEqual(['10', '20', '20', '30'])
     expect(printed.get('queue.js')).toEqual(['3 3 1'])
