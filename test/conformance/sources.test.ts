@@ -212,7 +212,7 @@ function byHand(rows: readonly SourceRow<number>[]): Source<number> {
     resumable: true,
     partitions: ['rows'],
     async *read({ offsets, signal }: SourceContext) {
-      for (const row of rows.slice(offsets.get('rows') ?? 0)) {
+      for (const row of rows.slice(Number(offsets.get('rows') ?? 0))) {
         if (signal.aborted) return
         yield { partition: 'rows', rows: [row], offset: row.offset }
       }

@@ -1,6 +1,6 @@
 // Streams without a journal, and pipelines that know copies by position: sources alone feed them, and
 // what was in memory is read again.
-import { EventEmitter, once } from 'node:events'
+import { EventEmitter, once as happened } from 'node:events'
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -81,7 +81,7 @@ describe('a stream without a journal', () => {
       .accepts<Row>()
       .deliver('exactly-once', { by: 'position' })
       .map(async (one) => {
-        if (!isFree) await once(held, 'free')
+        if (!isFree) await happened(held, 'free')
         return one
       })
       .to(file(to))
@@ -150,7 +150,8 @@ test('rows come out once and in order of their keys, through lives that end anyw
       const paths = ['a', 'b'].map((name) => join(dir, `${name}.ndjson`))
       const to = join(dir, 'out.ndjson')
       let isFailing = false
-      const handle = (one: Row, attempt: number): Row => {
+      const handle = async (one: Row, attempt: number): Promise<Row> => {
+        if (async) await setImmediate()
         if (isFailing && one.n % 5 === 0 && attempt === 1) throw new Error('once')
         return one
       }
@@ -159,14 +160,7 @@ test('rows come out once and in order of their keys, through lives that end anyw
         .deliver('exactly-once', { by: 'position' })
         .keyBy(({ key }) => key)
         .retry({ attempts: 5, backoff: fixed('1ms') })
-        .map(
-          async
-            ? async (one, { attempt }) => {
-                await setImmediate()
-                return handle(one, attempt)
-              }
-            : (one, { attempt }) => handle(one, attempt),
-        )
+        .map((one, { attempt }) => handle(one, attempt))
         .to(file(to))
       let n = 0
       for (const path of paths) writeFileSync(path, '')
