@@ -89,7 +89,7 @@ class FailedSync {
 
   void note_receipts() {
     known_.durable_sequence = stream_->shard(0).durable_sequence();
-    known_.ledger.receipted(known_.durable_sequence);
+    if (setting_.journal) known_.ledger.receipted(known_.durable_sequence);
   }
 
   const uint64_t seed_;

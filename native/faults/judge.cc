@@ -229,7 +229,8 @@ std::optional<Failure> Judge::check_id(uint64_t id, const Shown& shown) {
     tally_.lost += 1;
     return Failure{"lost", what + ", though it was stored"};
   }
-  const bool repeats = setting_.sink == SinkKind::rewindable && setting_.dedup;
+  const bool repeats =
+      setting_.sink == SinkKind::rewindable && (setting_.dedup || setting_.source);
   if (ends > 1 && setting_.delivery == Delivery::exactly_once && repeats && !may_repeat(id)) {
     tally_.twice += 1;
     return Failure{"twice", what};

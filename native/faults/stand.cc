@@ -22,6 +22,8 @@ std::string Setting::name() const {
                                          : ", repeatable";
   if (delivery != Delivery::exactly_once && dedup) text += ", dedup";
   if (source) text += ", source";
+  if (source && !dedup) text += " without ids";
+  if (!journal) text += ", no journal";
   return text;
 }
 
@@ -33,6 +35,7 @@ StreamOptions stream_options(const Setting& setting) {
   options.durability = setting.durability;
   options.visibility =
       setting.sink == SinkKind::rewindable ? Visibility::published : Visibility::durable;
+  options.journal = setting.journal;
   options.ring_bytes = 64 << 10;
   options.segment_bytes = 64 << 10;
   options.dedup = setting.dedup;

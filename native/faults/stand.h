@@ -18,6 +18,7 @@ struct Setting {
   SinkKind sink = SinkKind::rewindable;
   bool dedup = true;
   bool source = false;  // messages come from a source that can be read again, and not from senders
+  bool journal = true;  // without, of a source alone
   uint32_t keys = 8;
 
   bool syncs() const { return durability != Durability::process; }

@@ -84,7 +84,7 @@ describe('semel run', () => {
     workspace.numbers('b.ndjson', 60)
     const { code, stdout, stderr } = await workspace.line(`
       run --json m.mjs --shards=2 --workers ${workers} --dir data --waiting park --close-timeout 5s
-      --heartbeat 20s --worker-memory 256MiB --durability interval:50 --delivery at-least-once --source a.ndjson b.ndjson`)
+      --heartbeat 20s --worker-memory 256MiB --durability interval:50 --no-journal --delivery at-least-once --source a.ndjson b.ndjson`)
     expect(code).toBe(0)
     expect(besidesGuarantee(stderr)).toBe('')
     expect(report(stdout)).toEqual({

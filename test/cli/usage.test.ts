@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { passing, Workspace } from './verbs.js'
 
 const runOptions =
-  '--source, --format, --last-line, --config, --dir, --shards, --workers, --durability, --delivery, --waiting, --heartbeat, --worker-memory, --close-timeout, --max-dead-letters, --explain, --json and --help'
+  '--source, --format, --last-line, --config, --dir, --shards, --workers, --durability, --no-journal, --delivery, --waiting, --heartbeat, --worker-memory, --close-timeout, --max-dead-letters, --explain, --json and --help'
 
 describe('a command line that is wrong', () => {
   it.each<[string[], string]>([

@@ -27,6 +27,7 @@ export interface RunOptions {
   readonly shards: number | undefined
   readonly workers: number | undefined
   readonly durability: Durability | undefined
+  readonly journal: boolean
   readonly delivery: Delivery | undefined
   readonly waiting: (typeof waitings)[number] | undefined
   readonly heartbeatMs: number | undefined
@@ -90,6 +91,10 @@ export const runCommand: CommandSpec = {
       name: 'durability',
       value: 'LEVEL',
       says: 'memory, process, disk or interval:MS (default by delivery: memory or disk)',
+    },
+    {
+      name: 'no-journal',
+      says: 'messages are in memory alone; after a crash their files are read again',
     },
     {
       name: 'delivery',
@@ -158,6 +163,7 @@ export function readRunOptions(words: readonly string[]): RunOptions | 'help' {
     shards: wholeNumberOf(given, 'shards', 1),
     workers: wholeNumberOf(given, 'workers', 0),
     durability: durabilityOf(given),
+    journal: !given.flags.has('no-journal'),
     delivery: oneOf(given, 'delivery', deliveries),
     waiting: oneOf(given, 'waiting', waitings),
     heartbeatMs: amountOf(given, 'heartbeat', durationMs),

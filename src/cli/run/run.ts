@@ -195,6 +195,7 @@ function openOptions(options: RunOptions, dir: string | undefined): OpenOptions<
     ...(shards === undefined ? {} : { shards }),
     ...(workers === undefined ? {} : { workers }),
     ...(durability === undefined ? {} : { durability }),
+    ...(options.journal ? {} : { journal: false }),
     ...(delivery === undefined ? {} : { delivery }),
     ...(waiting === undefined ? {} : { waiting }),
     ...(heartbeatMs === undefined ? {} : { heartbeat: heartbeatMs }),
