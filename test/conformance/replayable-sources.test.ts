@@ -1,8 +1,17 @@
 import * as vitest from 'vitest'
 import { describe, expect, it } from 'vitest'
-import type { Place, ReplayableContext, ReplayableSource, SourceFailed } from 'semel'
+import {
+  forEach,
+  open,
+  pipeline,
+  type OpenOptions,
+  type Place,
+  type ReplayableContext,
+  type ReplayableSource,
+  type SourceFailed,
+} from 'semel'
 import { describeReplayableSource, memoryPartitions } from 'semel/testing'
-import { expectBalanced, scratch, until } from '../runtime/verbs.js'
+import { expectBalanced, scratch, small, until } from '../runtime/verbs.js'
 import { counted, Gate, idOf, opened, pipelineOf, rows, type Row } from './replayable.js'
 
 const all = (count: number, ...partitions: string[]): string[] =>
@@ -147,6 +156,69 @@ describe('a replayable source', () => {
     await stream.close()
   })
 
+  it.each<[string, Partial<OpenOptions<Row>>]>([
+    ['disk', { durability: 'disk' }],
+    ['an interval', { durability: { interval: 1000 } }],
+    ['disk, without a journal', { durability: 'disk', journal: false }],
+  ])('is let go at the level that the stream has: %s', async (_, more) => {
+    const took: string[] = []
+    const group = memoryPartitions<Row>({ onSafe: onlyBehind(took) })
+    group.put('a', ...rows('a', 40))
+    const stream = await opened(
+      pipelineOf('exactly-once', (row) => took.push(idOf(row)), { batch: 7 }),
+      scratch(),
+      { shards: 2, ...more },
+    )
+    const read = stream.consume(group.member())
+    await until(() => group.given === 40)
+    // Half-filled batches go on, and what waits for its sync is synced.
+    await group.move('a', { withinMs: 20_000 })
+    expect(group.safe.get('a')).toBe(40)
+    expect(stream.counters().dropped).toBe(0)
+    group.end()
+    await read
+    await stream.close()
+    expect(took.toSorted()).toEqual(all(40, 'a'))
+  })
+
+  it('goes to the classes of a stream, and is safe where each of them has its part', async () => {
+    const gate = new Gate()
+    const took: string[] = []
+    const definition = pipeline('classes')
+      .accepts<Row>()
+      .deliver(({ id }) => (id % 2 === 0 ? 'exactly-once' : 'at-most-once'), {
+        'exactly-once': { id: idOf, window: '1h' },
+        'at-most-once': {},
+      })
+      .to(
+        forEach(
+          async (row: Row) => {
+            if (row.id === 10) await gate.opened
+            took.push(idOf(row))
+          },
+          { idempotent: true },
+        ),
+      )
+    const group = memoryPartitions<Row>()
+    group.put('a', ...rows('a', 20))
+    group.end()
+    const stream = await open<Row>(definition, {
+      ...small,
+      dir: scratch(),
+      workers: 0,
+      durability: 'process',
+    })
+    const read = stream.consume(group.member())
+    await until(() => took.length >= 15)
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    expect(group.safe.get('a')).toBe(0)
+    gate.open()
+    await read
+    expect(group.safe.get('a')).toBe(20)
+    await stream.close()
+    expect(took.toSorted()).toEqual(all(20, 'a'))
+  })
+
   it('goes on past a shard of four that stands still', async () => {
     const gate = new Gate()
     const group = memoryPartitions<Row>({ batch: 1 })
@@ -195,7 +267,7 @@ describe('a replayable source', () => {
     isHanging = false
     const moved = group.move('a', { withinMs: 50 })
     await until(() => signal?.aborted === true)
-    expect((signal?.reason as { code: string }).code).toBe('SEMEL_GIVEN_UP')
+    expect(signal?.reason).toMatchObject({ code: 'SEMEL_GIVEN_UP' })
     await moved
     expect(performance.now() - from).toBeLessThan(3000)
     group.end()
@@ -399,6 +471,7 @@ describe('a replayable source that is odd', () => {
     )
     const { source } = giving(async function* (context) {
       void act(context)
+      yield { partition: 'a', rows: [], offset: 0 }
       while (!context.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 1))
     })
     await expect(stream.consume(source)).rejects.toThrow(message)
