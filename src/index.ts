@@ -11,6 +11,7 @@ export {
 export { Fatal, Unavailable } from './core/handler-errors.js'
 export type { FatalOptions, UnavailableOptions } from './core/handler-errors.js'
 export type { Frame } from './core/frame.js'
+export type { MessageHeaders } from './core/headers.js'
 export type {
   Counters,
   Id,
@@ -127,7 +128,7 @@ export type {
   OpenOptions,
   Waiting,
 } from './runtime/settings/open-options.js'
-export type { SendOptions } from './runtime/settings/send-options.js'
+export type { MessageOptions, SendOptions } from './runtime/settings/send-options.js'
 export type { StageTimes } from './runtime/stream/stage-times.js'
 export type { WithOutputs } from './runtime/outputs/outputs-loop.js'
 export { Stream } from './runtime/stream/stream.js'

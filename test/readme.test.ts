@@ -78,12 +78,15 @@ describe('the programs of the README and of the pages for users', () => {
       'bars.js',
       'collect.js',
       'failures.js',
+      'headers.js',
+      'later.js',
       'stored.js',
       'processed.js',
       'batched.js',
       'flows.js',
       'guarantee.js',
       'sinks.js',
+      'outputs.js',
       'sources.js',
       'queue.js',
     ])
@@ -126,7 +129,10 @@ describe('the programs of the README and of the pages for users', () => {
       'dead-lettered 2 Error: nobody can do sweep',
       "[ 'sweep' ] 0",
     ])
+    expect(printed.get('headers.js')).toEqual(["[ '00-4bf9…-01', 'none' ]"])
+    expect(printed.get('later.js')).toEqual(['[ 2, 1 ]'])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
+    expect(printed.get('outputs.js')).toEqual(['10', '20', '20', '30'])
     expect(printed.get('queue.js')).toEqual(['3 3 1'])
     expect(printed.get('sources.js')).toEqual(['3 1 - 1 1 1', '0 0 - 1 1 1'])
     // A dozen programs, most of which start workers of their own.

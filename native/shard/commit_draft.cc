@@ -47,10 +47,10 @@ Status CommitDraft::begin(uint32_t count, std::span<const Detail> details,
   resolved_.clear();
   letters_.clear();
   SEMEL_TRY(count_outcomes());
-  for (const Mark& mark : in_flight_.marks()) {
-    if (mark.behind > last_) break;
-    raise_source(mark.source);
-    raise_time(mark.time_us);
+  for (const OffsetFrame& frame : in_flight_.offset_frames()) {
+    if (frame.behind > last_) break;
+    raise_source(frame.source);
+    raise_time(frame.time_us);
   }
   for (const Detail& detail : details) SEMEL_TRY(take(detail));
   if (untold_ != 0 || has_repeated(details)) {

@@ -1,6 +1,6 @@
 // Frames that are no messages, in their turn between them: how far a source has been read, and a dead
-// letter that is dropped. They take no sequence and end with a block of their own, but for a mark that
-// is passed behind messages in flight (InFlight, F4): that one goes with them.
+// letter that is dropped. They take no sequence and end with a block of their own, but for an offset
+// frame that is passed behind messages in flight (InFlight, F4): that one goes with them.
 //
 // Thread: the shard's worker.
 // Invariants

@@ -9,7 +9,7 @@
 //   F2  A message's slot, id and end lie at `sequence % capacity`, so that JavaScript finds a message by
 //       its sequence; there are never more in flight than slots.
 //   F3  One poll fills slots side by side: what crosses the end of the slots is the next poll's.
-//   F4  A mark that is passed behind a message in flight is committed with it, and its frame counts as the
+//   F4  An offset frame that is passed behind a message in flight is committed with it, and counts as the
 //       message's: so a block's journal position never lies between the two.
 #pragma once
 
@@ -27,7 +27,7 @@
 namespace semel {
 
 // How far a source has been read, told behind a message in flight.
-struct Mark {
+struct OffsetFrame {
   uint64_t behind = 0;
   SourceOffset source;
   uint64_t time_us = 0;
@@ -83,7 +83,7 @@ class InFlight {
   // what the bits mean. 0: nothing.
   uint64_t telling() const { return telling_; }
   // In the order of their messages.
-  const std::vector<Mark>& marks() const { return marks_; }
+  const std::vector<OffsetFrame>& offset_frames() const { return offset_frames_; }
 
   // How many more one poll may bring (F2, F3).
   uint32_t room() const {
@@ -93,10 +93,10 @@ class InFlight {
 
   // Takes frames that begin before `end` into at most `max` ≤ room() slots. `read(frame, position,
   // length, slot, id)` fills one slot and says what its frame has to tell; or it stops before the frame
-  // with kStop, or passes it with kMark where it has put its mark. A template and no virtual call: this
-  // is the one loop that each message goes through.
+  // with kStop, or passes it with kOffset. A template and no virtual call: this is the one loop that each
+  // message goes through.
   static constexpr uint64_t kStop = ~uint64_t{0};
-  static constexpr uint64_t kMark = kStop - 1;
+  static constexpr uint64_t kOffset = kStop - 1;
   template <typename Read>
   uint32_t fill(uint32_t max, uint64_t end, Read read) {
     const auto slot = static_cast<uint32_t>((polled_sequence_ + 1) & mask_);
@@ -106,8 +106,8 @@ class InFlight {
     for (const uint8_t* frame; filled < max && (frame = cursor.frame()) != nullptr;) {
       const uint64_t told = read(frame, cursor.position(), frame_length(frame),
                                  slots_[slot + filled], ids_[slot + filled]);
-      if (told >= kMark) {
-        if (told == kStop || !mark(frame, polled_sequence_ + filled)) break;
+      if (told >= kOffset) {
+        if (told == kStop || !pass_offset(frame, polled_sequence_ + filled)) break;
         cursor.pass();
         ends_[(polled_sequence_ + filled) & mask_] = cursor.position();
         continue;
@@ -131,25 +131,26 @@ class InFlight {
   void commit(uint64_t last) {
     if (last != committed_sequence_) committed_position_ = position_behind(last);
     committed_sequence_ = last;
-    if (!marks_.empty()) std::erase_if(marks_, [&](const Mark& one) { return one.behind <= last; });
+    if (offset_frames_.empty()) return;
+    std::erase_if(offset_frames_, [&](const OffsetFrame& one) { return one.behind <= last; });
   }
   // All of them are done with, the frames behind the last one included.
   void commit_all() {
     committed_sequence_ = polled_sequence_;
     committed_position_ = polled_position_;
-    marks_.clear();
+    offset_frames_.clear();
   }
   // All of them are polled again.
   void give_back() {
     polled_sequence_ = committed_sequence_;
     polled_position_ = committed_position_;
-    marks_.clear();
+    offset_frames_.clear();
   }
 
  private:
   // False where no message is in flight that it could go with. One of the same partition behind the same
   // message takes the place of the one before, so that there are few.
-  bool mark(const uint8_t* frame, uint64_t behind);
+  bool pass_offset(const uint8_t* frame, uint64_t behind);
 
   const Ring& ring_;
   const uint32_t mask_;
@@ -162,18 +163,19 @@ class InFlight {
   uint64_t committed_sequence_;
   uint64_t committed_position_;
   uint64_t telling_ = 0;
-  std::vector<Mark> marks_;
+  std::vector<OffsetFrame> offset_frames_;
 };
 
-inline bool InFlight::mark(const uint8_t* frame, uint64_t behind) {
+inline bool InFlight::pass_offset(const uint8_t* frame, uint64_t behind) {
   if (behind == committed_sequence_) return false;
   const uint64_t meta = full_meta(frame);
   const FrameSource source = full_source(frame, meta);
-  const auto same = std::find_if(marks_.rbegin(), marks_.rend(), [&](const Mark& one) {
-    return one.behind != behind || one.source.partition == source.partition;
-  });
-  if (same == marks_.rend() || same->behind != behind) {
-    marks_.push_back({behind, {source.partition, source.offset}, meta_time_us(meta)});
+  const auto same = std::find_if(
+      offset_frames_.rbegin(), offset_frames_.rend(), [&](const OffsetFrame& one) {
+        return one.behind != behind || one.source.partition == source.partition;
+      });
+  if (same == offset_frames_.rend() || same->behind != behind) {
+    offset_frames_.push_back({behind, {source.partition, source.offset}, meta_time_us(meta)});
   } else {
     same->source.offset = std::max(same->source.offset, source.offset);
     same->time_us = meta_time_us(meta);

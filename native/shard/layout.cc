@@ -29,7 +29,7 @@ uint32_t FullLayout::fill(InFlight& in_flight, uint32_t max, uint64_t end) const
     const uint64_t meta = full_meta(frame);
     const FrameType type = meta_type(meta);
     if (semel::is_control(type)) {
-      return type == FrameType::offset ? InFlight::kMark : InFlight::kStop;
+      return type == FrameType::offset ? InFlight::kOffset : InFlight::kStop;
     }
     const uint64_t header = meta_header_bytes(meta);
     slot = {static_cast<int32_t>(ring.offset(position) + header),

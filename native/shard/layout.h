@@ -17,8 +17,8 @@ class Layout {
  public:
   virtual ~Layout() = default;
 
-  // Takes the frames up to `end`, at most `max`, into slots, and marks between them; it stops before
-  // another control frame.
+  // Takes the frames up to `end`, at most `max`, into slots, and offset frames between them; it stops
+  // before another control frame.
   virtual uint32_t fill(InFlight& in_flight, uint32_t max, uint64_t end) const = 0;
   virtual bool is_control(const uint8_t* frame) const = 0;
   // When a frame was stored; 0 where frames don't say.

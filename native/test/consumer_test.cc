@@ -159,7 +159,7 @@ TEST_F(ConsumerTest, ACommitWithoutRoomChangesNothing) {
   EXPECT_EQ(ring_.released(), ring_.tail());
 }
 
-TEST_F(ConsumerTest, AMarkTravelsWithTheMessageBeforeItAndHoldsUpNothing) {
+TEST_F(ConsumerTest, AnOffsetFrameTravelsWithTheMessageBeforeItAndHoldsUpNothing) {
   send(2);
   send_offset(3, 70);
   send_offset(4, 7);
@@ -180,7 +180,7 @@ TEST_F(ConsumerTest, AMarkTravelsWithTheMessageBeforeItAndHoldsUpNothing) {
   EXPECT_TRUE(level_.blocks.back().clean_close);
 }
 
-TEST_F(ConsumerTest, AMarkThatComesLaterGoesWithWhatIsStillInFlightOrAlone) {
+TEST_F(ConsumerTest, AnOffsetFrameThatComesLaterGoesWithWhatIsStillInFlightOrAlone) {
   send(2);
   ASSERT_EQ(poll().count, 2u);
   EXPECT_EQ(commit(1), Committed::done);
@@ -198,7 +198,7 @@ TEST_F(ConsumerTest, AMarkThatComesLaterGoesWithWhatIsStillInFlightOrAlone) {
   EXPECT_EQ(level_.blocks.back().sources, (std::vector<SourceOffset>{{3, 80}}));
 }
 
-TEST_F(ConsumerTest, AMarkIsReadAgainByTheNextWorker) {
+TEST_F(ConsumerTest, AnOffsetFrameIsReadAgainByTheNextWorker) {
   send(2);
   send_offset(3, 70);
   ASSERT_EQ(poll().count, 2u);

@@ -50,7 +50,7 @@ TEST_P(NoJournalTest, GoesOnFromTheOffsetThatItsLastBlockSays) {
   close();
 }
 
-TEST_P(NoJournalTest, AMarkAloneIsInABlock) {
+TEST_P(NoJournalTest, AnOffsetFrameAloneIsInABlock) {
   open();
   send(1, 3);
   end(3);

@@ -1,3 +1,5 @@
+import type { MessageHeaders } from './headers.js'
+
 /** What makes two messages the same message. */
 export type Id = string | number | bigint
 
@@ -28,6 +30,8 @@ export interface MessageContext {
   readonly timeMs: number
   /** By the pipeline's `id`; use it as the idempotency key of effects made elsewhere. */
   readonly id: Id | undefined
+  /** What the message was sent with, frozen; empty where it has none. Read when you first look at it. */
+  readonly headers: MessageHeaders
   /**
    * Given when the attempt is to end: its time is over (`timeout`), the stream is being closed and its
    * time is over, or the worker is stopped. Hand it to what you wait for. Behind `batch` it is that of

@@ -1,3 +1,4 @@
+import type { MessageHeaders } from './headers.js'
 import type { MalformedRow } from './message.js'
 import type { Offset } from './offset.js'
 
@@ -18,11 +19,16 @@ export interface SourceBatch<T> {
 }
 
 /**
- * A message or a malformed row, with the offset from which reading goes on behind it: above that of the
- * row before, and above the one that reading began at.
+/**
+ * A message, with its headers where it has some, or a malformed row; with the offset from which reading
+ * goes on behind it: above that of the row before, and above the one that reading began at.
  */
 export type SourceRow<T> =
-  | { readonly message: T; readonly offset: Offset }
+  | {
+      readonly message: T
+      readonly headers?: MessageHeaders | undefined
+      readonly offset: Offset
+    }
   | { readonly malformed: MalformedRow; readonly offset: Offset }
 
 /** A partition that a directory has read from before. */
@@ -90,11 +96,15 @@ export interface Source<T> {
 }
 
 /**
- * A message that a source has handed out, or what of it can't be read.
+ * A message that a source has handed out, with its headers where it has some, or what of it can't be read.
  * @typeParam T the message type
  */
 export type HandedOut<T> =
-  | { readonly message: T; readonly token: unknown }
+  | {
+      readonly message: T
+      readonly headers?: MessageHeaders | undefined
+      readonly token: unknown
+    }
   | { readonly malformed: MalformedRow; readonly token: unknown }
 
 /**

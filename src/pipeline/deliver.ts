@@ -61,9 +61,9 @@ export interface ProducerOptions<M> {
 export interface PositionOptions {
   /** @example by: 'position' */
   by: 'position'
-  id?: Refused<Refusals['placed']>
-  window?: Refused<Refusals['placed']>
-  producer?: Refused<Refusals['placed']>
+  id?: Refused<Refusals['positioned']>
+  window?: Refused<Refusals['positioned']>
+  producer?: Refused<Refusals['positioned']>
 }
 
 /**
@@ -298,7 +298,7 @@ function checkPosition(
 ): Deliver {
   for (const name of ['id', 'window', 'producer', 'maxIds', 'whenFull', 'time'] as const) {
     if (given[name] === undefined) continue
-    throw new InvalidArgumentError(`deliver.${name}: ${refusals.placed}`)
+    throw new InvalidArgumentError(`deliver.${name}: ${refusals.positioned}`)
   }
   if (given.by !== 'position') {
     throw new InvalidArgumentError(

@@ -11,7 +11,7 @@ export const refusals = {
     "exactly-once needs to know a message's copies: add deliver('exactly-once', { id, window }), deliver('exactly-once', { producer }) where senders number their messages, or deliver('exactly-once', { by: 'position' }) where all sources are replayable",
   produced:
     'it means nothing with a producer, whose own numbers tell copies: give either producer or id and window',
-  placed:
+  positioned:
     "it means nothing with by: 'position', where a source's own offsets tell copies: give either by or id and window",
   unsent:
     'a pipeline that knows copies by position takes messages from replayable sources alone: consume one, or deliver with { id, window }',

@@ -1,3 +1,4 @@
+import type { MessageHeaders } from '../core/headers.js'
 import type { AcknowledgedConnection, AcknowledgedSource, HandedOut } from '../core/source.js'
 import { sleep } from '../core/timers.js'
 import { testUnless, type Runner, type Skip } from './runner.js'
@@ -7,6 +8,11 @@ export interface AcknowledgedFixture {
   readonly source: AcknowledgedSource<unknown>
   /** In the order in which they are to be handed out; each once. */
   readonly messages: readonly unknown[]
+  /**
+   * What each of them has, by its index; undefined: nothing.
+   * @default none of them has any
+   */
+  readonly headers?: readonly (MessageHeaders | undefined)[]
   /** Messages that the queue has still to give, or to give again. */
   left(): Promise<number> | number
   dispose?(): Promise<void> | void
@@ -50,6 +56,9 @@ export function describeAcknowledgedSource(runner: Runner, under: AcknowledgedUn
       const reading = await connect()
       const given = await reading.take(fixture.messages.length)
       expect(given.map(messageOf)).toEqual(fixture.messages)
+      expect(given.map(headersOf)).toEqual(
+        fixture.messages.map((_, at) => fixture.headers?.[at] ?? {}),
+      )
       await reading.connection.safe(given.map(({ token }) => token))
       expect(await fixture.left()).toBe(0)
     })
@@ -165,6 +174,10 @@ class Reading {
 
 function messageOf(one: HandedOut<unknown>): unknown {
   return 'message' in one ? one.message : one.malformed
+}
+
+function headersOf(one: HandedOut<unknown>): MessageHeaders {
+  return ('message' in one ? one.headers : undefined) ?? {}
 }
 
 function byText(a: unknown, b: unknown): number {

@@ -1,10 +1,11 @@
+import type { MessageHeaders } from '../core/headers.js'
 import type { Offset } from '../core/offset.js'
 import type { Source, SourceBatch, SourceRow } from '../core/source.js'
 import { testUnless, type Runner, type Skip } from './runner.js'
 
-/** What a row is expected to be: a message, or the line and the reason of a malformed one. */
+/** What a row is expected to be: a message, with its headers where it has some, or the line and the reason of a malformed one. */
 export type ExpectedRow =
-  | { readonly message: unknown }
+  | { readonly message: unknown; readonly headers?: MessageHeaders }
   | { readonly line: number; readonly reason: RegExp }
 
 /** A source with content that is known. */
@@ -59,6 +60,7 @@ function expectRows(
     if ('message' in wanted) {
       expect(row).toHaveProperty('message')
       expect((row as { message: unknown }).message).toEqual(wanted.message)
+      expect((row as { headers?: MessageHeaders }).headers ?? {}).toEqual(wanted.headers ?? {})
     } else {
       expect(row).toMatchObject({ malformed: { line: wanted.line } })
       expect((row as { malformed: { reason: string } }).malformed.reason).toMatch(wanted.reason)

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../core/errors.js'
+import type { MessageHeaders } from '../core/headers.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import type { AcknowledgedConnection, AcknowledgedSource, HandedOut } from '../core/source.js'
 import { after, nowMs, type End } from '../core/timers.js'
@@ -29,6 +30,8 @@ export interface MemoryQueue<T> {
   readonly source: AcknowledgedSource<T>
   /** Behind those that are there. */
   put(...messages: readonly T[]): void
+  /** The same, with headers that each of them has. */
+  putWith(headers: MessageHeaders, ...messages: readonly T[]): void
   /** A message that can't be read. */
   putMalformed(text: string): void
   /** Nothing more will be put: a reading ends once all is acknowledged. */
@@ -45,7 +48,7 @@ export interface MemoryQueue<T> {
 
 interface Entry<T> {
   readonly content:
-    | { readonly message: T }
+    | { readonly message: T; readonly headers?: MessageHeaders }
     | { readonly malformed: { text: string; line: number; reason: string } }
   /** Its newest handing out; undefined: it waits. */
   out: { readonly owner: object; dueMs: number } | undefined
@@ -117,6 +120,13 @@ class Queue<T> implements MemoryQueue<T> {
 
   put(...messages: readonly T[]): void {
     for (const message of messages) this.#entries.push({ content: { message }, out: undefined })
+    this.#wake()
+  }
+
+  putWith(headers: MessageHeaders, ...messages: readonly T[]): void {
+    for (const message of messages) {
+      this.#entries.push({ content: { message, headers }, out: undefined })
+    }
     this.#wake()
   }
 

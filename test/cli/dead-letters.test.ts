@@ -58,6 +58,38 @@ async function listed(workspace: Workspace, more = ''): Promise<Listed> {
 const numbers = ({ letters }: Listed): number[] => letters.map(({ number }) => number)
 
 describe('semel dead-letters, on a closed directory', () => {
+  it('shows the headers of a message, and sends them along again', async () => {
+    const workspace = new Workspace()
+    const dir = join(workspace.folder, 'data')
+    const seen: unknown[] = []
+    const failing = pipeline('failing')
+      .accepts<{ id: number }>()
+      .deliver('at-least-once')
+      .retry({ attempts: 1 })
+      .map((_, { headers }) => {
+        seen.push(headers)
+        throw new RangeError('no')
+      })
+      .to(forEach(() => {}))
+    const first = await open(failing, { dir, workers: 0 })
+    await first.send({ id: 1 }, { headers: { trace: '\u001b[31mé', by: 'me' } })
+    await first.send({ id: 2 })
+    await first.drain()
+    await first.close()
+    expect((await listed(workspace)).letters).toMatchObject([
+      { message: { id: 1 }, headers: { trace: '\u001b[31mé', by: 'me' } },
+      { message: { id: 2 } },
+    ])
+    const { stdout } = await workspace.line('dead-letters show data 0:1')
+    expect(stdout).toContain('\n  trace: \ufffd[31mé\n  by: me\n')
+    await workspace.line('dead-letters retry data 0:1')
+    const second = await open(failing, { dir, workers: 0 })
+    await second.drain()
+    await second.close()
+    expect(seen).toEqual([seen[0], {}, seen[0]])
+    expect(seen[0]).toEqual({ trace: '\u001b[31mé', by: 'me' })
+  })
+
   it('lists and shows what is there, a page at a time', async () => {
     const workspace = await withLetters()
     const { stdout } = await workspace.line('dead-letters list data')

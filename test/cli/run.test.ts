@@ -180,6 +180,27 @@ describe('semel run', () => {
     }
   })
 
+  it('refuses a pipeline whose outputs it would not read, and explains it all the same', async () => {
+    const workspace = new Workspace()
+    workspace.module(
+      'm.mjs',
+      `pipeline('read').accepts().deliver('at-least-once').to(semel.outputs())`,
+    )
+    workspace.numbers('in.ndjson', 3)
+    const refused = await workspace.line('run m.mjs --source in.ndjson')
+    expect(refused).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        "semel: SEMEL_INVALID_ARGUMENT: m.mjs: the outputs of read go to the program that opens it, and semel run reads none; run that program, or end the pipeline with .to(file('out.ndjson'))\n",
+    })
+    expect(existsSync(join(workspace.folder, '.semel'))).toBe(false)
+    expect(await workspace.line('run m.mjs --explain')).toMatchObject({ code: 0, stderr: '' })
+    expect((await workspace.line('bench m.mjs --source in.ndjson --with-sink')).stderr).toContain(
+      'semel bench --with-sink reads none',
+    )
+  })
+
   it('ends on one line what nobody caught', async () => {
     const workspace = new Workspace()
     workspace.module(

@@ -71,6 +71,22 @@ describeAcknowledgedSource(vitest, {
   leases: true,
 })
 
+describeAcknowledgedSource(vitest, {
+  name: 'queue in memory, with headers',
+  create() {
+    const queue = memoryQueue<Order>({ leaseMs: 1000 })
+    const headers = [{ trace: '1' }, undefined, { trace: '3' }, {}, { a: 'b', c: '' }]
+    for (const [id, one] of headers.entries()) queue.putWith(one ?? {}, { id })
+    return {
+      source: queue.source,
+      messages: orders(headers.length),
+      headers,
+      left: () => queue.waiting + queue.underWay,
+    }
+  },
+  leases: true,
+})
+
 describe('an acknowledged source', () => {
   it.each([
     ['at-most-once', 1],

@@ -72,8 +72,8 @@ describeSink(vitest, {
 function eagerReader(seen: unknown[]): OutputReader {
   let taken = 0
   return {
-    hand(outputs) {
-      const clones = structuredClone([...outputs])
+    hand(handed) {
+      const clones = structuredClone([...handed])
       seen.push(...clones)
       taken += clones.length
     },
@@ -155,10 +155,10 @@ describeSink(vitest, {
   kind: 'repeatable',
   create(): SinkFixture {
     const seen: unknown[][] = []
-    const forShard = (shard: number) => async (outputs: readonly unknown[]) => {
+    const forShard = (shard: number) => async (batch: readonly unknown[]) => {
       await new Promise(setImmediate)
-      for (const output of outputs) refusePoison(output)
-      ;(seen[shard] ??= []).push(...outputs)
+      for (const output of batch) refusePoison(output)
+      ;(seen[shard] ??= []).push(...batch)
     }
     return {
       sink: Object.freeze({

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileSource, type FileSourceOptions } from '../../src/connectors/file/source/source.js'
 import { iterableSource } from '../../src/connectors/iterable/source.js'
 import { memorySource } from '../../src/connectors/memory/source.js'
+import type { Source, SourceContext, SourceRow } from '../../src/core/source.js'
 import {
   describeSource,
   type ExpectedRow,
@@ -186,3 +187,35 @@ describeSource(vitest, {
   }),
   ...iterables,
 })
+
+describeSource(vitest, {
+  name: 'written by hand, with headers',
+  create() {
+    const headers = [{ trace: '1' }, undefined, { trace: '3', 'content-type': 'é' }, {}]
+    const rows = headers.map((one, at) => ({
+      message: at,
+      ...(one === undefined ? {} : { headers: one }),
+    }))
+    return {
+      source: () => byHand(rows.map((row, at) => ({ ...row, offset: at + 1 }))),
+      rows: new Map([['rows', rows]]),
+    }
+  },
+  resumable: true,
+  malformed: { skip: 'it holds messages only' },
+  sized: { skip: 'it does not tell how much is to come' },
+})
+
+function byHand(rows: readonly SourceRow<number>[]): Source<number> {
+  return Object.freeze({
+    name: 'by hand',
+    resumable: true,
+    partitions: ['rows'],
+    async *read({ offsets, signal }: SourceContext) {
+      for (const row of rows.slice(Number(offsets.get('rows') ?? 0))) {
+        if (signal.aborted) return
+        yield { partition: 'rows', rows: [row], offset: row.offset }
+      }
+    },
+  })
+}

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { file } from '../../src/connectors/file/sink/sink.js'
 import { forEach } from '../../src/connectors/for-each/sink.js'
 import { memory } from '../../src/connectors/memory/sink.js'
+import { outputs } from '../../src/connectors/outputs/sink.js'
 import type { Delivery, Durability } from '../../src/core/delivery.js'
 import type { SinkKind } from '../../src/core/sink.js'
 import { faults, type HopName } from '../../src/delivery/hop.js'
@@ -292,6 +293,14 @@ describe('the sink', () => {
   it('may be given a message before its sync only at an interval, and says so', () => {
     expect(hopOf(leastAt(interval), 'sink').why).toContain('before the sync')
     expect(hopOf(leastAt('disk'), 'sink').why).not.toContain('before the sync')
+  })
+
+  it('that hands outputs to a loop is told what the loop asks for', () => {
+    const least = reported('at-least-once', outputs())
+    const most = reported('at-most-once', outputs())
+    expect(hopOf(least, 'sink').why).toContain('the loop over stream.outputs() asks for the next')
+    expect(hopOf(most, 'sink').why).toContain('the loop over stream.outputs() is given it')
+    expect(met(least, 'sink', 'kill')).toBe('repeated, holds')
   })
 
   it('in memory survives nothing', () => {

@@ -1,7 +1,9 @@
 // Streams without a journal, and pipelines that know copies by position: sources alone feed them, and
 // what was in memory is read again.
+import { EventEmitter, once as happened } from 'node:events'
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import {
   file,
@@ -73,21 +75,24 @@ describe('a stream without a journal', () => {
     const path = join(dir, 'in.ndjson')
     const to = join(dir, 'out.ndjson')
     const data = join(dir, 'data')
-    let held: Promise<void> | undefined
+    const held = new EventEmitter()
+    let isFree = false
     const slow = pipeline('rows')
       .accepts<Row>()
       .deliver('exactly-once', { by: 'position' })
-      .map(async (one) => (await held, one))
+      .map(async (one) => {
+        if (!isFree) await happened(held, 'free')
+        return one
+      })
       .to(file(to))
     const options = { dir: data, workers: 0, ...small }
     const journal = join(data, 'shard-0', 'journal')
     writeFileSync(path, lines([row(1), row(2)]))
-    let free = (): void => {}
-    held = new Promise((resolve) => (free = resolve))
     const first = await open(slow, options)
     await first.consume(fileSource<Row>(path))
     await first.close({ timeout: 0 })
-    free()
+    isFree = true
+    held.emit('free')
     await expect(open(slow, { ...options, journal: false })).rejects.toMatchObject({
       code: 'SEMEL_MISMATCH',
       message: expect.stringContaining('2 messages in its journal that are not done'),
@@ -145,7 +150,8 @@ test('rows come out once and in order of their keys, through lives that end anyw
       const paths = ['a', 'b'].map((name) => join(dir, `${name}.ndjson`))
       const to = join(dir, 'out.ndjson')
       let isFailing = false
-      const handle = (one: Row, attempt: number): Row => {
+      const handle = async (one: Row, attempt: number): Promise<Row> => {
+        if (async) await setImmediate()
         if (isFailing && one.n % 5 === 0 && attempt === 1) throw new Error('once')
         return one
       }
@@ -154,11 +160,7 @@ test('rows come out once and in order of their keys, through lives that end anyw
         .deliver('exactly-once', { by: 'position' })
         .keyBy(({ key }) => key)
         .retry({ attempts: 5, backoff: fixed('1ms') })
-        .map(
-          async
-            ? async (one, { attempt }) => (await null, handle(one, attempt))
-            : (one, { attempt }) => handle(one, attempt),
-        )
+        .map((one, { attempt }) => handle(one, attempt))
         .to(file(to))
       let n = 0
       for (const path of paths) writeFileSync(path, '')

@@ -8,6 +8,8 @@ export type ReadStream = Stream<Numbered, Part> & WithOutputs<Part>
 
 export interface Setting {
   readonly dir: string
+  /** The beginning of a program: opens `stream`. */
+  readonly program: string
   /** Opens it, as it was left. */
   open(more?: OpenOptions<Numbered>): Promise<ReadStream>
 }
@@ -22,16 +24,20 @@ export function setting(
   const given = { delivery: 'at-least-once', died: join(dir, 'died'), ...parameters }
   const isKept = given.delivery !== 'at-most-once'
   const url = fixture('outputs.pipeline', given)
+  const opening: OpenOptions<Numbered> = {
+    ...small,
+    ...(isKept ? { dir: join(dir, 'data'), durability: 'process' as const } : {}),
+    workers,
+    ...options,
+  }
   return {
     dir: join(dir, 'data'),
+    program: `
+      import { open } from 'semel'
+      const stream = await open(new URL(${JSON.stringify(url.href)}), ${JSON.stringify(opening)})
+    `,
     async open(more) {
-      const stream = await open<Numbered, Part, unknown, 'outputs'>(url, {
-        ...small,
-        ...(isKept ? { dir: join(dir, 'data'), durability: 'process' as const } : {}),
-        workers,
-        ...options,
-        ...more,
-      })
+      const stream = await open<Numbered, Part, unknown, 'outputs'>(url, { ...opening, ...more })
       onTestFinished(() => stream.close({ timeout: 0 }).catch(() => {}))
       return stream
     },

@@ -49,6 +49,27 @@ describe.each(settings)('$delivery, $how, $shards shards, $workers workers', (se
 describe.each(['sync', 'async', 'batch'] as const)('in a %s pipeline', (how) => {
   const setting = { delivery: 'exactly-once', how, shards: 4, workers: 2 } as const
 
+  test('one that was sent for later is found when it is due, and its neighbours are done', async () => {
+    const faulty = new FaultySetting({ ...setting, poison: '100', attempts: 2 })
+    const stream = await faulty.open()
+    const deaths = deathsOf(stream)
+    const at = Date.now() + 300
+    await whileBalanced(stream, async () => {
+      for (const one of orders(0, count)) {
+        const options = one.id % 50 === 0 ? { at, headers: { id: String(one.id) } } : undefined
+        while (!stream.push(one, options)) await stream.ready()
+      }
+      await stream.drain(wait)
+    })
+    expect(stream.counters()).toMatchObject({ processed: count - 1, deadLettered: 1 })
+    const written = faulty.written().map(({ id }) => id)
+    const others = orders(0, count).map(({ id }) => id)
+    expect(written.toSorted((a, b) => a - b)).toEqual(others.filter((id) => id !== 100))
+    const [letter] = [...stream.deadLetters.list()]
+    expect(letter).toMatchObject({ message: order(100), headers: { id: '100' }, attempts: 2 })
+    expect(deaths.length).toBeLessThanOrEqual(5)
+  })
+
   // Of two keys, of one key, of one worker or two.
   test.each([
     [100, 101],

@@ -21,6 +21,8 @@ const trades = pipeline('trades').accepts<Trade>()
 const placed = trades.deliver('exactly-once', { by: 'position' })
 const sink = file('out.ndjson')
 
+const id = (trade: Trade): number => trade.id
+
 describe('exactly once by position', () => {
   it('goes with keys, operators and every sink that can carry it', () => {
     const definition = placed
@@ -35,7 +37,6 @@ describe('exactly once by position', () => {
   })
 
   it('goes with nothing else that tells copies, and with no other delivery', () => {
-    const id = (trade: Trade): number => trade.id
     // @ts-expect-error by and id
     expect(() => trades.deliver('exactly-once', { by: 'position', id, window: '1h' })).toThrow(
       "deliver.id: it means nothing with by: 'position'",

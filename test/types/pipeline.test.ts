@@ -5,6 +5,7 @@ import { forEachBatch } from '../../src/connectors/for-each/batch.js'
 import type { Delivery } from '../../src/core/delivery.js'
 import { InvalidArgumentError } from '../../src/core/errors.js'
 import type { Frame } from '../../src/core/frame.js'
+import type { MessageHeaders } from '../../src/core/headers.js'
 import type { Sink, SinkKind } from '../../src/core/sink.js'
 import type { Carried } from '../../src/pipeline/carriers.js'
 import { at, frames } from '../../src/pipeline/frames.js'
@@ -61,8 +62,9 @@ describe('steps that say how messages are handled', () => {
           return failed.attempt < 2
         },
       })
-      .map((trade, { signal }) => {
+      .map((trade, { signal, headers }) => {
         expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+        expectTypeOf(headers).toEqualTypeOf<MessageHeaders>()
         return trade.size
       })
     expectTypeOf<Out<typeof handled>>().toEqualTypeOf<number>()

@@ -112,6 +112,27 @@ describe('send', () => {
   })
 })
 
+describe('what a message carries', () => {
+  it('is texts by name, and a time', () => {
+    const headers = { trace: 'a' }
+    notRun(() => {
+      expectTypeOf(stored.send(trade, { headers, at: 5 })).resolves.toEqualTypeOf<Told['stored']>()
+      expectTypeOf(
+        batched.send(trade, { at: new Date(), acknowledge: 'processed' }),
+      ).resolves.toEqualTypeOf<Told['processed']>()
+      expectTypeOf(stored.push(trade, { headers, at: new Date() })).toEqualTypeOf<boolean>()
+    })
+    notRun(() => stored.sendMany([trade], { headers, at: 5 }))
+    notRun(() => stored.outcomes([trade], { headers, at: 5, inFlight: 2 }))
+    // @ts-expect-error a header is a text
+    notRun(() => stored.send(trade, { headers: { trace: 1 } }))
+    // @ts-expect-error a duration is no time
+    notRun(() => stored.push(trade, { at: '1h' }))
+    // @ts-expect-error nobody waits for what is pushed
+    notRun(() => stored.push(trade, { timeout: 5 }))
+  })
+})
+
 describe('many', () => {
   it('have a status each, whose value is what the mode tells', () => {
     notRun(() => {

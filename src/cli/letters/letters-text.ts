@@ -30,12 +30,13 @@ export function letterLine(
 
 /** All of a letter. */
 export function letterText(letter: DeadLetter, paint: Paint = plain): string {
-  const { shard, number, sequence, timeMs, attempts, history } = letter
+  const { shard, number, sequence, timeMs, attempts, history, headers = {} } = letter
   const lines = [
     `${paint('bold', `${shard}:${number}`)}: sequence ${sequence}, taken in ${timeText(timeMs)}, attempts ${attempts}`,
     ...history.map(
       ({ attempt, at, error }) => `  attempt ${attempt}, ${timeText(at)}: ${printable(error)}`,
     ),
+    ...Object.entries(headers).map(([name, text]) => `  ${printable(`${name}: ${text}`)}`),
     ...contentText(letter, 80)
       .split('\n')
       .map((line) => `  ${printable(line)}`),

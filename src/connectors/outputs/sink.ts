@@ -64,16 +64,12 @@ class OutputsConnection<T> implements SinkConnection<T> {
   /** Of the outputs that are being written, from the front: handed over and not taken yet. */
   #waiting = 0
   #isClosed = false
-  #end!: (error: Error) => void
-  readonly #ended: Promise<never>
+  /** Ends the wait for the reader. */
+  #endWait: ((error: Error) => void) | undefined
 
   constructor(reader: OutputReader, waitingMax: number) {
     this.#reader = reader
     this.#waitingMax = waitingMax
-    this.#ended = new Promise((_, reject) => {
-      this.#end = reject
-    })
-    this.#ended.catch(() => {})
   }
 
   async write(all: readonly T[]): Promise<void> {
@@ -95,14 +91,22 @@ class OutputsConnection<T> implements SinkConnection<T> {
     if (unfit !== undefined && this.#waiting === 0) {
       throw new RejectedOutputs(new Map([[0, unfit]]), 0)
     }
-    const taken = await Promise.race([this.#reader.taken(), this.#ended])
+    const taken = await this.#taken()
     this.#waiting -= taken
     return taken
   }
 
   close(): void {
     this.#isClosed = true
-    this.#end(new ClosedError(`the sink ${name} is closed`))
+    this.#endWait?.(new ClosedError(`the sink ${name} is closed`))
+  }
+
+  /** @throws ClosedError where the connection is closed meanwhile */
+  #taken(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#endWait = reject
+      this.#reader.taken().then(resolve, reject)
+    })
   }
 
   /** Hands over what there is room for; why the next one can't be, where it can't. */

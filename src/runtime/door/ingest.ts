@@ -1,4 +1,5 @@
 import type { Awaited } from '../../acknowledge/awaited.js'
+import type { Envelope } from '../../codec/envelope.js'
 import type { Durability } from '../../core/delivery.js'
 import { ClosedError, type SemelError } from '../../core/errors.js'
 import type { Id, MalformedRow, Produced } from '../../core/message.js'
@@ -132,10 +133,10 @@ export class Ingest {
    * too, as is a producer's duplicate; neither goes further.
    * @throws SemelError where the message can't be taken whatever the room; it leaves no trace
    */
-  push(message: unknown): boolean {
+  push(message: unknown, envelope?: Envelope): boolean {
     const routed = this.#route(message)
     const verdict = this.#admit(routed)
-    if (verdict === 'room') this.#put(routed, 0)
+    if (verdict === 'room') this.#put(routed, envelope, 0)
     return verdict !== 'none'
   }
 
@@ -145,9 +146,15 @@ export class Ingest {
   }
 
   /** As `push`, for a message of a source that `check` and `route` have been through. */
-  pushTo(shard: number, id: Id | undefined, message: unknown, origin: Origin): boolean {
+  pushTo(
+    shard: number,
+    id: Id | undefined,
+    message: unknown,
+    origin: Origin,
+    envelope?: Envelope,
+  ): boolean {
     if (!this.hasRoom()) return false
-    this.#stage(message, false, shard, id, 0, origin)
+    this.#stage(message, false, envelope, shard, id, 0, origin)
     return true
   }
 
@@ -155,19 +162,22 @@ export class Ingest {
    * A message as it is now, to be pushed when there is room.
    * @throws SemelError where it can't be taken whatever the room
    */
-  keep(message: unknown): Kept {
+  keep(message: unknown, envelope?: Envelope): Kept {
     const routed = this.#route(message)
-    if (this.frameSize > 0) return new Kept(new Uint8Array(routed.message as Uint8Array), routed)
-    return new Kept(this.#staging.encoded(routed.message), routed)
+    const bytes =
+      this.frameSize > 0
+        ? new Uint8Array(routed.message as Uint8Array)
+        : this.#staging.encoded(routed.message)
+    return new Kept(envelope === undefined ? bytes : Buffer.concat([envelope.bytes, bytes]), routed)
   }
 
   /** As `push`; the sender is told what becomes of the message. */
-  pushAwaited(message: unknown, awaited: Awaited): boolean {
+  pushAwaited(message: unknown, awaited: Awaited, envelope?: Envelope): boolean {
     const routed = message instanceof Kept ? message : this.#route(message)
     const verdict = this.#admit(routed)
     if (verdict === 'dropped') awaited.refused(dropped('there was no room for it'))
     if (verdict !== 'room') return verdict === 'dropped'
-    this.#put(routed, awaited.wants)
+    this.#put(routed, envelope, awaited.wants)
     awaited.row = this.#putRow
     awaited.shard = this.#firstShard + this.#putShard
     if (awaited.row >= 0) {
@@ -274,13 +284,14 @@ export class Ingest {
     return this.#overflow.makeRoom(routed.key)
   }
 
-  #put(routed: Routed, wants: number): void {
+  #put(routed: Routed, envelope: Envelope | undefined, wants: number): void {
     if (routed.produced !== undefined) {
-      this.#putProduced(routed, routed.produced, wants, this.#producers as Producers)
+      this.#putProduced(routed, routed.produced, envelope, wants)
       return
     }
     const { shard, key } = routed
-    this.#stage(routed.message, routed.isEncoded, shard, routed.id, wants, undefined, this.#check)
+    const { message, isEncoded, id } = routed
+    this.#stage(message, isEncoded, envelope, shard, id, wants, undefined, this.#check)
     this.#putShard = shard
     this.#putRow = this.#staging.nextRow - 1
     if (this.#isBlocked && key !== undefined) {
@@ -289,13 +300,18 @@ export class Ingest {
   }
 
   /** As `#put`; a duplicate is not staged. */
-  #putProduced(routed: Routed, numbering: Produced, wants: number, producers: Producers): void {
-    const { shard } = routed
+  #putProduced(
+    { message, isEncoded, shard, id }: Routed,
+    numbering: Produced,
+    envelope: Envelope | undefined,
+    wants: number,
+  ): void {
+    const producers = this.#producers as Producers
     const origin = producers.admit(numbering, shard)
     this.#putShard = shard
     this.#putRow = -1
     if (origin === undefined) return
-    this.#stage(routed.message, routed.isEncoded, shard, routed.id, wants, origin, this.#check)
+    this.#stage(message, isEncoded, envelope, shard, id, wants, origin, this.#check)
     this.#putRow = this.#staging.nextRow - 1
     producers.staged(shard, origin)
   }
@@ -303,6 +319,7 @@ export class Ingest {
   #stage(
     message: unknown,
     isEncoded: boolean,
+    envelope: Envelope | undefined,
     shard: number,
     id: Id | undefined,
     wants: number,
@@ -311,9 +328,9 @@ export class Ingest {
   ): void {
     const type = frameTypes.message | wants
     if (isEncoded || this.frameSize > 0) {
-      this.#staging.putBytes(message as Uint8Array, type, shard, id, origin)
+      this.#staging.putBytes(message as Uint8Array, type, shard, id, origin, envelope?.bytes)
     } else {
-      this.#staging.putObject(message, type, shard, id, origin, check)
+      this.#staging.putObject(message, type, shard, id, origin, check, envelope?.bytes)
     }
     this.#schedule()
   }

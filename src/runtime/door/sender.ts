@@ -4,6 +4,7 @@ import type { Told } from '../../acknowledge/ends.js'
 import { limit, type Patience } from '../../acknowledge/patience.js'
 import { ProcessedAwaited } from '../../acknowledge/processed.js'
 import { StoredAwaited } from '../../acknowledge/stored.js'
+import type { Envelope } from '../../codec/envelope.js'
 import type { Acknowledge } from '../../core/acknowledge.js'
 import { ClosedError, InvalidArgumentError, type SemelError } from '../../core/errors.js'
 import type { Outcome } from '../../core/message.js'
@@ -95,11 +96,11 @@ export class Sender implements Desk {
     this.ingest.shut()
   }
 
-  push(message: unknown): boolean {
-    this.#admit()
+  push(message: unknown, envelope?: Envelope): boolean {
+    this.#admit(envelope)
     if (!this.#sends.serve()) return false
-    if (!this.#tellsOfPushed) return this.ingest.push(message)
-    return this.#isFull || !this.ingest.admits() ? false : this.#pushInBatch(message)
+    if (!this.#tellsOfPushed) return this.ingest.push(message, envelope)
+    return this.#isFull || !this.ingest.admits() ? false : this.#pushInBatch(message, envelope)
   }
 
   pushFrames(bytes: Uint8Array): number {
@@ -110,25 +111,36 @@ export class Sender implements Desk {
   }
 
   /** Sends one message; `teller` is told what the mode promises. */
-  send(message: unknown, mode: Acknowledge, patience: Patience, teller: Teller<unknown>): void {
+  send(
+    message: unknown,
+    mode: Acknowledge,
+    patience: Patience,
+    teller: Teller<unknown>,
+    envelope?: Envelope,
+  ): void {
     if (patience.signal?.aborted === true) {
       teller.reject(patience.signal.reason, false)
       return
     }
-    this.#admit()
+    this.#admit(envelope)
     const awaited = this.#awaited(mode, message, teller)
     if (patience.signal !== undefined || patience.timeout !== undefined) {
       awaited.release = limit(patience, (errorFor) => this.giveUp(awaited, errorFor))
     }
-    if (!this.#take(message, awaited)) this.#queue(message, awaited)
+    if (!this.#take(message, awaited, envelope)) this.#queue(message, awaited, envelope)
   }
 
   /** One of several messages that are sent together: whoever sends them keeps their patience. */
-  enter(message: unknown, mode: Acknowledge, teller: Teller<unknown>): Entered {
-    this.#admit()
+  enter(
+    message: unknown,
+    mode: Acknowledge,
+    teller: Teller<unknown>,
+    envelope?: Envelope,
+  ): Entered {
+    this.#admit(envelope)
     const awaited = this.#awaited(mode, message, teller)
-    if (this.#take(message, awaited)) return { awaited }
-    return { awaited, left: new Promise((left) => this.#queue(message, awaited, left)) }
+    if (this.#take(message, awaited, envelope)) return { awaited }
+    return { awaited, left: new Promise((left) => this.#queue(message, awaited, envelope, left)) }
   }
 
   /** Whether there is room for one message more. */
@@ -223,15 +235,21 @@ export class Sender implements Desk {
     }
   }
 
-  /** @throws InvalidArgumentError where messages come from sources alone */
-  #admit(): void {
+  /** @throws InvalidArgumentError where messages come from sources alone, or none is kept for later */
+  #admit(envelope?: Envelope): void {
     if (this.#isClosed) throw new ClosedError()
     const { graph, settings } = this.#parts
-    if (graph.deliver.by === undefined && settings.journal) return
+    if (graph.deliver.by !== undefined) {
+      throw new InvalidArgumentError(`${graph.name}: ${refusals.unsent}`)
+    }
+    if (!settings.journal) {
+      throw new InvalidArgumentError(
+        `${graph.name} is open without a journal, and what is sent would be in memory alone: consume a replayable source, or open it with a journal`,
+      )
+    }
+    if (envelope?.isTimed !== true || settings.delivery !== 'at-most-once') return
     throw new InvalidArgumentError(
-      graph.deliver.by === undefined
-        ? `${graph.name} is open without a journal, and what is sent would be in memory alone: consume a replayable source, or open it with a journal`
-        : `${graph.name}: ${refusals.unsent}`,
+      'at: at-most-once keeps no message for later; leave it out, or deliver it at-least-once or exactly-once',
     )
   }
 
@@ -240,14 +258,19 @@ export class Sender implements Desk {
   }
 
   /** Whether nobody waits before it, and there was room. */
-  #take(message: unknown, awaited: Awaited): boolean {
-    return this.#sends.serve() && this.#attempt(message, awaited)
+  #take(message: unknown, awaited: Awaited, envelope: Envelope | undefined): boolean {
+    return this.#sends.serve() && this.#attempt(message, awaited, envelope)
   }
 
   /** It waits as it is now: what the sender makes of the object meanwhile changes nothing. */
-  #queue(message: unknown, awaited: Awaited, left?: () => void): void {
+  #queue(
+    message: unknown,
+    awaited: Awaited,
+    envelope: Envelope | undefined,
+    left?: () => void,
+  ): void {
     try {
-      this.#sends.add(this.ingest.keep(message), awaited, left)
+      this.#sends.add(this.ingest.keep(message, envelope), awaited, left)
     } catch (error) {
       awaited.refused(error)
       left?.()
@@ -256,24 +279,24 @@ export class Sender implements Desk {
   }
 
   /** Whether there was room; what can't be taken at all is told so. */
-  #attempt(message: unknown, awaited: Awaited): boolean {
+  #attempt(message: unknown, awaited: Awaited, envelope?: Envelope): boolean {
     if (this.#isFull) {
       this.#replies.tellKnown()
       if (this.#isFull) return false
     }
     try {
-      return this.ingest.pushAwaited(message, awaited)
+      return this.ingest.pushAwaited(message, awaited, envelope)
     } catch (error) {
       awaited.refused(error)
       return true
     }
   }
 
-  #pushInBatch(message: unknown): boolean {
+  #pushInBatch(message: unknown, envelope: Envelope | undefined): boolean {
     const awaited = this.#batches.add(message)
     let isTaken = false
     try {
-      isTaken = this.ingest.pushAwaited(message, awaited)
+      isTaken = this.ingest.pushAwaited(message, awaited, envelope)
       return isTaken
     } finally {
       // Then it has no place in the batch.

@@ -23,6 +23,8 @@ const narrowOffsetEnd = 2 ** 48
 
 const idForms = { none: 0, positive: 1, negative: 2, text: 3, internal: 4 } as const
 
+const nothing = new Uint8Array(0)
+
 /** Where a source's message comes from; kept with it, so that reading can go on behind it. */
 export interface Origin {
   readonly partition: number
@@ -101,7 +103,7 @@ export class Staging {
   }
 
   /**
-   * Encodes a message.
+   * Encodes a message, behind its envelope where it has one.
    * @param check throws where it is not to be taken after all: its getters may have ended the stream
    * @throws SemelError where it can't be carried, without a trace
    */
@@ -112,19 +114,29 @@ export class Staging {
     id?: Id,
     origin?: Origin,
     check?: () => void,
+    envelope?: Uint8Array,
   ): void {
     const start = this.#next8
-    const end = this.#encoded(message, start)
+    const end = this.#encoded(message, start, envelope)
     check?.()
     this.#row(start, end, type, shard, id, origin)
   }
 
-  /** Copies raw bytes. */
-  putBytes(bytes: Uint8Array, type: number, shard: number, id?: Id, origin?: Origin): void {
-    if (bytes.length > this.#payloadBytesMax) throw this.#tooLarge(bytes.length)
+  /** Copies raw bytes, behind their envelope where they have one. */
+  putBytes(
+    bytes: Uint8Array,
+    type: number,
+    shard: number,
+    id?: Id,
+    origin?: Origin,
+    envelope: Uint8Array = nothing,
+  ): void {
+    const length = envelope.length + bytes.length
+    if (length > this.#payloadBytesMax) throw this.#tooLarge(length)
     const start = this.#next8
-    this.#memory.put(bytes, start)
-    this.#row(start, start + bytes.length, type, shard, id, origin)
+    if (envelope.length > 0) this.#memory.put(envelope, start)
+    this.#memory.put(bytes, start + envelope.length)
+    this.#row(start, start + length, type, shard, id, origin)
   }
 
   /** A malformed row: its id is its place, since it has no other. Of a text that is too long, the start. */
@@ -246,10 +258,14 @@ export class Staging {
     return (this.#at + 7) & ~7
   }
 
-  /** Where the message ends that begins at `start`. */
-  #encoded(message: unknown, start: number): number {
+  /** Where the message ends whose envelope, or where it has none the message itself, begins at `start`. */
+  #encoded(message: unknown, start: number, envelope: Uint8Array = nothing): number {
+    const { length } = envelope
+    const bytesMax = this.#payloadBytesMax - length
+    if (bytesMax <= 0) throw this.#tooLarge()
+    if (length > 0) this.#memory.put(envelope, start)
     try {
-      return this.#encoder.encode(message, start, this.#payloadBytesMax)
+      return this.#encoder.encode(message, start + length, bytesMax)
     } catch (error) {
       if (error instanceof SemelError) throw error
       if (error instanceof TooLong) throw this.#tooLarge()

@@ -2,19 +2,20 @@ import type { Key } from '../../core/message.js'
 import { describeThrown } from '../../core/thrown.js'
 import { addon, type NativeSeat } from '../../native/addon.js'
 import { actions, type Detail } from '../../native/details.js'
-import { frameTypes, outcomes, type OutcomeNumber } from '../../native/slots.js'
+import { outcomes, type OutcomeNumber } from '../../native/slots.js'
 import type { Ending } from '../../reliability/retry.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { Answers } from '../replies/answers.js'
-import { afterFailure, settled, waitBehind, waitedMs } from './verdicts.js'
+import { afterFailure, settled, waitBehind } from './verdicts.js'
 import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
 import type { Job, JobParts } from '../operators/job.js'
 import { Hopeless } from './hopeless.js'
 import { Parking, type ParkedMessage } from './parking.js'
+import { restoreParked } from './restore.js'
 import { Unkeyed } from '../message/readers.js'
 import type { ShardEvent } from './shard-event.js'
-import { keyed, type SlotReader } from '../operators/slot-reader.js'
+import type { SlotReader } from '../operators/slot-reader.js'
 import { Traces } from './traces.js'
 
 export interface FailureDeskParts {
@@ -26,6 +27,8 @@ export interface FailureDeskParts {
   readonly answers: Answers
   /** The last committed sequence. */
   readonly through: () => number
+  /** The last sequence that was processed, or has begun to be. */
+  readonly taken: () => number
   readonly tell: (event: ShardEvent) => void
 }
 
@@ -41,7 +44,7 @@ export class FailureDesk {
   /** Ids of parked messages that are being tried or committed: their copies wait for the outcome. */
   readonly #retriedIds = new Map<string, number>()
   /** Those that may have killed a worker: each is tried with nothing beside it. */
-  readonly #alone = new Map<number, ParkedMessage>()
+  readonly #alone: Map<number, ParkedMessage>
   /** The one of them that is being tried or committed. */
   #loner: ParkedMessage | undefined
   /** Sequence → id of copies that wait for one of those. */
@@ -56,25 +59,11 @@ export class FailureDesk {
     this.#traces = new Traces(parts)
     this.hopeless = new Hopeless(parts)
     this.#atMostOnce = parts.graph.deliver.delivery === 'at-most-once'
-    const { handle, shard, seat, slots } = parts
-    const nowMs = this.#nowMs()
-    let after = 0
-    for (;;) {
-      const entry = addon().nextParked(handle, shard, seat.attempt, after)
-      if (entry === undefined) break
-      after = entry.sequence
-      // A wall clock that was set back before this opening holds up nothing for longer than its wait.
-      const dueMs = Math.min(entry.dueMs, nowMs + waitedMs(entry))
-      const isRow = entry.type === frameTypes.malformed
-      const key = keyed(isRow ? undefined : slots.keyOf(entry))
-      const message = { ...entry, dueMs, ...key }
-      this.#parking.add(message)
-      if (entry.alone) this.#alone.set(entry.sequence, message)
-    }
+    this.#alone = restoreParked(parts, this.#nowMs(), this.#parking)
     this.#nextDueMs = this.#parking.nextDueMs()
   }
 
-  /** Whether nothing is parked. */
+  /** Whether nothing is parked but what was sent for later. */
   get isEmpty(): boolean {
     return this.#parking.isEmpty
   }
@@ -96,8 +85,19 @@ export class FailureDesk {
     return this.#alone.size > 0 && this.#dueAlone(this.#nowMs(), 0) !== undefined
   }
 
-  isBlocked(key: Key | undefined): boolean {
-    return this.#parking.isBlocked(key)
+  /** Whether a message has to wait behind a parked one of its key. */
+  isBlocked(key: Key | undefined, sequence: number): boolean {
+    return this.#parking.isBlocked(key, sequence)
+  }
+
+  /** Whether a time has not come yet. */
+  isAhead(dueMs: number): boolean {
+    return dueMs > 0 && dueMs > this.#nowMs()
+  }
+
+  /** Sorts parked messages by their turns. */
+  inTurn(sequence: number, other: number): number {
+    return this.#parking.inTurn(sequence, other)
   }
 
   /** Whether a parked message that is being tried again is still the first of its key. */
@@ -156,6 +156,21 @@ export class FailureDesk {
     const dueMs = this.#nowMs() + pausedMs
     const detail = { ...waitBehind(sequence), attempts: attempt - 1, history, dueMs }
     return this.#park(detail, key, finished)
+  }
+
+  /** It was sent for later, and takes part in the order of its key from then on. */
+  delayed(
+    sequence: number,
+    key: Key | undefined,
+    dueMs: number,
+    finished: Finished,
+  ): OutcomeNumber {
+    const detail = { ...waitBehind(sequence), dueMs }
+    finished.details.set(sequence, detail)
+    this.#uncommitted.add(sequence)
+    this.#parking.delay({ ...detail, key, unkeyed: undefined })
+    this.#nextDueMs = Math.min(this.#nextDueMs, dueMs)
+    return outcomes.parked
   }
 
   /** An earlier message of its key is parked. */
@@ -234,6 +249,7 @@ export class FailureDesk {
   /** Begins what is due with `retry`, or settles it as a duplicate; whether there was anything. */
   retryDue(finished: Finished, retry: (parts: JobParts) => void): boolean {
     const most = this.#parking.roomToTry(this.#parts.graph.concurrency)
+    this.#parking.join(this.#nowMs(), this.#parts.taken)
     const due = this.#parking.due(this.#nowMs(), this.#uncommitted, most, this.#alone)
     // Keys whose next one waits for the outcome of its copy: those behind it would be put back.
     const held = new Set<Key | undefined>()
@@ -280,6 +296,7 @@ export class FailureDesk {
   committed(sequences: Pick<ReadonlySet<number>, 'has'>): void {
     if (this.#loner !== undefined && sequences.has(this.#loner.sequence)) this.#loner = undefined
     this.#traces.committed()
+    this.#parking.committed(sequences)
     for (const sequence of this.#uncommitted) {
       if (sequences.has(sequence)) this.#uncommitted.delete(sequence)
     }
@@ -348,7 +365,7 @@ export class FailureDesk {
   #isOvertaking(sequence: number): boolean {
     if (this.#parking.isEmpty) return false
     const key = this.#traces.keyOf(sequence)
-    return key instanceof Unkeyed || this.#parking.isBlockedBefore(key, sequence)
+    return key instanceof Unkeyed || this.#parking.isBlocked(key, sequence)
   }
 
   /** A message that was processed has to be processed again, in its turn. */

@@ -1,10 +1,12 @@
+import { headersOf } from '../../codec/envelope.js'
 import { Reader } from '../../codec/reader.js'
 import type { ShapeStore } from '../../codec/shapes.js'
 import { toError } from '../../core/errors.js'
+import { noHeaders, type MessageHeaders } from '../../core/headers.js'
 import type { MalformedRow } from '../../core/message.js'
 import type { NativeDeadLetter } from '../../native/addon.js'
 import { frameTypes } from '../../native/slots.js'
-import { rowOf } from '../message/decoder.js'
+import { bareOf, rowOf } from '../message/decoder.js'
 import { decodeHistory, type FailedAttempt } from '../../reliability/attempts.js'
 import type { DirectoryAccepts } from '../directory/inspect.js'
 
@@ -21,6 +23,8 @@ export interface DeadLetter {
   readonly history: readonly FailedAttempt[]
   /** As operators got it (of raw frames the bytes); of a malformed row, or an undecodable one, none. */
   readonly message?: unknown
+  /** What the message was sent with; missing where it has none. */
+  readonly headers?: MessageHeaders
   readonly malformed?: MalformedRow
   /** Why the message can't be shown; it can be retried and dropped like any other. */
   readonly undecodable?: string
@@ -45,17 +49,19 @@ export class LetterReader {
   read({ type, payload, history, ...letter }: NativeDeadLetter, shard: number): DeadLetter {
     const told = { ...letter, shard, history: decodeHistory(history) }
     if (type === frameTypes.malformed) return { ...told, malformed: rowOf(this.#reader, payload) }
-    const bytes = Buffer.from(payload)
-    if (this.#accepts?.kind === 'frames') {
-      const { size } = this.#accepts
-      if (payload.length === size) return { ...told, message: new Uint8Array(payload) }
-      const undecodable = `it has ${payload.length} bytes, and a frame has ${size}`
-      return { ...told, undecodable, payload: bytes }
-    }
     try {
-      return { ...told, message: this.#reader.of(payload) }
+      return { ...told, ...this.#content(payload) }
     } catch (error) {
-      return { ...told, undecodable: toError(error).message, payload: bytes }
+      return { ...told, undecodable: toError(error).message, payload: Buffer.from(payload) }
     }
+  }
+
+  #content(payload: Buffer): Pick<DeadLetter, 'message' | 'headers'> {
+    const isFrame = this.#accepts?.kind === 'frames'
+    const bare = bareOf(payload, isFrame ? this.#accepts.size : 0)
+    const message = isFrame ? new Uint8Array(bare) : this.#reader.of(bare)
+    const envelope = payload.subarray(0, payload.length - bare.length)
+    const headers = envelope.length === 0 ? noHeaders : headersOf(envelope)
+    return headers === noHeaders ? { message } : { message, headers }
   }
 }

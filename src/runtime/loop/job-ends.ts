@@ -11,6 +11,7 @@ import { settled } from '../failures/verdicts.js'
 import type { GivenUp } from '../operators/given-up.js'
 import type { Finished, Owners } from '../operators/finished.js'
 import type { Job } from '../operators/job.js'
+import { duplicateParts, type Lane } from '../operators/lane.js'
 import { Unkeyed } from '../message/readers.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 
@@ -38,19 +39,43 @@ export class JobEnds {
     const type = kind & kindTypeMask
     if (type === frameTypes.malformed)
       return this.#failures.hopeless.malformed(sequence, at, finished)
-    if (!this.#failures.isEmpty) {
+    const dueMs = this.#slots.dueMsAt(at)
+    const isAhead = this.#failures.isAhead(dueMs)
+    if (isAhead || !this.#failures.isEmpty) {
       const key = this.#slots.keyAt(sequence, at)
       if (key instanceof Unkeyed) {
         const failure = failureOf(key.error)
         return this.#failures.failed(sequence, 1, '', failure, key, finished)
       }
-      if (this.#failures.isBlocked(key)) return this.#failures.behind(sequence, key, finished)
+      if (!isAhead && this.#failures.isBlocked(key, sequence))
+        return this.#failures.behind(sequence, key, finished)
+      if (isAhead && (kind & kindInFlight) === 0)
+        return this.#failures.delayed(sequence, key, dueMs, finished)
     }
-    // Its first copy came before it and has ended: processed, filtered or dead-lettered.
+    // Its first copy came before it and has ended (processed, filtered or dead-lettered), or one of the
+    // two was sent for later: then they do not wait for each other.
     if ((kind & kindInFlight) === 0) return undefined
     if (!this.#givenUp.isDoubtful(sequence)) return outcomes.duplicate
     const key = this.#slots.keyAt(sequence, at)
     return this.#failures.behind(sequence, key instanceof Unkeyed ? undefined : key, finished)
+  }
+
+  /** Gives a message in flight to the lane. */
+  enter(lane: Lane, sequence: number): void {
+    const at = this.#slots.slotOf(sequence)
+    if (this.#slots.outcome(sequence) === outcomes.duplicate) {
+      lane.addEnded({ ...duplicateParts, sequence }, 'duplicate')
+      return
+    }
+    const parts = this.#slots.firstAttempt(sequence, at)
+    // Before it has a turn in its key: those behind it would wait, and one that fails keep it there.
+    const isMessage = (parts.kind & kindTypeMask) !== frameTypes.malformed
+    const dueMs = isMessage ? this.#slots.dueMsAt(at) : 0
+    if (parts.unkeyed === undefined && this.#failures.isAhead(dueMs)) {
+      lane.addEnded(parts, (parts.kind & kindInFlight) === 0 ? 'delayed' : 'duplicate')
+    } else {
+      lane.add(parts)
+    }
   }
 
   /** Jobs that are committed together. */
@@ -101,6 +126,10 @@ export class JobEnds {
         }
         const failure = failureOf(new Error('malformed row'))
         return this.#failures.failed(sequence, attempt, history, failure, key, finished)
+      }
+      case 'delayed': {
+        const dueMs = this.#slots.dueMsAt(this.#slots.slotOf(sequence))
+        return this.#failures.delayed(sequence, job.key, dueMs, finished)
       }
       case 'paced':
         return this.#failures.paced(job, finished)

@@ -55,7 +55,7 @@ export class JobRunner {
     }
     const blocked = job.isRetry
       ? !this.#failures.isItsTurn(job.key, job.sequence)
-      : this.#failures.isBlocked(job.key)
+      : this.#failures.isBlocked(job.key, job.sequence)
     if (blocked) {
       job.end = 'behind'
       if (!job.isRetry) this.#failures.joinLine(job.sequence, job.key)
@@ -76,7 +76,7 @@ export class JobRunner {
       return
     }
     if (this.#program.usesContext) {
-      job.context = this.#slots.context(job.sequence, job.attempt, job.timeMs, message)
+      job.context = this.#slots.context(job, message, job.payload)
     }
     if (this.#limiter === undefined) return this.#program.runJob(message, job)
     job.pausedMs = this.#limiter.earlyMs(job.key)

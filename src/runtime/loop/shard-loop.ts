@@ -95,6 +95,7 @@ export class ShardLoop {
       slots: this.#slots,
       answers: this.#answers,
       through: () => this.#committer.through,
+      taken: () => this.#processed,
     })
     this.#outage = new Outage({
       tell: (event) => tell({ kind: 'unavailable', shard, ...event }),
@@ -117,6 +118,7 @@ export class ShardLoop {
       run: (job) => jobs.run(job),
       isTriedAgain: (job, failure) => this.#failures.isTriedAgain(job, failure),
       joinLine: ({ sequence, key }) => this.#failures.joinLine(sequence, key),
+      inTurn: (sequence, other) => this.#failures.inTurn(sequence, other),
       kick: parts.kick,
       outage: this.#outage,
     })
@@ -279,10 +281,13 @@ export class ShardLoop {
         continue
       }
       const kind = words[at + slotKind] as number
+      const offset = words[at + slotOffset] as number
+      const length = words[at + slotLength] as number
+      const skip = decoder.envelopeBytes(offset, length)
+      const isSpecial = (kind & (kindTypeMask | kindInFlight)) !== 0 || skip > 0
       const outputsBefore = outputs.length
       let outcome: OutcomeNumber | undefined
-      const isOdd = (kind & (kindTypeMask | kindInFlight)) !== 0
-      if (isOdd || !this.#failures.isEmpty || !this.#givenUp.isEmpty) {
+      if (isSpecial || !this.#failures.isEmpty || !this.#givenUp.isEmpty) {
         outcome = this.#ends.early(sequence, at, kind, finished)
         if (outcome !== undefined) {
           words[at + slotOutcome] = outcome
@@ -293,13 +298,14 @@ export class ShardLoop {
       }
       let context = noContext
       try {
-        const offset = words[at + slotOffset] as number
-        const message = decoder.at(offset, words[at + slotLength] as number)
+        const message = decoder.at(offset + skip, length - skip)
         if (isLate !== undefined && isLate(message, decoder.timeMs(offset, kind))) {
           outcome = outcomes.late
         } else {
           if (this.#program.usesContext) {
-            context = this.#slots.context(sequence, 1, decoder.timeMs(offset, kind), message)
+            const parts = { sequence, attempt: 1, timeMs: decoder.timeMs(offset, kind) }
+            const payload = skip === 0 ? undefined : this.#slots.payload(at)
+            context = this.#slots.context(parts, message, payload)
           }
           const pending = this.#program.run(message, context, collector)
           if (isPromise(pending)) {
@@ -332,14 +338,8 @@ export class ShardLoop {
 
   #processInLane(): void {
     while (this.#processed < this.#poll.through) {
-      const sequence = this.#processed + 1
-      const at = this.#slots.slotOf(sequence)
-      this.#processed = sequence
-      if (this.#slots.words[at + slotOutcome] === outcomes.duplicate) {
-        this.#lane.addDuplicate(sequence)
-        continue
-      }
-      this.#lane.add(this.#slots.firstAttempt(sequence, at))
+      this.#processed += 1
+      this.#ends.enter(this.#lane, this.#processed)
     }
   }
 

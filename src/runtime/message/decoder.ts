@@ -1,4 +1,6 @@
+import { envelopeByte, envelopeBytesAt } from '../../codec/envelope.js'
 import { Reader } from '../../codec/reader.js'
+import { SemelError } from '../../core/errors.js'
 import type { MalformedRow } from '../../core/message.js'
 import { kindHeaderShift } from '../../native/slots.js'
 import type { Graph } from '../../pipeline/graph.js'
@@ -12,6 +14,8 @@ import { shapesOf } from './structures.js'
 export class Decoder {
   /** Unset where the pipeline takes objects. */
   #frames: FrameMemory | undefined
+  /** Of a raw frame, in bytes; 0 where the pipeline takes objects. */
+  readonly #frameSize: number
   readonly #reader: Reader
   readonly #ring: Uint8Array
   readonly #view: DataView
@@ -19,14 +23,32 @@ export class Decoder {
   constructor(handle: number, graph: Graph, ring: ArrayBuffer) {
     this.#ring = new Uint8Array(ring)
     this.#view = new DataView(ring)
-    this.#frames =
-      graph.accepts.kind === 'frames' ? new FrameMemory(this.#view, graph.accepts.size) : undefined
+    const { accepts } = graph
+    this.#frameSize = accepts.kind === 'frames' ? accepts.size : 0
+    this.#frames = this.#frameSize === 0 ? undefined : new FrameMemory(this.#view, this.#frameSize)
     this.#reader = new Reader(shapesOf(handle).load)
   }
 
-  /** The message at an offset of the ring. */
+  /** How many bytes in front of the message at an offset of the ring are its envelope; 0: it has none. */
+  envelopeBytes(offset: number, length: number): number {
+    const isBare =
+      this.#frameSize === 0 ? this.#ring[offset] !== envelopeByte : length === this.#frameSize
+    return isBare ? 0 : envelopeBytesAt(this.#ring, offset, length)
+  }
+
+  /** The envelope in front of a message, which lives as long as that; undefined where it has none. */
+  envelopeOf(payload: Buffer): Buffer | undefined {
+    if (this.#frameSize > 0 && payload.length <= this.#frameSize) return undefined
+    const bytes = envelopeBytesAt(payload, 0, payload.length)
+    return bytes === 0 ? undefined : payload.subarray(0, bytes)
+  }
+
+  /** The message at an offset of the ring, without its envelope. */
   at(offset: number, length: number): unknown {
-    if (this.#frames !== undefined) return new BufferFrame(this.#frames, offset)
+    if (this.#frames !== undefined) {
+      if (length !== this.#frameSize) throw noFrame(length, this.#frameSize)
+      return new BufferFrame(this.#frames, offset)
+    }
     return this.#reader.at(this.#ring, offset, offset + length)
   }
 
@@ -43,16 +65,22 @@ export class Decoder {
     return this.row(this.#ring.subarray(offset, offset + length))
   }
 
-  /** The message in bytes that stay as they are as long as it is looked at. */
+  /** The message in a payload that stays as it is as long as the message is looked at. */
   of(payload: Buffer): unknown {
-    if (this.#frames === undefined) return this.#reader.of(payload)
-    return BufferFrame.over(payload)
+    const bare = this.#bare(payload)
+    if (this.#frames === undefined) return this.#reader.of(bare)
+    return BufferFrame.over(bare)
   }
 
   /** Lets a function look at the message; a frame ends with the call. */
   during<T>(payload: Buffer, look: (message: unknown) => T): T {
-    if (this.#frames === undefined) return look(this.#reader.of(payload))
-    return withFrame(payload, look)
+    const bare = this.#bare(payload)
+    if (this.#frames === undefined) return look(this.#reader.of(bare))
+    return withFrame(bare, look)
+  }
+
+  #bare(payload: Buffer): Buffer {
+    return bareOf(payload, this.#frameSize)
   }
 
   /** A malformed row in bytes outside the ring, whatever the pipeline takes. */
@@ -68,6 +96,24 @@ export class Decoder {
     const high = this.#view.getUint32(offset - header + 20, true)
     return (high * 2 ** 20 + (low >>> 12)) / 1000
   }
+}
+
+/**
+ * A payload without the envelope in front of its message.
+ * @param frameSize of a raw frame, in bytes; 0 where the pipeline takes objects
+ * @throws SemelError where it has not the size of a frame then
+ */
+export function bareOf(payload: Buffer, frameSize: number): Buffer {
+  const isBare = frameSize === 0 ? payload[0] !== envelopeByte : payload.length === frameSize
+  if (isBare) return payload
+  const bytes = envelopeBytesAt(payload, 0, payload.length)
+  const bare = bytes === 0 ? payload : payload.subarray(bytes)
+  if (frameSize > 0 && bare.length !== frameSize) throw noFrame(bare.length, frameSize)
+  return bare
+}
+
+function noFrame(length: number, frameSize: number): SemelError {
+  return new SemelError('SEMEL_DAMAGED', `it has ${length} bytes, and a frame has ${frameSize}`)
 }
 
 /** Where repair has put something in a lost message's place (native/repair/journal_mend.h). */

@@ -1,3 +1,5 @@
+import { headersOf } from '../../codec/envelope.js'
+import { noHeaders, type MessageHeaders } from '../../core/headers.js'
 import type { Id, MessageContext } from '../../core/message.js'
 
 /** The signals of a shard's attempts that somebody has asked for, and that may still be given. */
@@ -28,15 +30,19 @@ export interface ContextParts {
   readonly attempt: number
   readonly timeMs: number
   readonly id: Id | undefined
+  /** What stands in front of the message, in memory of its own; undefined where nothing does. */
+  readonly envelope: Uint8Array | undefined
 }
 
-/** One attempt's context. Its signal is made when an operator looks at it, and costs nothing before. */
+/** One attempt's context. What costs something is made when an operator looks at it. */
 export class AttemptContext implements MessageContext {
   readonly sequence: number
   readonly shard: number
   readonly attempt: number
   readonly timeMs: number
   readonly id: Id | undefined
+  readonly #envelope: Uint8Array | undefined
+  #headers: MessageHeaders | undefined
   readonly #signals: Signals
   #controller: AbortController | undefined
   #reason: Error | undefined
@@ -48,7 +54,13 @@ export class AttemptContext implements MessageContext {
     this.attempt = parts.attempt
     this.timeMs = parts.timeMs
     this.id = parts.id
+    this.#envelope = parts.envelope
     this.#signals = signals
+  }
+
+  get headers(): MessageHeaders {
+    this.#headers ??= this.#envelope === undefined ? noHeaders : headersOf(this.#envelope)
+    return this.#headers
   }
 
   get signal(): AbortSignal {
@@ -75,7 +87,9 @@ export class AttemptContext implements MessageContext {
 
   /** The same message's, for another run with a signal of its own. */
   anew(): AttemptContext {
-    return new AttemptContext(this, this.#signals)
+    const { sequence, shard, attempt, timeMs, id } = this
+    const parts = { sequence, shard, attempt, timeMs, id, envelope: this.#envelope }
+    return new AttemptContext(parts, this.#signals)
   }
 }
 

@@ -20,7 +20,14 @@ export interface JobParts {
 }
 
 /** How a job ended other than by running: what the shard loop makes an outcome of. */
-export type JobEnd = 'malformed' | 'behind' | 'duplicate' | 'late' | 'paced' | 'given-up'
+export type JobEnd =
+  | 'malformed'
+  | 'behind'
+  | 'duplicate'
+  | 'late'
+  | 'paced'
+  | 'delayed'
+  | 'given-up'
 
 /** A message on its way through operators that may take their time. */
 export class Job implements JobParts {

@@ -3,10 +3,11 @@ import { isPromise, type Collector } from './chain.js'
 import type { AttemptContext } from './context.js'
 import { failureOf, type Failure } from './failure.js'
 import type { FrameMemory } from '../message/frame.js'
-import { Job, type JobParts } from './job.js'
+import { Job, type JobEnd, type JobParts } from './job.js'
 import type { Outage } from './outage.js'
 
-const duplicateParts = {
+/** Of a message that is not looked at. */
+export const duplicateParts = {
   attempt: 1,
   history: '',
   key: undefined,
@@ -23,6 +24,8 @@ export interface LaneParts {
   readonly isTriedAgain: (job: Job, failure: Failure) => boolean
   /** Such a later one takes its place in the line of its key. */
   readonly joinLine: (job: Job) => void
+  /** Sorts parked messages by their turns. */
+  readonly inTurn: (sequence: number, other: number) => number
   readonly kick: () => void
   /** While it holds the shard no job is started. */
   readonly outage: Outage
@@ -30,13 +33,14 @@ export interface LaneParts {
 
 /**
  * Jobs side by side, at most `concurrency` of them running, one at a time for each key. They are taken
- * out in order: those in flight by sequence, retries as they end.
+ * out in order: those in flight by sequence, retries as they end, those that end together by their turns.
  */
 export class Lane {
   readonly #concurrency: number
   readonly #run: (job: Job) => void | Promise<void>
   readonly #isTriedAgain: (job: Job, failure: Failure) => boolean
   readonly #joinLine: (job: Job) => void
+  readonly #inTurn: (sequence: number, other: number) => number
   readonly #kick: () => void
   readonly #outage: Outage
   #queue: Job[] = []
@@ -58,6 +62,7 @@ export class Lane {
     this.#run = parts.run
     this.#isTriedAgain = parts.isTriedAgain
     this.#joinLine = parts.joinLine
+    this.#inTurn = parts.inTurn
     this.#kick = parts.kick
     this.#outage = parts.outage
   }
@@ -101,11 +106,12 @@ export class Lane {
     this.#watch(job, ran)
   }
 
-  /** A message that the index has seen: it only keeps its place. */
-  addDuplicate(sequence: number): void {
-    const job = new Job({ ...duplicateParts, sequence }, false)
-    job.end = 'duplicate'
+  /** A message that has ended before it was begun: it only keeps its place, and none in its key. */
+  addEnded(parts: JobParts, end: JobEnd): void {
+    const job = new Job(parts, false)
+    job.end = end
     job.isDone = true
+    job.hasPassedKey = true
     this.#queue.push(job)
   }
 
@@ -114,7 +120,7 @@ export class Lane {
     const done: Job[] = this.#retries.filter((job) => job.isDone)
     if (done.length > 0) {
       this.#retries = this.#retries.filter((job) => !job.isDone)
-      done.sort((a, b) => a.sequence - b.sequence)
+      done.sort((a, b) => this.#inTurn(a.sequence, b.sequence))
     }
     const count = this.#doneTogether()
     if (count > 0) {

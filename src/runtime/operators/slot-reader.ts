@@ -1,3 +1,4 @@
+import { dueMsOf } from '../../codec/envelope.js'
 import type { Id, Key, MalformedRow } from '../../core/message.js'
 import type { NativeParked, NativeSeat } from '../../native/addon.js'
 import {
@@ -131,10 +132,27 @@ export class SlotReader {
     }
   }
 
-  /** @throws what the pipeline's `id` throws */
-  context(sequence: number, attempt: number, timeMs: number, message: unknown): AttemptContext {
+  /**
+   * @param payload where the message may have an envelope; undefined: it has none
+   * @throws what the pipeline's `id` throws
+   */
+  context(
+    { sequence, attempt, timeMs }: Pick<JobParts, 'sequence' | 'attempt' | 'timeMs'>,
+    message: unknown,
+    payload: Buffer | undefined,
+  ): AttemptContext {
     const id = this.#idOf(message)
-    return new AttemptContext({ sequence, shard: this.#shard, attempt, timeMs, id }, this.#signals)
+    const found = payload === undefined ? undefined : this.decoder.envelopeOf(payload)
+    // Its own: a handler may look at it when the ring has gone on.
+    const envelope = found === undefined ? undefined : new Uint8Array(found)
+    const parts = { sequence, shard: this.#shard, attempt, timeMs, id, envelope }
+    return new AttemptContext(parts, this.#signals)
+  }
+
+  /** When the message in a payload is due, in milliseconds since 1970; 0 where it was given no time. */
+  dueMsOf(payload: Buffer): number {
+    const envelope = this.decoder.envelopeOf(payload)
+    return envelope === undefined ? 0 : dueMsOf(envelope)
   }
 
   /** By the pipeline's `id`; undefined also where it can't be told. */
@@ -144,6 +162,12 @@ export class SlotReader {
     } catch {
       return undefined
     }
+  }
+
+  /** The same of the message in flight at a slot. */
+  dueMsAt(at: number): number {
+    const isBare = this.decoder.envelopeBytes(this.#offset(at), this.#length(at)) === 0
+    return isBare ? 0 : this.dueMsOf(this.payload(at))
   }
 
   #offset(at: number): number {

@@ -132,10 +132,10 @@ export class OutputsDesk {
     if (!this.#owners.delete(owner)) return
     if (failure !== undefined) this.#failures.push(failure)
     const { firstShard, shards } = owner
-    for (const one of [...this.#shards]) {
-      const { shard } = one.parts
-      if (shard >= firstShard && shard < firstShard + shards) one.end()
-    }
+    const own = this.#shards.filter(
+      ({ parts: { shard } }) => shard >= firstShard && shard < firstShard + shards,
+    )
+    for (const one of own) one.end()
     this.changed()
   }
 

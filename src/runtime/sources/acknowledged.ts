@@ -1,9 +1,13 @@
+import type { Teller } from '../../acknowledge/awaited.js'
+import type { Envelope } from '../../codec/envelope.js'
 import { InvalidArgumentError, type SemelError } from '../../core/errors.js'
+import type { MessageHeaders } from '../../core/headers.js'
 import type { MalformedRow } from '../../core/message.js'
 import { checkOptions, shown } from '../../core/options.js'
 import type { AcknowledgedConnection, AcknowledgedSource, HandedOut } from '../../core/source.js'
 import { Turns, within } from '../../core/timers.js'
 import { untilEnded } from '../../core/until-ended.js'
+import { checkMessageOptions } from '../settings/send-options.js'
 import type { Consumed, ConsumeOptions, ConsumeParts, Destination } from './consumption.js'
 import { Held } from './held.js'
 import { malformedPush } from './malformed.js'
@@ -127,9 +131,12 @@ async function take(
   }
   let checked: unknown
   let target: Destination
+  let envelope: Envelope | undefined
   try {
     checked = parts.check(one.message)
     target = destinations[parts.classOf(checked)] as Destination
+    const { headers } = one
+    if (headers !== undefined) envelope = checkMessageOptions({ headers }, 'message')
   } catch (error) {
     const row = refusedRow(one.message, source.name, error)
     await takeMalformed(strictest, held, token, row, ended, count)
@@ -140,6 +147,7 @@ async function take(
   const refused = await send(
     target,
     checked,
+    envelope,
     ended,
     () => held.safe(token),
     () => held.leave(token),
@@ -167,18 +175,20 @@ async function take(
 async function send(
   { sender }: Destination,
   checked: unknown,
+  envelope: Envelope | undefined,
   ended: AbortSignal,
   stored: () => void,
   lost: () => void,
 ): Promise<{ readonly error: unknown } | undefined> {
   let refused: { readonly error: unknown } | undefined
-  const { awaited, left } = sender.enter(checked, 'stored', {
+  const teller: Teller<unknown> = {
     resolve: stored,
     reject(error, isUnknown) {
       if (isUnknown) lost()
       else refused = { error }
     },
-  })
+  }
+  const { awaited, left } = sender.enter(checked, 'stored', teller, envelope)
   if (left === undefined) return refused
   const giveUp = (): void => sender.giveUp(awaited, () => ended.reason)
   if (ended.aborted) giveUp()
@@ -250,9 +260,16 @@ function checkBatch(
     try {
       return 'malformed' in one
         ? { malformed: malformedOf(one.malformed), token }
-        : { message: (one as { message: unknown }).message, token }
+        : contentOf(one as { readonly message: unknown; readonly headers?: unknown }, token)
     } catch (error) {
       return { malformed: refusedRow(undefined, name, error), token }
     }
   })
+}
+
+function contentOf(
+  { message, headers }: { readonly message: unknown; readonly headers?: unknown },
+  token: unknown,
+): HandedOut<unknown> {
+  return { message, token, headers: headers as MessageHeaders | undefined }
 }

@@ -31,7 +31,7 @@ export async function consumeAny(
   }
   const { kind, resumable } = ((source as unknown) ?? {}) as { kind?: unknown; resumable?: unknown }
   if (kind === 'acknowledged' || (kind !== 'replayable' && resumable !== true))
-    refuseUnplaced(parts)
+    refuseUnreadable(parts)
   if (kind === 'acknowledged') {
     return consumeAcknowledged({ ...parts, source: checkAcknowledged(source), failed })
   }
@@ -47,7 +47,7 @@ export async function consumeAny(
 }
 
 /** @throws InvalidArgumentError where messages are of use only where they can be read again */
-function refuseUnplaced({ name, destinations }: Omit<ConsumeParts, 'source'>): void {
+function refuseUnreadable({ name, destinations }: Omit<ConsumeParts, 'source'>): void {
   if (destinations.some(({ graph }) => graph.deliver.by === 'position')) {
     throw new InvalidArgumentError(`consume: ${name}: ${refusals.unsent}`)
   }

@@ -14,7 +14,7 @@ import { untilEnded } from '../../core/until-ended.js'
 import { throwIfAborted } from '../../core/wait.js'
 
 /** How long at least between two marks, which tell every shard how far the source has been read. */
-const markMs = 10
+const tellMs = 10
 /** How long to wait for room in a shard's ring. */
 const roomMs = 1
 /** What a source has to end by itself after the signal. */
@@ -42,7 +42,7 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
   const offsets = targets.map((target) => target.offsets)
   const claim = await strictest.claims.hold(() => findReading(source, offsets, notice), signal)
   const ends = new Map<string, { offset: Offset; size: Offset }>()
-  let markedMs = nowMs()
+  let toldMs = nowMs()
   if (claim === undefined) {
     for (const target of targets) target.check()
     return { rows: 0, malformed: 0 }
@@ -63,9 +63,9 @@ export async function consume(parts: ConsumeParts): Promise<Consumed> {
       for (const target of targets) target.check()
       const partition = taker.begin(batch, (name) => partitions.get(name)) as ReadPartition
       await taker.take(batch, partition, { signal })
-      if (nowMs() - markedMs >= markMs) {
+      if (nowMs() - toldMs >= tellMs) {
         for (const target of targets) await tellReached(target)
-        markedMs = nowMs()
+        toldMs = nowMs()
       }
       ends.set(batch.partition, { offset: batch.offset, size: batch.size ?? 0 })
       heard.note(options.onProgress?.({ ...consumed(), ...together(ends.values()) }))

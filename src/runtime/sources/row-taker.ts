@@ -1,3 +1,4 @@
+import type { Envelope } from '../../codec/envelope.js'
 import { SemelError } from '../../core/errors.js'
 import type { Id, MalformedRow } from '../../core/message.js'
 import { asOffset, type Offset } from '../../core/offset.js'
@@ -6,6 +7,7 @@ import type { SourceBatch, SourceRow } from '../../core/source.js'
 import { Turns } from '../../core/timers.js'
 import type { Origin } from '../door/staging.js'
 import type { ConsumeParts, Destination } from './consumption.js'
+import { checkMessageOptions } from '../settings/send-options.js'
 import { malformedPush, throwIfFailed } from './malformed.js'
 import type { ReadPartition } from './source-reading.js'
 import { checkBatch, contentOf, readOf, refusedRow } from './source-rows.js'
@@ -142,15 +144,17 @@ export class RowTaker {
     const { source, isResumable, check, classOf } = this.#parts
     const content = contentOf(source, row, at)
     if ('malformed' in content) return this.#takeMalformed(content.malformed, row, at)
-    const { message } = content
+    const { message, headers } = content
     let checked: unknown
     let target: Target
     let shard: number
     let id: Id | undefined
+    let envelope: Envelope | undefined
     try {
       checked = check(message)
       target = this.targets[classOf(checked)] as Target
       ;({ shard, id } = target.ingest.route(checked))
+      if (headers !== undefined) envelope = checkMessageOptions({ headers }, 'row')
     } catch (error) {
       return this.#takeMalformed(refusedRow(message, batch.partition, error), row, at)
     }
@@ -166,7 +170,7 @@ export class RowTaker {
       push: () => {
         if (unfit !== undefined) return unfit()
         try {
-          return ingest.pushTo(shard, id, checked, origin)
+          return ingest.pushTo(shard, id, checked, origin, envelope)
         } catch (error) {
           // Too large, or its id is none or can't be asked for: the row's fault, and so its end.
           throwIfFailed(ingest)

@@ -74,11 +74,11 @@ export function contentOf(
   source: string,
   row: SourceRow<unknown>,
   at: number,
-): { readonly message: unknown } | { readonly malformed: MalformedRow } {
+): { readonly message: unknown; readonly headers: unknown } | { readonly malformed: MalformedRow } {
   try {
     if ('malformed' in row) return { malformed: malformedOf(row.malformed) }
-    const { message } = row
-    return { message }
+    const { message, headers } = row
+    return { message, headers }
   } catch (thrown) {
     throw unreadable(source, `row ${at} of a batch`, thrown)
   }

@@ -17,6 +17,7 @@ import { withFrame } from '../message/frame.js'
 import type { OneStream } from './one-stream.js'
 import type { DoorCounters } from '../door/producers.js'
 import type { Sender } from '../door/sender.js'
+import type { MessageOptions } from '../settings/send-options.js'
 import { sumStages, type StageTimes } from './stage-times.js'
 import { Stream, type StreamEvents } from './stream.js'
 import { checkWait, type WaitOptions } from '../../core/wait.js'
@@ -84,10 +85,10 @@ export class ClassedStream<In, Out = unknown, A extends Acknowledge = Acknowledg
     }
   }
 
-  push(message: In): boolean {
+  push(message: In, options?: MessageOptions): boolean {
     const checked = this.checked(message)
     const stream = this.#of(checked)
-    if (stream.push(checked as In)) return true
+    if (stream.push(checked as In, options)) return true
     this.#refused = stream
     return false
   }

@@ -19,6 +19,7 @@ import { Notices } from './notices.js'
 import type { OutputsDesk, OutputsOwner } from '../outputs/desk.js'
 import { loopOver, type OutputsLoop } from '../outputs/outputs-loop.js'
 import type { Settings } from '../settings/options.js'
+import { checkMessageOptions, type MessageOptions } from '../settings/send-options.js'
 import { Producers, type DoorCounters } from '../door/producers.js'
 import type { Runner, RunnerEvent } from '../workers/runner.js'
 import { Room } from './room.js'
@@ -165,8 +166,8 @@ export class OneStream<In, Out = unknown, A extends Acknowledge = Acknowledge> e
     return this.#readings.destination
   }
 
-  push(message: In): boolean {
-    return this.sender.push(message)
+  push(message: In, options?: MessageOptions): boolean {
+    return this.sender.push(message, checkMessageOptions(options, 'push'))
   }
 
   pushFrames(bytes: Uint8Array): number {

@@ -1,6 +1,7 @@
 import type { Writable, WritableOptions } from 'node:stream'
 import type { QueuingStrategy, WritableStream } from 'node:stream/web'
 import type { Acknowledged, Stronger } from '../../acknowledge/acknowledged.js'
+import type { Teller } from '../../acknowledge/awaited.js'
 import type { End } from '../../acknowledge/ends.js'
 import type { Status } from '../../acknowledge/many.js'
 import type { Acknowledge } from '../../core/acknowledge.js'
@@ -17,7 +18,12 @@ import type { DeadLetters } from '../failures/dead-letters.js'
 import { Emitter } from '../../core/emitter.js'
 import type { DoorCounters } from '../door/producers.js'
 import type { RunnerEvent } from '../workers/runner.js'
-import { checkIterable, checkSend, type SendOptions } from '../settings/send-options.js'
+import {
+  checkIterable,
+  checkSend,
+  type MessageOptions,
+  type SendOptions,
+} from '../settings/send-options.js'
 import { sendMany, type Enter } from '../door/send-many.js'
 import type { Sender } from '../door/sender.js'
 import type { Sourced } from '../../pipeline/deliver.js'
@@ -87,11 +93,12 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
   /**
    * Takes a message, without a promise: the fast way in. It is on its way at the end of this tick.
    * Where batches are acknowledged to an `onBatch`, it has its place in one.
+   * @param options what it carries besides itself
    * @returns false when there is no room; `ready()` tells when there is, and the message is yours
    * @throws SemelError where the message can't be taken at all; it leaves no trace
    * @example while (!stream.push(order)) await stream.ready()
    */
-  abstract push(message: In): boolean
+  abstract push(message: In, options?: MessageOptions): boolean
 
   /**
    * Takes raw frames that lie one after another; as many as there is room for.
@@ -119,10 +126,10 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
     options?: SendOptions<M>,
   ): Promise<Acknowledged<Out>[M]> {
     return new Promise((resolve, reject) => {
-      const { mode, patience } = checkSend(options, 'send', this.acknowledge)
+      const { mode, patience, envelope } = checkSend(options, 'send', this.acknowledge)
       const checked = this.checked(message)
       const teller = { resolve: resolve as never, reject }
-      this.senderOf(checked).send(checked, mode, patience, teller)
+      this.senderOf(checked).send(checked, mode, patience, teller, envelope)
     })
   }
 
@@ -138,11 +145,11 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
     messages: Iterable<In> | AsyncIterable<In>,
     options?: SendOptions<M>,
   ): Promise<readonly Status<Acknowledged<Out>[M]>[]> {
-    const { mode, patience } = checkSend(options, 'sendMany', this.acknowledge)
+    const { mode, patience, envelope } = checkSend(options, 'sendMany', this.acknowledge)
     checkIterable(messages, 'sendMany')
     const enter: Enter = (message, teller) => {
       const checked = this.checked(message)
-      return this.senderOf(checked).enter(checked, mode, teller)
+      return this.senderOf(checked).enter(checked, mode, teller, envelope)
     }
     return (await sendMany(messages, patience, enter, () => this.isOver)) as never
   }
@@ -159,7 +166,7 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
     options?: SendOptions<M> & { inFlight?: number },
   ): AsyncGenerator<Status<Acknowledged<Out>[M]> & { readonly message: In }, void, undefined> {
     const { inFlight = inFlightDefault, ...send } = options ?? {}
-    const { mode, patience } = checkSend(send, 'outcomes', this.acknowledge)
+    const { mode, patience, envelope } = checkSend(send, 'outcomes', this.acknowledge)
     checkIterable(messages, 'outcomes')
     return statusesOf(
       messages,
@@ -169,11 +176,12 @@ export abstract class Stream<In, Out = unknown, A extends Acknowledge = Acknowle
       (message, told) => {
         try {
           const checked = this.checked(message)
-          this.senderOf(checked).send(checked, mode, patience, {
+          const teller: Teller<unknown> = {
             resolve: (value) => told({ status: 'acknowledged', value }),
             reject: (error, isUnknown) =>
               told({ status: isUnknown ? 'unknown' : 'refused', error }),
-          })
+          }
+          this.senderOf(checked).send(checked, mode, patience, teller, envelope)
         } catch (error) {
           told({ status: 'refused', error })
         }
