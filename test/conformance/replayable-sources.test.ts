@@ -1,6 +1,7 @@
 import * as vitest from 'vitest'
 import { describe, expect, it } from 'vitest'
 import {
+  Unavailable,
   forEach,
   open,
   pipeline,
@@ -307,6 +308,32 @@ describe('a replayable source', () => {
     await read
     await stream.close()
     expect(took.toSorted()).toEqual(all(10, 'a'))
+  })
+
+  it('is not held up by a sink that is down: what is not written yet is given up', async () => {
+    const took: string[] = []
+    let isDown = true
+    const group = memoryPartitions<Row>()
+    group.put('a', ...rows('a', 10, 1))
+    const stream = await opened(
+      pipelineOf('exactly-once', (row) => {
+        if (isDown && row.id >= 4) throw new Unavailable('the sink is down')
+        took.push(idOf(row))
+      }),
+      scratch(),
+    )
+    const read = stream.consume(group.member())
+    await until(() => took.length === 4)
+    await group.move('a', { withinMs: 20 })
+    // What was written of the commit that is under way stays with it.
+    expect(took).toEqual(rows('a', 4).map(idOf))
+    isDown = false
+    group.end()
+    await read
+    await stream.drain()
+    expectBalanced(stream.counters())
+    await stream.close()
+    expect(took).toEqual(rows('a', 10).map(idOf))
   })
 
   it('that is shared by two streams has each row once, wherever its partitions go', async () => {

@@ -54,7 +54,9 @@ export class GiveUps {
     if (givenUp.isEmpty) return
     const out = new Set<number>()
     const end = through() + finished.count
-    for (let sequence = through() + 1; sequence <= end; sequence++) {
+    // What is written has had its effect, and what is before it may not stay behind.
+    const first = Math.max(through(), finished.writtenThrough) + 1
+    for (let sequence = first; sequence <= end; sequence++) {
       const origin = givenUp.origin(sequence)
       if (origin === undefined) continue
       const { partition, offset } = origin
@@ -75,6 +77,12 @@ export class GiveUps {
     if (out.size === 0) return
     this.#isUncommitted = true
     failures.withdraw(finished, out)
+  }
+
+  /** The commit that is under way writes once more what it has left. */
+  again(finished: Finished): void {
+    this.apply(finished)
+    if (this.#isUnanswered) this.#answer()
   }
 
   committed(): void {
