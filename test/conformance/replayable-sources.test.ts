@@ -282,6 +282,42 @@ describe('a replayable source', () => {
     expect(group.violations).toEqual([])
   })
 
+  it('has a batch that can not get on given up, with its messages', async () => {
+    const took: string[] = []
+    let isHanging = true
+    let signal: AbortSignal | undefined
+    const definition = pipeline('batches')
+      .accepts<Row>()
+      .deliver('exactly-once', { id: idOf, window: '1h' })
+      .batch(5, { within: '1ms' })
+      .map((list: readonly Row[], context): Promise<readonly Row[]> | readonly Row[] => {
+        if (!isHanging) return list
+        signal = context.signal
+        return new Promise(() => {})
+      })
+      .flatMap((list) => list)
+      .to(forEach((row: Row) => void took.push(idOf(row)), { idempotent: true }))
+    const group = memoryPartitions<Row>()
+    group.put('a', ...rows('a', 20))
+    const stream = await open<Row>(definition, {
+      ...small,
+      dir: scratch(),
+      workers: 0,
+      durability: 'process',
+    })
+    const read = stream.consume(group.member())
+    await until(() => signal !== undefined)
+    isHanging = false
+    await group.move('a', { withinMs: 10 })
+    expect(signal?.aborted).toBe(true)
+    group.end()
+    await read
+    await stream.drain()
+    expectBalanced(stream.counters())
+    await stream.close()
+    expect(took).toEqual(rows('a', 20).map(idOf))
+  })
+
   it('is revoked behind the commit that is under way', async () => {
     const gate = new Gate()
     const took: string[] = []

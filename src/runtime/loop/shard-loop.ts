@@ -127,6 +127,7 @@ export class ShardLoop {
       slots: this.#slots,
       failures: this.#failures,
       lane: this.#lane,
+      program: this.#program,
       through: () => this.#committer.through,
       polled: () => this.#poll.through,
       isCommitting: () => this.#committing,
