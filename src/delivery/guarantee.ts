@@ -7,6 +7,7 @@ import type { Graph } from '../pipeline/graph.js'
 import {
   faults,
   faultsText,
+  isUnsent,
   type Fault,
   type Hop,
   type HopName,
@@ -73,15 +74,17 @@ export function weakestOf(hops: readonly Hop[]): Hop {
 }
 
 /**
- * The report on a pipeline as it is, or would be, opened.
+ * The report on a pipeline as it is, or would be, opened. Where nothing can be sent, the way begins at
+ * the source.
  * @param named what is to be consumed; undefined: it is about each kind of source
  */
 export function guaranteeOf(graph: Graph, opening: Opening, named?: Named): Guarantee {
   const subject: Subject = { graph, opening }
   const sources = sourcesOf(subject, named)
   const hops = [
-    ...(named === undefined ? [] : sources.map(({ hop }) => hop)),
-    ...[senderHop, storedHop, processedHop, sinkHop, readerHop].map((of) => of(subject)),
+    ...(named === undefined && !isUnsent(subject) ? [] : sources.map(({ hop }) => hop)),
+    ...(isUnsent(subject) ? [] : [senderHop(subject)]),
+    ...[storedHop, processedHop, sinkHop, readerHop].map((of) => of(subject)),
   ]
   const weakest = weakestOf(hops)
   const notThrough = faults.filter((fault) => hops.some((hop) => breaks(hop, fault)))
@@ -116,6 +119,7 @@ export function guaranteeOf(graph: Graph, opening: Opening, named?: Named): Guar
 function sourcesOf(subject: Subject, named: Named | undefined) {
   if (subject.graph.deliver.producer !== undefined) return []
   return sourceKinds
+    .filter((kind) => !isUnsent(subject) || kind === 'replayable')
     .filter((kind) => named === undefined || named.has(kind))
     .map((kind) => {
       const names = named?.get(kind) ?? []

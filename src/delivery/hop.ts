@@ -89,6 +89,8 @@ export interface Opening {
   readonly shards: number
   readonly workers: number
   readonly durability: Durability
+  /** Whether messages are kept until they are done; else their sources give them again. */
+  readonly journal: boolean
   readonly acknowledge: Acknowledgment
   readonly inFlightMax: number
   readonly heartbeatMs: number
@@ -101,6 +103,11 @@ export type Named = ReadonlyMap<SourceKind, readonly string[]>
 export interface Subject {
   readonly graph: Graph
   readonly opening: Opening
+}
+
+/** Whether messages come from replayable sources alone, and nothing can be sent. */
+export function isUnsent({ graph, opening }: Subject): boolean {
+  return graph.deliver.by === 'position' || !opening.journal
 }
 
 /** The faults as a report names them. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { dueMsOf, envelopeBytesAt, envelopeOf, headersOf } from '../../src/codec/envelope.js'
-import { checkDueTime, dueMsMax } from '../../src/core/due-time.js'
+import { checkDueTime, dueMsMax } from '../../src/runtime/settings/due-time.js'
 import { checkHeaders, headersBytesMax, headersMax, noHeaders } from '../../src/core/headers.js'
 
 const dates = { min: new Date(0), max: new Date(dueMsMax), noInvalidDate: true } as const

@@ -75,7 +75,7 @@ export const plantedAtTheDoor: readonly Bug[] = [
   {
     name: 'listener-throws',
     what: 'what a listener throws stops the stream',
-    file: 'dist/core/emitter.js',
+    file: 'dist/runtime/stream/emitter.js',
     from: 'atEndOfTick(() => {',
     to: 'if (error !== undefined) throw error; atEndOfTick(() => {',
   },

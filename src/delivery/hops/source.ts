@@ -21,8 +21,16 @@ type Told = Omit<Hop, 'hop' | 'until'>
 const kept: { readonly [K in SourceKind]: (subject: Subject) => Told } = {
   replayable: (subject) => ({
     promise: 'exactly-once',
-    what: 'Each message is stored with its offset, and a reading goes on behind what every shard has.',
-    why: 'A shard skips what it has stored, with or without ids and whatever the window. Copies in the source itself are as messages that are sent again.',
+    what: subject.opening.journal
+      ? 'Each message is stored with its offset, and a reading goes on behind what every shard has.'
+      : 'A reading goes on behind what every shard has committed.',
+    why: `A shard skips what it has ${
+      subject.opening.journal ? 'stored' : 'committed'
+    }, with or without ids and whatever the window. Copies in the source itself are ${
+      subject.graph.deliver.by === 'position'
+        ? 'messages of their own'
+        : 'as messages that are sent again'
+    }.`,
     restsOn: 'nothing',
     limit: null,
     encounters: crashesOfProcess(subject.opening).map((fault) =>
@@ -30,7 +38,7 @@ const kept: { readonly [K in SourceKind]: (subject: Subject) => Told } = {
         subject.graph.deliver.delivery,
         fault,
         'limited',
-        'What was read and not stored is read again, and nothing else.',
+        `What was read and not ${subject.opening.journal ? 'stored' : 'committed'} is read again, and nothing else.`,
       ),
     ),
   }),

@@ -7,6 +7,7 @@ import { encounter } from './encounter.js'
 export function storedHop(subject: Subject): Hop {
   const { delivery } = subject.graph.deliver
   const { durability } = subject.opening
+  if (!subject.opening.journal) return unjournaledHop(subject)
   const isKept = decisionsOf(delivery).ring === 'journal'
   return {
     hop: 'stored',
@@ -17,6 +18,29 @@ export function storedHop(subject: Subject): Hop {
     restsOn: 'nothing',
     limit: limitText(durability),
     encounters: encountersOf(subject),
+  }
+}
+
+/** Its source has the message until it is done. */
+function unjournaledHop(subject: Subject): Hop {
+  const { graph, opening } = subject
+  const { delivery } = graph.deliver
+  const again = encounter(
+    delivery,
+    'kill',
+    'limited',
+    'What is in memory is gone, and read again from its source.',
+  )
+  return {
+    hop: 'stored',
+    promise: 'exactly-once',
+    what: "There is no journal: the message is in its shard's ring, in memory, and its source has it still.",
+    why: 'Each block says up to which offset every partition is done, and a reading goes on behind that.',
+    until: 'its outcome is committed: no offset is passed before that.',
+    restsOn: 'nothing',
+    limit:
+      opening.durability === 'process' ? limitText('process', 'what was committed last') : null,
+    encounters: [again, ...encountersOf(subject)],
   }
 }
 
@@ -54,10 +78,10 @@ function whyText(durability: Durability): string {
   }
 }
 
-function limitText(durability: Durability): string | null {
+function limitText(durability: Durability, taken = 'what has a receipt'): string | null {
   if (typeof durability === 'object') return 'where what has no receipt may go with the power'
   if (durability === 'memory') return 'which ends with the process'
-  return durability === 'process' ? 'where a power loss may take what has a receipt' : null
+  return durability === 'process' ? `where a power loss may take ${taken}` : null
 }
 
 function overflowOf({ deliver, limits }: Subject['graph']): Encounter[] {
@@ -129,12 +153,15 @@ function encountersOf({ graph, opening }: Subject): Encounter[] {
     'The stream ends (SEMEL_POISONED), and no receipt is given after it; opening it again recovers.',
   )
   if (durability === 'disk') return [full, sync]
+  const interval = durationText(durability.interval)
   return [
     encounter(
       delivery,
       'power-loss',
       'limited',
-      `Every receipt is honoured; what has none, of the last ${durationText(durability.interval)} or so, may be lost.`,
+      opening.journal
+        ? `Every receipt is honoured; what has none, of the last ${interval} or so, may be lost.`
+        : `What was committed in the last ${interval} or so is read again.`,
     ),
     full,
     sync,

@@ -12,6 +12,7 @@ export interface HandedOver {
 
 /** The way back: so many of a shard's outputs were taken. */
 export interface TakenOver {
+  readonly kind: 'taken'
   readonly shard: number
   readonly count: number
 }
@@ -23,7 +24,9 @@ export class OutputsPort {
 
   constructor(port: MessagePort) {
     this.#port = port
-    port.on('message', ({ shard, count }: TakenOver) => this.#taken.get(shard)?.add(count))
+    port.on('message', (told: TakenOver | { readonly kind: 'give-up' }) => {
+      if (told.kind === 'taken') this.#taken.get(told.shard)?.add(told.count)
+    })
   }
 
   readerOf(shard: number): OutputReader {

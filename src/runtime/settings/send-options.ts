@@ -1,7 +1,7 @@
 import { isStronger } from '../../acknowledge/acknowledged.js'
 import { envelopeOf, type Envelope } from '../../codec/envelope.js'
 import { acknowledges, type Acknowledge } from '../../core/acknowledge.js'
-import { checkDueTime } from '../../core/due-time.js'
+import { checkDueTime } from './due-time.js'
 import { InvalidArgumentError } from '../../core/errors.js'
 import { checkHeaders, type MessageHeaders } from '../../core/headers.js'
 import { oneNotMany } from '../../core/many.js'

@@ -15,7 +15,7 @@ import type { Guarantee } from '../../delivery/guarantee.js'
 import type { Consumed, ConsumeOptions } from '../sources/consumption.js'
 import { sum, type ShardCounters } from './counters.js'
 import type { DeadLetters } from '../failures/dead-letters.js'
-import { Emitter } from '../../core/emitter.js'
+import { Emitter } from './emitter.js'
 import type { DoorCounters } from '../door/producers.js'
 import type { RunnerEvent } from '../workers/runner.js'
 import {

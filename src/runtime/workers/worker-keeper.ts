@@ -10,7 +10,7 @@ import { Inquest } from './inquest.js'
 import type { RunnerEvent, RunnerListener } from './runner.js'
 import { endMsMax, WorkerThread } from './worker-thread.js'
 import type { WorkerEnd } from './worker.js'
-import type { WorkerParts } from './worker-parts.js'
+import type { ToGiveUp, WorkerParts } from './worker-parts.js'
 
 export interface KeeperParts extends WorkerParts {
   readonly worker: number
@@ -49,7 +49,7 @@ export class WorkerKeeper {
   /** The thread that runs is told, and so is each that follows. */
   giveUp(list: GiveUps): void {
     this.#givenUp = list
-    this.#port?.postMessage(list)
+    this.#port?.postMessage({ kind: 'give-up', list } satisfies ToGiveUp)
   }
 
   /** No other thread is to follow. */
@@ -149,7 +149,7 @@ export class WorkerKeeper {
     for (let shard = worker; shard < task.shardCount; shard += workers) shards.push(shard)
     for (const shard of shards) {
       const own = this.#outputsOf(shard, (count) =>
-        port1.postMessage({ shard, count } satisfies TakenOver),
+        port1.postMessage({ kind: 'taken', shard, count } satisfies TakenOver),
       )
       if (own !== undefined) outputs.set(shard, own)
     }

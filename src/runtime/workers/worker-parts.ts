@@ -4,6 +4,12 @@ import type { Directories } from '../loop/shard-open.js'
 import type { OutputsDesk } from '../outputs/desk.js'
 import type { Waiting } from '../settings/open-options.js'
 
+/** To a worker's thread, over the port of its events: this is given up in all shards. */
+export interface ToGiveUp {
+  readonly kind: 'give-up'
+  readonly list: GiveUps
+}
+
 /** What each worker of a stream is told, and none other than the others; all of it can be cloned. */
 export interface SharedTask {
   readonly handle: number

@@ -5,11 +5,10 @@ import { addon } from '../../native/addon.js'
 import { loadGraph } from './load.js'
 import type { Waiting } from '../settings/open-options.js'
 import { Resources } from './resources.js'
-import type { SharedTask } from './worker-parts.js'
+import type { SharedTask, ToGiveUp } from './worker-parts.js'
 import { openShard } from '../loop/shard-open.js'
 import { OutputsPort } from '../outputs/outputs-port.js'
 import { Pulse } from '../loop/heartbeat.js'
-import type { GiveUps } from '../operators/given-up.js'
 import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
 import { Rounds } from '../loop/rounds.js'
 import type { ShardLoop } from '../loop/shard-loop.js'
@@ -75,9 +74,10 @@ async function run(task: WorkerTask): Promise<void> {
   const kicks = new Kicks()
   const loops: ShardLoop[] = []
   let { givenUp } = task
-  task.events.on('message', (list: GiveUps) => {
-    givenUp = list
-    for (const loop of loops) loop.giveUp(list)
+  task.events.on('message', (told: ToGiveUp | { readonly kind: 'taken' }) => {
+    if (told.kind !== 'give-up') return
+    givenUp = told.list
+    for (const loop of loops) loop.giveUp(givenUp)
   })
   task.events.unref()
   const closers: (() => Promise<void>)[] = []

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
-import { InvalidArgumentError } from './errors.js'
-import { shown } from './options.js'
+import { InvalidArgumentError } from '../../core/errors.js'
+import { shown } from '../../core/options.js'
 
 /** The last millisecond that a Date has. */
 export const dueMsMax = 8_640_000_000_000_000
