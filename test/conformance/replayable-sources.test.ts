@@ -1,8 +1,18 @@
 import * as vitest from 'vitest'
 import { describe, expect, it } from 'vitest'
-import type { Place, ReplayableContext, ReplayableSource, SourceFailed } from 'semel'
+import {
+  Unavailable,
+  forEach,
+  open,
+  pipeline,
+  type OpenOptions,
+  type Place,
+  type ReplayableContext,
+  type ReplayableSource,
+  type SourceFailed,
+} from 'semel'
 import { describeReplayableSource, memoryPartitions } from 'semel/testing'
-import { expectBalanced, scratch, until } from '../runtime/verbs.js'
+import { expectBalanced, scratch, small, until } from '../runtime/verbs.js'
 import { counted, Gate, idOf, opened, pipelineOf, rows, type Row } from './replayable.js'
 
 const all = (count: number, ...partitions: string[]): string[] =>
@@ -147,6 +157,69 @@ describe('a replayable source', () => {
     await stream.close()
   })
 
+  it.each<[string, Partial<OpenOptions<Row>>]>([
+    ['disk', { durability: 'disk' }],
+    ['an interval', { durability: { interval: 1000 } }],
+    ['disk, without a journal', { durability: 'disk', journal: false }],
+  ])('is let go at the level that the stream has: %s', async (_, more) => {
+    const took: string[] = []
+    const group = memoryPartitions<Row>({ onSafe: onlyBehind(took) })
+    group.put('a', ...rows('a', 40))
+    const stream = await opened(
+      pipelineOf('exactly-once', (row) => took.push(idOf(row)), { batch: 7 }),
+      scratch(),
+      { shards: 2, ...more },
+    )
+    const read = stream.consume(group.member())
+    await until(() => group.given === 40)
+    // Half-filled batches go on, and what waits for its sync is synced.
+    await group.move('a', { withinMs: 20_000 })
+    expect(group.safe.get('a')).toBe(40)
+    expect(stream.counters().dropped).toBe(0)
+    group.end()
+    await read
+    await stream.close()
+    expect(took.toSorted()).toEqual(all(40, 'a'))
+  })
+
+  it('goes to the classes of a stream, and is safe where each of them has its part', async () => {
+    const gate = new Gate()
+    const took: string[] = []
+    const definition = pipeline('classes')
+      .accepts<Row>()
+      .deliver(({ id }) => (id % 2 === 0 ? 'exactly-once' : 'at-most-once'), {
+        'exactly-once': { id: idOf, window: '1h' },
+        'at-most-once': {},
+      })
+      .to(
+        forEach(
+          async (row: Row) => {
+            if (row.id === 10) await gate.opened
+            took.push(idOf(row))
+          },
+          { idempotent: true },
+        ),
+      )
+    const group = memoryPartitions<Row>()
+    group.put('a', ...rows('a', 20))
+    group.end()
+    const stream = await open<Row>(definition, {
+      ...small,
+      dir: scratch(),
+      workers: 0,
+      durability: 'process',
+    })
+    const read = stream.consume(group.member())
+    await until(() => took.length >= 15)
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    expect(group.safe.get('a')).toBe(0)
+    gate.open()
+    await read
+    expect(group.safe.get('a')).toBe(20)
+    await stream.close()
+    expect(took.toSorted()).toEqual(all(20, 'a'))
+  })
+
   it('goes on past a shard of four that stands still', async () => {
     const gate = new Gate()
     const group = memoryPartitions<Row>({ batch: 1 })
@@ -195,7 +268,7 @@ describe('a replayable source', () => {
     isHanging = false
     const moved = group.move('a', { withinMs: 50 })
     await until(() => signal?.aborted === true)
-    expect((signal?.reason as { code: string }).code).toBe('SEMEL_GIVEN_UP')
+    expect(signal?.reason).toMatchObject({ code: 'SEMEL_GIVEN_UP' })
     await moved
     expect(performance.now() - from).toBeLessThan(3000)
     group.end()
@@ -207,6 +280,42 @@ describe('a replayable source', () => {
     expect(took.toSorted()).toEqual([...all(2000, 'a'), ...all(20, 'b')])
     expect(took.filter((one) => one.startsWith('a'))).toEqual(rows('a', 2000).map(idOf))
     expect(group.violations).toEqual([])
+  })
+
+  it('has a batch that can not get on given up, with its messages', async () => {
+    const took: string[] = []
+    let isHanging = true
+    let signal: AbortSignal | undefined
+    const definition = pipeline('batches')
+      .accepts<Row>()
+      .deliver('exactly-once', { id: idOf, window: '1h' })
+      .batch(5, { within: '1ms' })
+      .map((list: readonly Row[], context): Promise<readonly Row[]> | readonly Row[] => {
+        if (!isHanging) return list
+        signal = context.signal
+        return new Promise(() => {})
+      })
+      .flatMap((list) => list)
+      .to(forEach((row: Row) => void took.push(idOf(row)), { idempotent: true }))
+    const group = memoryPartitions<Row>()
+    group.put('a', ...rows('a', 20))
+    const stream = await open<Row>(definition, {
+      ...small,
+      dir: scratch(),
+      workers: 0,
+      durability: 'process',
+    })
+    const read = stream.consume(group.member())
+    await until(() => signal !== undefined)
+    isHanging = false
+    await group.move('a', { withinMs: 10 })
+    expect(signal?.aborted).toBe(true)
+    group.end()
+    await read
+    await stream.drain()
+    expectBalanced(stream.counters())
+    await stream.close()
+    expect(took).toEqual(rows('a', 20).map(idOf))
   })
 
   it('is revoked behind the commit that is under way', async () => {
@@ -235,6 +344,32 @@ describe('a replayable source', () => {
     await read
     await stream.close()
     expect(took.toSorted()).toEqual(all(10, 'a'))
+  })
+
+  it('is not held up by a sink that is down: what is not written yet is given up', async () => {
+    const took: string[] = []
+    let isDown = true
+    const group = memoryPartitions<Row>()
+    group.put('a', ...rows('a', 10, 1))
+    const stream = await opened(
+      pipelineOf('exactly-once', (row) => {
+        if (isDown && row.id >= 4) throw new Unavailable('the sink is down')
+        took.push(idOf(row))
+      }),
+      scratch(),
+    )
+    const read = stream.consume(group.member())
+    await until(() => took.length === 4)
+    await group.move('a', { withinMs: 20 })
+    // What was written of the commit that is under way stays with it.
+    expect(took).toEqual(rows('a', 4).map(idOf))
+    isDown = false
+    group.end()
+    await read
+    await stream.drain()
+    expectBalanced(stream.counters())
+    await stream.close()
+    expect(took).toEqual(rows('a', 10).map(idOf))
   })
 
   it('that is shared by two streams has each row once, wherever its partitions go', async () => {
@@ -399,6 +534,7 @@ describe('a replayable source that is odd', () => {
     )
     const { source } = giving(async function* (context) {
       void act(context)
+      yield { partition: 'a', rows: [], offset: 0 }
       while (!context.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 1))
     })
     await expect(stream.consume(source)).rejects.toThrow(message)

@@ -2,6 +2,7 @@ import type { Planted } from './bug.js'
 
 const file = 'dist/runtime/sources/acknowledged.js'
 const by = 'test/conformance/acknowledged-sources.test.ts'
+const lives = 'test/conformance/replayable-lives.test.ts'
 
 /** What an acknowledged source is told, and when. */
 export const plantedInSources: readonly Planted[] = [
@@ -36,5 +37,45 @@ export const plantedInSources: readonly Planted[] = [
     from: 'if (this.#held.size === 0 || this.#extending !== undefined)',
     to: 'if (this.#held.size >= 0)',
     what: 'messages that wait for room are given again, since nobody extends their leases',
+  },
+  {
+    name: 'safe-before-confirmed',
+    by: lives,
+    file: 'dist/runtime/sources/confirmed.js',
+    from: 'ends[index].ended >= last',
+    to: 'ends[index].stored >= last',
+    what: 'a source is told that a place is safe when it is stored',
+  },
+  {
+    name: 'revoked-unconfirmed',
+    by: 'test/conformance/replayable-sources.test.ts',
+    file: 'dist/runtime/sources/leaving.js',
+    from: 'if (await this.confirmed()) {',
+    to: 'if (this.#deadlineMs === Infinity || (await this.confirmed())) {',
+    what: 'a partition is let go before what was taken of it is confirmed',
+  },
+  {
+    name: 'given-up-has-effect',
+    by: lives,
+    file: 'dist/runtime/loop/give-ups.js',
+    from: 'failures.withdraw(finished, out);',
+    to: '',
+    what: 'what a message that is given up has put out goes to the sink',
+  },
+  {
+    name: 'given-up-is-lost',
+    by: lives,
+    file: 'dist/runtime/sources/source-offsets.js',
+    from: 'this.#stored[shard]?.set(number, offsetBefore(offset));',
+    to: 'void [shard, offset];',
+    what: 'a partition that comes back is read on behind what was given up of it',
+  },
+  {
+    name: 'two-partitions-one-number',
+    by: lives,
+    file: 'dist/runtime/sources/assignments.js',
+    from: 'known.filter(({ name }) => name === partition)',
+    to: 'known.filter(({ name }) => name !== "p1")',
+    what: 'two partitions have one number, and pass for each other',
   },
 ]

@@ -40,6 +40,8 @@ export interface CommitterParts {
   readonly refused: (failures: ReadonlyMap<number, Failure>, finished: Finished) => void
   /** What became of these messages is committed. */
   readonly committed: (details: ReadonlyMap<number, Detail>) => void
+  /** The rest of a batch is about to be written: what is given up meanwhile goes out of it. */
+  readonly again: (finished: Finished) => void
   /** The sink failed as a whole and will be tried again. */
   readonly sinkFailed: (error: Error, attempt: number, delayMs: number) => void
 }
@@ -125,6 +127,7 @@ export class Committer {
     let failed = failure
     for (let attempt = 1; ;) {
       attempt = await this.#afterFailedWrite(finished, failed, attempt)
+      this.#parts.again(finished)
       if (finished.outputs.length === 0) break
       try {
         await connection.write(finished.outputs, this.#position(finished))
@@ -152,6 +155,7 @@ export class Committer {
       } catch (error) {
         if (this.#stopped) throw new ClosedError()
         attempt = await this.#afterFailedWrite(finished, error, attempt)
+        this.#parts.again(finished)
         continue
       }
       if (written === length) break
@@ -160,6 +164,7 @@ export class Committer {
       if (this.#parts.flushes) await connection.flush?.()
       await this.#acknowledge(this.#ackOf(part))
       committed(part.details)
+      this.#parts.again(finished)
     }
     return this.#flushAndAcknowledge(finished)
   }

@@ -6,6 +6,7 @@ import { Unkeyed } from '../message/readers.js'
 import type { Finished } from '../operators/finished.js'
 import type { GivenUp, GiveUps as List } from '../operators/given-up.js'
 import type { Lane } from '../operators/lane.js'
+import type { Program } from '../operators/program.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 
 export interface GiveUpsParts {
@@ -14,6 +15,7 @@ export interface GiveUpsParts {
   readonly slots: SlotReader
   readonly failures: FailureDesk
   readonly lane: Lane
+  readonly program: Program
   /** The last committed sequence. */
   readonly through: () => number
   /** The last one that was polled. */
@@ -38,12 +40,16 @@ export class GiveUps {
   }
 
   begin(list: List): void {
-    const { givenUp, lane, isCommitting } = this.#parts
+    const { givenUp, lane, program, isCommitting } = this.#parts
     givenUp.set(list)
     for (const partition of this.#told) {
       if (!list.all.some((one) => one.partition === partition)) this.#told.delete(partition)
     }
-    if (!givenUp.isEmpty) lane.giveUp((sequence) => givenUp.has(sequence), left())
+    if (!givenUp.isEmpty) {
+      const isGivenUp = (sequence: number): boolean => givenUp.has(sequence)
+      lane.giveUp(isGivenUp, left())
+      program.giveUp(isGivenUp, left())
+    }
     if (isCommitting()) this.#isUnanswered = true
     else this.#answer()
   }
@@ -54,7 +60,9 @@ export class GiveUps {
     if (givenUp.isEmpty) return
     const out = new Set<number>()
     const end = through() + finished.count
-    for (let sequence = through() + 1; sequence <= end; sequence++) {
+    // What is written has had its effect, and what is before it may not stay behind.
+    const first = Math.max(through(), finished.writtenThrough) + 1
+    for (let sequence = first; sequence <= end; sequence++) {
       const origin = givenUp.origin(sequence)
       if (origin === undefined) continue
       const { partition, offset } = origin
@@ -75,6 +83,12 @@ export class GiveUps {
     if (out.size === 0) return
     this.#isUncommitted = true
     failures.withdraw(finished, out)
+  }
+
+  /** The commit that is under way writes once more what it has left. */
+  again(finished: Finished): void {
+    this.apply(finished)
+    if (this.#isUnanswered) this.#answer()
   }
 
   committed(): void {

@@ -65,9 +65,7 @@ export class ShardLoop {
     const { handle, shard, graph, seat, connection, flushes, tell } = parts
     this.#parts = parts
     this.#slots = new SlotReader({ ...parts, signals: this.#signals })
-    this.#poll = new Poll(parts, () => {
-      if (!this.#committing) this.flushBatches()
-    })
+    this.#poll = new Poll(parts, () => this.#committing || this.flushBatches())
     this.#processed = this.#poll.through
     this.#accused = seat.accused
     this.#answers = new Answers(seat, this.#slots)
@@ -83,6 +81,7 @@ export class ShardLoop {
         this.#failures.committed(details)
         this.#aside?.committed(details)
       },
+      again: (finished) => this.#giveUps.again(finished),
       sinkFailed: (error, attempt, retryInMs) =>
         tell({ kind: 'sink-failed', shard, error: error.message, attempt, retryInMs }),
     })
@@ -128,6 +127,7 @@ export class ShardLoop {
       slots: this.#slots,
       failures: this.#failures,
       lane: this.#lane,
+      program: this.#program,
       through: () => this.#committer.through,
       polled: () => this.#poll.through,
       isCommitting: () => this.#committing,

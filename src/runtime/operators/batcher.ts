@@ -12,6 +12,8 @@ export interface Held {
   readonly owners: readonly Job[]
 }
 
+type Leave = (isGivenUp: (sequence: number) => boolean, reason: Error) => void
+
 export interface BatcherParts {
   readonly size: number
   readonly withinMs: number
@@ -37,6 +39,8 @@ export class Batcher {
   readonly #timeoutMs: number
   #held: Held[] = []
   #endWait: End | undefined
+  /** Ends the batch that is on its way through the chain, where all of it is given up. */
+  #leave: Leave | undefined
   /** Batches go through the chain one after another, so that their order stays. */
   #tail: Promise<void> | undefined
 
@@ -74,6 +78,11 @@ export class Batcher {
     this.#held = []
     this.#send(group)
     return true
+  }
+
+  /** A batch of messages that are all given up ends at once: what it comes to is nobody's. */
+  giveUp(isGivenUp: (sequence: number) => boolean, reason: Error): void {
+    this.#leave?.(isGivenUp, reason)
   }
 
   #send(group: readonly Held[]): void {
@@ -121,10 +130,26 @@ export class Batcher {
       return
     }
     const ended = this.#timeoutMs === 0 ? pending : timed(pending, this.#timeoutMs, context, out)
-    return ended.then(
-      () => this.#end(group, out, context),
-      (thrown: unknown) => this.#failed(group, out, context, thrown),
-    )
+    return new Promise((resolve) => {
+      const once = (end: () => void | Promise<void>): void => {
+        if (this.#leave !== leave) return
+        this.#leave = undefined
+        resolve(end())
+      }
+      const leave: Leave = (isGivenUp, reason) => {
+        const owners = ownersOf(group)
+        if (!owners.every((job) => !job.isRetry && isGivenUp(job.sequence))) return
+        out.isOver = true
+        for (const job of owners) job.end = 'given-up'
+        context?.abort(reason)
+        once(() => this.#end(group, new Collector(), context))
+      }
+      this.#leave = leave
+      ended.then(
+        () => once(() => this.#end(group, out, context)),
+        (thrown: unknown) => once(() => this.#failed(group, out, context, thrown)),
+      )
+    })
   }
 
   #failed(

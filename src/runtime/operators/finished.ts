@@ -16,6 +16,8 @@ export type Answer =
 export class Finished {
   /** In flight, from the first uncommitted sequence on. */
   count = 0
+  /** The last sequence of which an output is written, apart from the others. */
+  writtenThrough = 0
   outputs: unknown[] = []
   /** Unset while each message in turn, from `#base` on, has put out exactly one. */
   #owners: Owners[] | undefined
@@ -57,6 +59,9 @@ export class Finished {
 
   /** Takes the first outputs out: they are written. */
   dropFirst(count: number): void {
+    for (const owners of this.owners.slice(0, count))
+      for (const owner of ownersOf(owners))
+        this.writtenThrough = Math.max(this.writtenThrough, owner)
     this.#owners = this.owners.slice(count)
     this.outputs = this.outputs.slice(count)
   }

@@ -215,7 +215,7 @@ export class Lane {
     job.hasRun = true
     job.isDone = true
     this.#passKey(job)
-    if (this.#outage.trying === job.sequence) this.#outage.passed()
+    this.#tried(job)
   }
 
   /** Jobs that were taken out have their outcomes: from now on the parked ones block their keys. */
@@ -287,13 +287,13 @@ export class Lane {
     this.isUsed = true
     pending.then(
       () => {
-        if (job.isLeft) return
+        if (job.isLeft) return this.#tried(job)
         this.#ran(job)
         this.#start()
         this.#kick()
       },
       (thrown: unknown) => {
-        if (job.isLeft) return
+        if (job.isLeft) return this.#tried(job)
         this.#threw(job, thrown)
         this.#start()
         this.#kick()
@@ -321,6 +321,11 @@ export class Lane {
     job.hasRun = true
     if (job.held === 0) this.#end(job)
     else this.#passKey(job)
+    this.#tried(job)
+  }
+
+  /** Where it was the one that tried whether an outage is over, others may. */
+  #tried(job: Job): void {
     if (this.#outage.trying === job.sequence) this.#outage.passed()
   }
 

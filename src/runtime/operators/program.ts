@@ -95,6 +95,11 @@ export class Program {
     return this.#batchers.map((batcher) => batcher.flush()).includes(true)
   }
 
+  /** Batches of messages that are all given up end at once. */
+  giveUp(isGivenUp: (sequence: number) => boolean, reason: Error): void {
+    for (const batcher of this.#batchers) batcher.giveUp(isGivenUp, reason)
+  }
+
   /** The outputs behind so many become a message's own; those before stay where they were. */
   takeCollector(outputsBefore: number): Collector {
     const own = this.collector

@@ -8,7 +8,7 @@ import type {
   RevokedOptions,
 } from '../../core/replayable-source.js'
 import type { SourceBatch } from '../../core/source.js'
-import { within } from '../../core/timers.js'
+import { nowMs, within } from '../../core/timers.js'
 import { untilEnded } from '../../core/until-ended.js'
 import type { Assignment } from './assignment.js'
 import { Assignments } from './assignments.js'
@@ -30,6 +30,9 @@ export interface ReplayableParts extends Omit<ConsumeParts, 'source'> {
   readonly source: ReplayableSource<unknown>
   readonly failed: (event: SourceFailed) => void
 }
+
+/** How often, at most, it is noted where the shards stand behind a batch. */
+const noteMs = 1
 
 /** Whether it is a source whose partitions come and go. */
 export function isReplayable(source: unknown): source is ReplayableSource<unknown> {
@@ -84,8 +87,12 @@ async function readConnection(
     const batches = iterableOf<SourceBatch<unknown>>(source.name, connection.read())
     const ends = new Map<string, Pick<SourceBatch<unknown>, 'offset'> & { size: number | bigint }>()
     let last: Assignment | undefined
+    let notedMs = nowMs()
     for await (const batch of untilEnded(batches, ended, endMsMax)) {
-      last?.confirmed.note()
+      if (nowMs() - notedMs >= noteMs) {
+        last?.confirmed.note()
+        notedMs = nowMs()
+      }
       const assignment = taker.begin(batch, (name) => assignments.find(name))
       if (assignment === undefined) continue
       await takeBatch(taker, batch, assignment)
