@@ -34,6 +34,7 @@ function connectionOf(
     leaseMs,
     async *read() {
       for (;;) {
+        wire.send({ name: 'more' })
         const line = await inbox.next()
         if (line === undefined || line['event'] === 'end') return
         const rows = line['rows'] as [id: number, token: number][]

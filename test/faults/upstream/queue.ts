@@ -1,4 +1,4 @@
-import type { AcknowledgedConnection } from 'semel'
+import type { AcknowledgedConnection, HandedOut } from 'semel'
 import { memoryQueue, type MemoryQueue } from 'semel/testing'
 import { brokenText, idsOf, isBroken } from '../messages.js'
 import type { Random } from '../random.js'
@@ -55,11 +55,16 @@ export class UpstreamQueue {
   join(wire: Wire): (line: Line) => void {
     const connection = this.#connect(wire)
     const tokens: unknown[] = []
-    if (connection !== undefined) void this.#handOut(connection, tokens, wire)
+    const batches = connection?.read()[Symbol.asyncIterator]()
     return (line) => {
       void (async () => {
         try {
-          if (connection === undefined) return
+          if (connection === undefined || batches === undefined) return
+          // Only when it is asked for: a batch that waits on its way would not be extended.
+          if (line['name'] === 'more') {
+            await this.#handOut(batches, tokens, wire)
+            return
+          }
           const named = (line['tokens'] as number[]).map((at) => tokens[at])
           if (line['name'] === 'safe') {
             const stale = (await connection.safe(named)) ?? []
@@ -98,22 +103,20 @@ export class UpstreamQueue {
   }
 
   async #handOut(
-    connection: AcknowledgedConnection<number>,
+    batches: AsyncIterator<readonly HandedOut<number>[]>,
     tokens: unknown[],
     wire: Wire,
   ): Promise<void> {
-    try {
-      for await (const batch of connection.read()) {
-        const rows = batch.map((one) => {
-          const at = tokens.push(one.token) - 1
-          const id = 'message' in one ? one.message : Number(/\d+/.exec(one.malformed.text))
-          return [id, at]
-        })
-        wire.send({ event: 'rows', rows })
-      }
+    const batch = await batches.next()
+    if (batch.done === true) {
       wire.send({ event: 'end' })
-    } catch {
-      wire.cut()
+      return
     }
+    const rows = batch.value.map((one) => {
+      const at = tokens.push(one.token) - 1
+      const id = 'message' in one ? one.message : Number(/\d+/.exec(one.malformed.text))
+      return [id, at]
+    })
+    wire.send({ event: 'rows', rows })
   }
 }
