@@ -62,7 +62,11 @@ class Reader final : EntryVisitor {
     parked_.insert_or_assign(sequence, std::move(parked));
   }
   void resolved(uint64_t sequence) override { parked_.erase(sequence); }
-  void source(SourceOffset source) override { sources_[source.partition] = source.offset; }
+  // An offset frame tells every shard up to where all of them are, and one may be further.
+  void source(SourceOffset source) override {
+    Offset& known = sources_[source.partition];
+    known = std::max(known, source.offset);
+  }
 
   Storage& storage_;
   const std::string& directory_;

@@ -110,6 +110,20 @@ TEST_P(AckLogLevels, tells_a_clean_close_from_a_crash) {
   EXPECT_FALSE(owner.recovered().clean);
 }
 
+TEST_P(AckLogLevels, takes_no_source_back_to_where_it_was) {
+  Owner owner(options());
+  ASSERT_TRUE(owner.open().is_ok());
+  owner.must_append(5);
+  for (const uint64_t offset : {40, 99, 70}) {
+    const std::vector<SourceOffset> told{{7, offset}};
+    ASSERT_TRUE(owner.log().append({owner.now().header, {}, {}, {}, told, false}).is_ok());
+  }
+  ASSERT_TRUE(owner.make_durable().is_ok());
+  ASSERT_TRUE(owner.open().is_ok());
+  const auto& sources = owner.recovered().sources;
+  EXPECT_NE(std::find(sources.begin(), sources.end(), SourceOffset{7, 99}), sources.end());
+}
+
 TEST_P(AckLogLevels, carries_parked_messages_through_rotations_and_lets_old_segments_go) {
   Owner owner(options());
   ASSERT_TRUE(owner.open().is_ok());

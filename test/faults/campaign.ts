@@ -6,8 +6,8 @@ export interface CampaignOptions {
   readonly lanes: number
   /** Where the cases' directories are made. */
   readonly dir: string
-  /** Only cases whose setting's name holds this text. */
-  readonly only: string | undefined
+  /** Only cases whose setting's name holds one of these texts; none: all. */
+  readonly only: readonly string[]
   /** Only the case of this number. */
   readonly caseId: number | undefined
   /** The file that keeps the results of kills, and from which a campaign goes on. */

@@ -16,8 +16,9 @@ import type { Job } from './job.js'
 import { judge } from './judge.js'
 import { Ledger, type Life } from './ledger.js'
 import type { End, Plan } from './plan.js'
-import { runChild, type Ended } from './program.js'
-import { isKept } from './setting.js'
+import { runChild, type Build, type Ended } from './program.js'
+import { hasUpstream, isKept } from './setting.js'
+import { Upstream } from './upstream/upstream.js'
 import { SourceWriter } from './writer.js'
 
 /** What a case has shown. */
@@ -40,16 +41,20 @@ export interface CaseResult {
   readonly seconds: number
 }
 
+export interface CaseOptions {
+  readonly seed: string
+  /** A bug of the core's that is planted. */
+  readonly planted?: string
+  /** What children run; that with fault points, or the real one, unless given. */
+  readonly build?: Build
+}
+
 /** A child that is not at its end by then hangs. */
 const limitMs = 60_000
 const resentMax = 200
 
 /** Runs one case in a directory of its own: kills and restarts, a last run to the end, the verdict. */
-export async function runCase(
-  plan: Plan,
-  dir: string,
-  options: { seed: string; planted?: string },
-): Promise<CaseResult> {
+export async function runCase(plan: Plan, dir: string, options: CaseOptions): Promise<CaseResult> {
   const running = new Running(plan, dir, options)
   return running.run()
 }
@@ -59,19 +64,20 @@ class Running {
   readonly #dir: string
   readonly #data: string
   readonly #out: string
-  readonly #options: { seed: string; planted?: string }
+  readonly #options: CaseOptions
   readonly #ledger = new Ledger()
   readonly #findings: Finding[] = []
   readonly #reader: CommittedReader
   readonly #given = new Set<string>()
   readonly #writer: SourceWriter
+  readonly #upstream: Upstream | undefined
   readonly #hits = new Map<string, number>()
   #report: DirectoryReport | undefined
   #kills = 0
   #redelivered = 0
   #parked = 0
 
-  constructor(plan: Plan, dir: string, options: { seed: string; planted?: string }) {
+  constructor(plan: Plan, dir: string, options: CaseOptions) {
     this.#plan = plan
     this.#dir = dir
     this.#data = join(dir, 'data')
@@ -79,17 +85,21 @@ class Running {
     this.#options = options
     this.#reader = new CommittedReader(plan.setting, this.#out)
     mkdirSync(dir, { recursive: true })
-    this.#writer = new SourceWriter(plan.setting, dir, `${options.seed} case ${plan.id}`)
+    const seed = `${options.seed} case ${plan.id}`
+    this.#writer = new SourceWriter(plan.setting, dir, seed)
+    if (hasUpstream(plan.setting)) this.#upstream = new Upstream(plan.setting, dir, seed)
   }
 
   async run(): Promise<CaseResult> {
     const { setting, ends } = this.#plan
     const began = performance.now()
+    await this.#upstream?.listen()
     for (const [number, end] of ends.entries()) {
       if (this.#findings.length > 0) break
       await this.#live(number, end)
     }
     if (this.#findings.length === 0) await this.#live(ends.length, undefined)
+    this.#upstream?.close()
     const { acknowledged, unknown, repeated } = this.#judge()
     const isRight = this.#findings.length === 0
     const result = {
@@ -129,10 +139,13 @@ class Running {
       ...(point === undefined ? {} : { SEMEL_FAULT_POINT: `${point.name}:${point.passage}` }),
       ...(planted === undefined ? {} : { SEMEL_PLANTED: planted }),
     }
-    const build = Object.keys(environment).length > 0 ? 'faults' : 'real'
+    this.#upstream?.put(1 / (this.#plan.ends.length + 1 - number))
+    const isReal = Object.keys(environment).length === 0
+    const build = this.#options.build ?? (isReal ? 'real' : 'faults')
     const ended = await runChild(job, build, environment, end?.moment, limitMs)
     writeFileSync(join(this.#dir, `life-${number}.txt`), ended.ledger)
     const life = this.#ledger.add(ended.ledger)
+    this.#findings.push(...((await this.#upstream?.settle()) ?? []))
     this.#noteEnd(number, end, ended, life)
     if (job.isTruncated && life.words.has('consumed')) {
       const text = `life ${number} read a source that was shorter than what had been read of it`
@@ -156,7 +169,7 @@ class Running {
     }
     if (code === 0 && life.closed !== undefined) return
     const how = wasLate
-      ? `was not at its end after ${limitMs} ms`
+      ? `was not at its end after ${limitMs} ms (${this.#upstream?.state ?? 'nothing is read'})`
       : `ended with ${signal ?? `code ${code}`}`
     const why = life.broken ?? stderr.trim()
     this.#findings.push({ check: 'ended', text: `life ${number} ${how}: ${why}` })
@@ -195,7 +208,8 @@ class Running {
     if (this.#findings.length > 0) {
       return { acknowledged: this.#ledger.acknowledged(), unknown: 0, repeated: 0 }
     }
-    const verdict = judge(setting, this.#ledger, readEffects(this.#out, setting))
+    const upstream = this.#upstream?.report
+    const verdict = judge(setting, this.#ledger, readEffects(this.#out, setting), upstream)
     this.#findings.push(...verdict.findings, ...this.#reader.end())
     return verdict
   }

@@ -1,10 +1,15 @@
 import type { Finding } from './finding.js'
+import { lettersMax, type JudgedRow } from './judge-rows.js'
 import type { Ledger } from './ledger.js'
-import { endsDead, isMalformed, messageOf, sourceIdsFrom } from './messages.js'
+import { endsDead, isBroken, messageOf, originOf, sourceIdsFrom } from './messages.js'
 import type { Setting } from './setting.js'
 
 /** I7: what failed for good is a dead letter, once where ids are known, and nothing else is one. */
-export function judgeDeadLetters(setting: Setting, ledger: Ledger): Finding[] {
+export function judgeDeadLetters(
+  setting: Setting,
+  ledger: Ledger,
+  rows: readonly JudgedRow[],
+): Finding[] {
   const findings: Finding[] = []
   const found = (text: string, id?: number): void => {
     findings.push({ check: 'dead letters', text, ...(id === undefined ? {} : { id }) })
@@ -19,8 +24,9 @@ export function judgeDeadLetters(setting: Setting, ledger: Ledger): Finding[] {
 
   for (const [id, letters] of byId) {
     const copies = copiesOf(ledger, id)
-    const possible = isRow(setting, id) ? 1 : copies.filter(({ state }) => state !== 'fail').length
-    const most = setting.dedup ? Math.min(1, possible) : possible
+    const possible = copies.filter(({ state }) => state !== 'fail').length
+    const ofSent = setting.dedup ? Math.min(1, possible) : possible
+    const most = originOf(id) === 'sent' ? ofSent : lettersMax(setting, id)
     if (!endsDead(messageOf(id, setting)) || letters > most) {
       found(`message ${id} has ${letters} dead letters`, id)
     }
@@ -32,13 +38,14 @@ export function judgeDeadLetters(setting: Setting, ledger: Ledger): Finding[] {
     }
   }
 
-  for (let line = 1; ledger.consumed && line <= setting.sourceRows; line++) {
-    const id = sourceIdsFrom + line
-    if (isMalformed(line)) {
-      const letters = byLine.get(line) ?? 0
-      if (letters !== 1) found(`the malformed row ${line} has ${letters} dead letters`)
-    } else if (endsDead(messageOf(id, setting)) && !byId.has(id)) {
-      found(`row ${line} always fails, and has no dead letter`, id)
+  for (const { id, isDue } of rows) {
+    if (isBroken(id)) {
+      const letters = byLine.get(originOf(id) === 'file' ? id - sourceIdsFrom : id) ?? 0
+      if ((isDue && letters === 0) || letters > lettersMax(setting, id)) {
+        found(`the malformed row ${id} has ${letters} dead letters`)
+      }
+    } else if (isDue && endsDead(messageOf(id, setting)) && !byId.has(id)) {
+      found(`row ${id} always fails, and has no dead letter`, id)
     }
   }
 
@@ -52,8 +59,4 @@ export function judgeDeadLetters(setting: Setting, ledger: Ledger): Finding[] {
 
 function copiesOf(ledger: Ledger, id: number): Ledger['copies'] {
   return (ledger.byId.get(id) ?? []).map((number) => ledger.copies[number] as Ledger['copies'][0])
-}
-
-function isRow({ sourceRows }: Setting, id: number): boolean {
-  return id > sourceIdsFrom && id <= sourceIdsFrom + sourceRows
 }

@@ -26,6 +26,8 @@ export const checks = [
   'receipt',
   /** An opening did not raise the epoch. */
   'epoch',
+  /** A source was told what it should not have been. */
+  'upstream',
   /** It did not open, failed by itself, or did not end in time. */
   'ended',
 ] as const

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Setting } from './setting.js'
 
 /** What a child is told. */
@@ -17,6 +18,11 @@ export interface Job {
   readonly isTruncated: boolean
   /** The last run: a little more is sent, everything is drained, and the dead letters are told. */
   readonly isLast: boolean
+}
+
+/** The socket of the sources that the parent has, in the case's directory. */
+export function upstreamPath(dir: string): string {
+  return join(dir, 'upstream')
 }
 
 /** Where a shard's messages are, as a child tells it. */
@@ -41,7 +47,7 @@ export interface Letter {
   readonly attempts: number
   /** The message's, or of a malformed row none. */
   readonly id?: number
-  /** The malformed row's number, by what it says. */
+  /** The malformed row's number, by what it says; of a queue or a group its id. */
   readonly line?: number
 }
 

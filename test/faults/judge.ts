@@ -1,13 +1,15 @@
 import { judgeDeadLetters } from './dead-letters.js'
 import type { Finding } from './finding.js'
+import { acknowledgedRows, judgeGivenUp, rowsOf } from './judge-rows.js'
 import type { Ledger } from './ledger.js'
-import { endsDead, isMalformed, messageOf, sourceIdsFrom, type Output } from './messages.js'
+import { endsDead, isBroken, messageOf, originOf, type Output } from './messages.js'
 import { judgeOrder } from './order.js'
 import type { Setting } from './setting.js'
+import type { UpstreamReport } from './upstream/upstream.js'
 
 export interface Verdict {
   readonly findings: readonly Finding[]
-  /** Messages with a receipt, or that were pushed before a drain. */
+  /** Messages with a receipt, or that were pushed before a drain, or that their source was told of. */
   readonly acknowledged: number
   /** Messages of which nobody was told what became of them. */
   readonly unknown: number
@@ -22,7 +24,12 @@ type Counts = ReadonlyMap<number, readonly [number, number]>
  * Judges a case when all of its lives are over and the last one has drained: from what senders were
  * told, what the sink holds, and the dead letters. An ok must be there, a fail must not, an unknown may.
  */
-export function judge(setting: Setting, ledger: Ledger, effects: readonly Output[]): Verdict {
+export function judge(
+  setting: Setting,
+  ledger: Ledger,
+  effects: readonly Output[],
+  upstream?: UpstreamReport,
+): Verdict {
   const counts = countById(effects)
   const findings: Finding[] = []
   let repeated = 0
@@ -44,21 +51,25 @@ export function judge(setting: Setting, ledger: Ledger, effects: readonly Output
       findings.push({ check: 'twice', id, text })
     }
   }
-  for (const id of rowIds(setting)) {
-    const judged = judgeMessage(setting, counts, id, ledger.consumed, 1)
+  const rows = rowsOf(setting, ledger, upstream)
+  for (const { id, isDue } of rows) {
+    if (isBroken(id)) continue
+    const judged = judgeMessage(setting, counts, id, isDue, 1)
     findings.push(...judged.findings)
     repeated += judged.repeated
   }
+  const given = new Set(rows.filter(({ id }) => !isBroken(id)).map(({ id }) => id))
   for (const id of counts.keys()) {
-    const isRow = id > sourceIdsFrom && id <= sourceIdsFrom + setting.sourceRows
-    if (isRow ? isMalformed(id - sourceIdsFrom) : !ledger.byId.has(id)) {
+    if (originOf(id) === 'sent' ? !ledger.byId.has(id) : !given.has(id)) {
       findings.push({ check: 'phantom', id, text: `message ${id} took effect and was never sent` })
     }
   }
   if (setting.delivery === 'at-most-once') findings.push(...judgeLosses(setting, ledger, counts))
-  else findings.push(...judgeDeadLetters(setting, ledger))
+  else findings.push(...judgeDeadLetters(setting, ledger, rows))
+  findings.push(...judgeGivenUp(setting, ledger, counts, upstream))
   findings.push(...judgeOrder(setting, ledger, effects), ...judgeSum(setting, effects))
-  return { findings, acknowledged: ledger.acknowledged(), unknown, repeated }
+  const acknowledged = ledger.acknowledged() + acknowledgedRows(setting, ledger, upstream)
+  return { findings, acknowledged, unknown, repeated }
 }
 
 /** @param allowed how often it may take effect where nothing is ever repeated */
@@ -150,10 +161,4 @@ function countById(effects: readonly Output[]): Counts {
     else count[part] += 1
   }
   return counts
-}
-
-function rowIds({ sourceRows }: Setting): number[] {
-  return Array.from({ length: sourceRows }, (_, i) => i + 1)
-    .filter((line) => !isMalformed(line))
-    .map((line) => sourceIdsFrom + line)
 }

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './campaign.js'
 import { runCase, type CaseResult } from './case.js'
-import { allPoints, type Point } from './points.js'
+import { allPoints, allUpstreamPoints, type Point } from './points.js'
 import { KeptCases } from './kept-cases.js'
 import { planCase, type Plan } from './plan.js'
+import { plant, type PlantedInRuntime } from './planted.js'
 import { inLanes } from './lanes.js'
 import { levelOf, nameOf } from './setting.js'
 import { shortfalls, trafficOf } from './traffic.js'
@@ -16,6 +17,8 @@ export const killCampaign: Campaign = { option: 'kills', run: runKills }
 
 async function runKills(kills: number, options: CampaignOptions): Promise<CampaignResult> {
   const points = allPoints()
+  const upstream = allUpstreamPoints()
+  const all = [...points, ...upstream]
   const plans = options.caseId === undefined ? untilKills(kills) : [planOf(options.caseId)]
   const kept = new KeptCases(options.kept, options.seed)
   const results = kept.load()
@@ -33,13 +36,13 @@ async function runKills(kills: number, options: CampaignOptions): Promise<Campai
   progress.end()
   const traffic = trafficOf(results)
   const failures = results.flatMap((result) => describeFailure(result, options.seed))
-  if (options.caseId === undefined && options.only === undefined) {
-    failures.push(...shortfalls(traffic, points))
+  if (options.caseId === undefined && options.only.length === 0) {
+    failures.push(...shortfalls(traffic, all))
   }
-  return { rows: rowsOf(results), notes: notesOf(traffic, points), failures }
+  return { rows: rowsOf(results), notes: notesOf(traffic, all), failures }
 
   function planOf(id: number): Plan {
-    return planCase(options.seed, id, points)
+    return planCase(options.seed, id, points, upstream)
   }
 
   /** Cases by number, until there are as many kills in them. */
@@ -48,36 +51,59 @@ async function runKills(kills: number, options: CampaignOptions): Promise<Campai
     let planned = 0
     for (let id = 0; planned < wanted || trafficOf(results).kills < wanted; id++) {
       const plan = planOf(id)
-      if (options.only !== undefined && !nameOf(plan.setting).includes(options.only)) continue
+      const name = nameOf(plan.setting)
+      if (options.only.length > 0 && !options.only.some((text) => name.includes(text))) continue
       planned += plan.ends.length
       yield plan
     }
   }
 }
 
+/** Runs cases with a bug of the runtime planted, of those that it can bite in, until a check sees it. */
+export async function plantedInRuntimeRun(
+  bug: PlantedInRuntime,
+  budget: number,
+  options: CampaignOptions,
+): Promise<Caught> {
+  const takeAway = plant(bug)
+  try {
+    return await plantedRun(bug.name, budget, options, bug)
+  } finally {
+    takeAway()
+  }
+}
+
 /**
  * Runs cases with a bug planted until a check sees it.
  * @param budget the most kills
+ * @param inRuntime the bug, where it is one of the runtime
  */
 export async function plantedRun(
   bug: string,
   budget: number,
   options: CampaignOptions,
+  inRuntime?: PlantedInRuntime,
 ): Promise<Caught> {
   const points = allPoints()
+  const upstream = allUpstreamPoints()
+  const { seed } = options
+  const how = inRuntime === undefined ? { seed, planted: bug } : { seed, build: 'planted' as const }
   const began = performance.now()
   let kills = 0
   let cases = 0
   let caught: { check: string; text: string } | undefined
   function* untilCaught(): Generator<Plan> {
-    for (let id = 0; isHidden(); id++) yield planCase(options.seed, id, points)
+    for (let id = 0; isHidden(); id++) {
+      const plan = planCase(seed, id, points, upstream)
+      if (inRuntime === undefined || inRuntime.fits(plan.setting)) yield plan
+    }
   }
   function isHidden(): boolean {
     return kills < budget && caught === undefined
   }
   await inLanes(options.lanes, untilCaught(), async (plan) => {
     const dir = join(options.dir, bug, `case-${plan.id}`)
-    const result = await runCase(plan, dir, { seed: options.seed, planted: bug })
+    const result = await runCase(plan, dir, how)
     kills += result.kills
     cases += 1
     caught ??= result.findings[0]

@@ -27,6 +27,9 @@ export interface Output {
 export const attemptsMax = 3
 /** Ids from here on are those of the source's rows: its lines, counted from 1. */
 export const sourceIdsFrom = 1_000_000_000
+/** Those of the queue's messages, and of the group's rows: counted from 1 as well. */
+export const queueIdsFrom = 2_000_000_000
+export const groupIdsFrom = 3_000_000_000
 
 const keyCount = 60
 const failsAlways = 99
@@ -81,8 +84,41 @@ export function fileOfRow({ files }: Setting, line: number): number {
 
 /** A row of the source, without its end. Rows are numbered over all files, from 1. */
 export function rowText(setting: Setting, line: number): string {
-  if (isMalformed(line)) return `{"broken": ${line}`
+  if (isMalformed(line)) return brokenText(line)
   return JSON.stringify(messageOf(sourceIdsFrom + line, setting))
+}
+
+/** Where a message comes from. */
+export type Origin = 'sent' | 'file' | 'queue' | 'group'
+
+export function originOf(id: number): Origin {
+  if (id < sourceIdsFrom) return 'sent'
+  return id < queueIdsFrom ? 'file' : id < groupIdsFrom ? 'queue' : 'group'
+}
+
+/** The ids of a source's rows, those that can't be read too. */
+export function idsOf(origin: Exclude<Origin, 'sent'>, setting: Setting): number[] {
+  const { from, count } = {
+    file: { from: sourceIdsFrom, count: setting.sourceRows },
+    queue: { from: queueIdsFrom, count: setting.queueRows },
+    group: { from: groupIdsFrom, count: setting.groupRows },
+  }[origin]
+  return Array.from({ length: count }, (_, i) => from + i + 1)
+}
+
+/** Whether a row of a source, by its id, is one that can't be read. */
+export function isBroken(id: number): boolean {
+  return isMalformed(originOf(id) === 'file' ? id - sourceIdsFrom : id)
+}
+
+/** Which partition of the group a row is in. */
+export function partitionOfRow({ partitions }: Setting, id: number): number {
+  return (id - groupIdsFrom) % partitions
+}
+
+/** What a row says that can't be read; of a queue and a group its number is the id. */
+export function brokenText(number: number): string {
+  return `{"broken": ${number}`
 }
 
 /** The number of a malformed row, by what it says. */

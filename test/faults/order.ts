@@ -1,6 +1,6 @@
 import type { Finding } from './finding.js'
 import type { Ledger } from './ledger.js'
-import { fileOfRow, sourceIdsFrom, type Output } from './messages.js'
+import { fileOfRow, originOf, partitionOfRow, sourceIdsFrom, type Output } from './messages.js'
 import type { Setting } from './setting.js'
 
 /**
@@ -9,7 +9,8 @@ import type { Setting } from './setting.js'
  *
  * Which copy of a message took effect is not always known: it is the first that was stored, so an
  * acknowledged one or one before it of which nothing is known. The order is wrong when no choice of
- * copies makes it right; taking the earliest copy that fits leaves most room for what follows.
+ * copies makes it right; taking the earliest copy that fits leaves most room for what follows. A queue
+ * gives in any order.
  */
 export function judgeOrder(
   setting: Setting,
@@ -30,10 +31,12 @@ export function judgeOrder(
     } else if (dedup && seen.has(id)) {
       continue
     }
-    const isRow = id >= sourceIdsFrom
+    const origin = originOf(id)
+    if (origin === 'queue') continue
+    const isRow = origin !== 'sent'
     // What never should have been there has no place; that is found elsewhere.
     if (!isRow && !mayBeThere(ledger, id)) continue
-    const line = isRow ? `rows of ${key} in ${fileOfRow(setting, id - sourceIdsFrom)}` : key
+    const line = isRow ? `rows of ${key} in ${partOf(setting, id)}` : key
     const before = last.get(line) ?? -1
     const place = isRow ? id : earliest(ledger, id, before, everyCopy)
     if (place === undefined || place <= before) {
@@ -44,6 +47,13 @@ export function judgeOrder(
     last.set(line, place)
   }
   return findings
+}
+
+/** The part of a source that has an order of its own. */
+function partOf(setting: Setting, id: number): string {
+  return originOf(id) === 'file'
+    ? `file ${fileOfRow(setting, id - sourceIdsFrom)}`
+    : `partition ${partitionOfRow(setting, id)}`
 }
 
 function mayBeThere({ byId, copies }: Ledger, id: number): boolean {

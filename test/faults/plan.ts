@@ -1,7 +1,14 @@
 import type { Moment } from './program.js'
 import type { Point } from './points.js'
 import { Random } from './random.js'
-import { drawAcknowledge, drawFiles, drawSetting, isKept, type Setting } from './setting.js'
+import {
+  drawAcknowledge,
+  drawFiles,
+  drawSetting,
+  drawSources,
+  isKept,
+  type Setting,
+} from './setting.js'
 
 /** How one life of a case ends. */
 export interface End {
@@ -25,8 +32,16 @@ const missedAfter: Moment = { after: 'opened', ms: 6000, lines: 600 }
 /** Of a case's own point one of the first passages is taken once, so that it is not missed. */
 const firstPassages = 3
 
-/** What happens in a case: all of it follows from the seed and the case's number. */
-export function planCase(seed: string, id: number, points: readonly Point[]): Plan {
+/**
+ * What happens in a case: all of it follows from the seed and the case's number.
+ * @param upstream points that only sources of the parent's come by
+ */
+export function planCase(
+  seed: string,
+  id: number,
+  points: readonly Point[],
+  upstream: readonly Point[] = [],
+): Plan {
   const random = new Random(`${seed} case ${id}`)
   // Each case has a point of its own, so that all get their share; its setting must come by it.
   const own = points[id % points.length] as Point
@@ -34,6 +49,9 @@ export function planCase(seed: string, id: number, points: readonly Point[]): Pl
   let setting = drawSetting(random, acknowledge)
   while (!own.fits(setting)) setting = drawSetting(random, acknowledge)
   setting = drawFiles(new Random(`${seed} case ${id} files`), setting)
+  const apart = new Random(`${seed} case ${id} sources`)
+  const drawn = drawSources(apart, setting)
+  if (own.fits(drawn)) setting = drawn
   const fitting = points.filter((point) => point.fits(setting) && !point.isFirst)
   const ends = Array.from({ length: random.between(killsMin, killsMax) }, (_, life) => {
     if (random.chance(0.5)) return drawMoment(random, setting)
@@ -45,7 +63,24 @@ export function planCase(seed: string, id: number, points: readonly Point[]): Pl
   // What is opened has to be there already.
   const at = own.isFirst ? 0 : random.between(1, ends.length - 1)
   ends[at] = drawPassage(random, { ...own, passagesMax }, setting)
+  drawUpstream(apart, ends, at, upstream, setting)
   return { id, setting, ends }
+}
+
+/** Some lives end where a source of the parent's is told something; that at its own point stays. */
+function drawUpstream(
+  random: Random,
+  ends: End[],
+  own: number,
+  points: readonly Point[],
+  setting: Setting,
+): void {
+  const fitting = points.filter((point) => point.fits(setting))
+  if (fitting.length === 0) return
+  for (const life of ends.keys()) {
+    if (life === own || !random.chance(0.35)) continue
+    ends[life] = drawPassage(random, random.oneOf(fitting), setting)
+  }
 }
 
 function drawPassage(random: Random, point: Point, { shards }: Setting): End {

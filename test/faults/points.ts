@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runtimePoints } from './child/points.js'
-import { isKept, isSynced, type Setting } from './setting.js'
+import { runtimePoints, upstreamPoints } from './child/points.js'
+import { hasUpstream, isKept, isSynced, takesSends, type Setting } from './setting.js'
 
 /** A place in the code where a child may end itself. */
 export interface Point {
@@ -38,14 +38,26 @@ const profiles: readonly (readonly [string, Profile])[] = [
   ['runtime.closing', { passagesMax: 1, isClosing: true }],
   ['runtime.sink-before-flush', { passagesMax: 15, fits: flushes }],
   ['runtime.sink-flushed', { passagesMax: 15, fits: flushes }],
-  ['runtime.receipt', { passagesMax: 100 }],
-  ['runtime.pushed', { passagesMax: 20 }],
+  ['runtime.receipt', { passagesMax: 100, fits: takesSends }],
+  ['runtime.pushed', { passagesMax: 20, fits: takesSends }],
+  ['upstream.before-safe', { passagesMax: 8, fits: hasUpstream }],
+  ['upstream.safe', { passagesMax: 8, fits: hasUpstream }],
+  ['upstream.', { passagesMax: 3, fits: ({ groupRows }) => groupRows > 0 }],
   ['', { passagesMax: 150 }],
 ]
 
 /** Every point of the core, as its sources name them, and those that the fixture adds. */
 export function allPoints(): Point[] {
-  return [...corePoints(), ...runtimePoints].map((name) => {
+  return pointsOf([...corePoints(), ...runtimePoints])
+}
+
+/** Those around what sources of the parent's are told: drawn apart, since few cases come by. */
+export function allUpstreamPoints(): Point[] {
+  return pointsOf(upstreamPoints)
+}
+
+function pointsOf(names: readonly string[]): Point[] {
+  return names.map((name) => {
     const profile = profiles.find(([beginning]) => name.startsWith(beginning))?.[1]
     return {
       name,
@@ -72,7 +84,11 @@ function corePoints(): string[] {
 
 function fillsAckLog(setting: Setting): boolean {
   return (
-    isKept(setting) && setting.shards === 1 && setting.failing >= 0.06 && setting.padBytes >= 7000
+    isKept(setting) &&
+    takesSends(setting) &&
+    setting.shards === 1 &&
+    setting.failing >= 0.06 &&
+    setting.padBytes >= 7000
   )
 }
 

@@ -14,12 +14,14 @@ export interface Ended {
   readonly wasLate: boolean
 }
 
-export type Build = 'real' | 'faults'
+/** As it is; with fault points; and with a bug of the runtime besides. */
+export type Build = 'real' | 'faults' | 'planted'
 
 const root = new URL('../../../../', import.meta.url)
 const mains: Readonly<Record<Build, string>> = {
   real: fileURLToPath(new URL('build/js/test/faults/child/main.js', root)),
   faults: fileURLToPath(new URL('build/faults/js/test/faults/child/main.js', root)),
+  planted: fileURLToPath(new URL('build/planted/js/test/faults/child/main.js', root)),
 }
 
 /** When the parent kills: so long after a word, or after so many lines. */

@@ -5,7 +5,8 @@
 //   --deaths N      the same, of what the death of the process leaves
 //   --damage N      so many damaged directories
 //   --failed-syncs N  so many streams with a sync that fails
-//   --planted       plants every bug that the faults build has, and tells which check sees it
+//   --planted       plants every bug that the faults build has, and those of the runtime (planted.ts),
+//                   and tells which check sees it
 //   --bug NAME      only this one (several times: several)
 //   --budget N      kills that a planted bug may stay hidden for; 200 unless given
 //   --seed S        all choices come from it; without, a fresh one is drawn and printed
@@ -13,7 +14,7 @@
 //   --dir DIR       where the cases are run; the system's temporary folder unless given
 //   --json FILE     writes the results there as well
 //   --keep FILE     keeps the results of kills there; the same command goes on from them
-//   --only TEXT     only cases whose setting's name holds the text
+//   --only TEXT     only cases whose setting's name holds the text (several times: one of several)
 //   --case N        only the case of this number
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs'
@@ -21,7 +22,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './campaign.js'
-import { killCampaign, plantedRun } from './kills.js'
+import { killCampaign, plantedInRuntimeRun, plantedRun } from './kills.js'
+import { plantedInRuntime } from './planted.js'
 import { plantable, plantedSimulation, simulated } from './simulated.js'
 import { tableOf } from './table.js'
 
@@ -58,7 +60,7 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '2' },
     dir: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [] },
     case: { type: 'string' },
     keep: { type: 'string' },
   },
@@ -83,14 +85,10 @@ for (const { option, run } of campaigns) {
   results.push(await run(wholeNumber(option, amount), options))
 }
 const planted: Caught[] = []
-for (const bug of values.planted ? (await plantable()).keys() : values.bug) {
-  // The simulated disk first: it is a thousand times as quick.
-  const seen = await plantedSimulation(bug, options)
-  let caught = seen
-  if (seen.check === undefined) {
-    const killed = await plantedRun(bug, wholeNumber('budget', values.budget), options)
-    caught = { ...killed, cases: seen.cases + killed.cases }
-  }
+const ofRuntime = plantedInRuntime.map(({ name }) => name)
+const bugs = values.planted ? [...(await plantable()).keys(), ...ofRuntime] : values.bug
+for (const bug of bugs) {
+  const caught = await catchBug(bug)
   planted.push(caught)
   const { check, cases, kills, detail } = caught
   const how = check === undefined ? 'not caught' : `caught by "${check}"`
@@ -113,6 +111,17 @@ try {
 }
 process.exitCode =
   failures.length === 0 && planted.every(({ check }) => check !== undefined) ? 0 : 1
+
+async function catchBug(bug: string): Promise<Caught> {
+  const budget = wholeNumber('budget', values.budget)
+  const inRuntime = plantedInRuntime.find(({ name }) => name === bug)
+  if (inRuntime !== undefined) return plantedInRuntimeRun(inRuntime, budget, options)
+  // The simulated disk first: it is a thousand times as quick.
+  const seen = await plantedSimulation(bug, options)
+  if (seen.check !== undefined) return seen
+  const killed = await plantedRun(bug, budget, options)
+  return { ...killed, cases: seen.cases + killed.cases }
+}
 
 function wholeNumber(name: string, text: string): number {
   const number = Number(text)

@@ -15,6 +15,10 @@ export interface Setting {
   readonly operators: 'sync' | 'async' | 'batch'
   /** Whether the stream knows ids. */
   readonly dedup: boolean
+  /** Whether it knows copies by where they were read; exactly-once, and without ids. */
+  readonly byPosition: boolean
+  /** Whether messages are kept before they are processed; at most once they never are. */
+  readonly journal: boolean
   /** Whether each message is a transfer, which writes a debit and a credit. */
   readonly bank: boolean
   /** The share of messages that fail once or more. */
@@ -29,6 +33,11 @@ export interface Setting {
   readonly files: 1 | 2
   /** How often a life reads them: again when it has, or twice side by side. */
   readonly readings: 'once' | 'again' | 'beside'
+  /** Messages of a queue that has each acknowledged; 0: there is none. */
+  readonly queueRows: number
+  /** Rows of a group, whose partitions come and go; 0: there is none. */
+  readonly groupRows: number
+  readonly partitions: number
   /** Whether the sink fails as a whole now and then; of a function, every failure is its output's. */
   readonly sinkFails: boolean
 }
@@ -61,6 +70,8 @@ export function drawSetting(random: Random, acknowledge: Acknowledge): Setting {
     sink,
     operators: random.oneOf(['sync', 'sync', 'async', 'batch'] as const),
     dedup: delivery === 'exactly-once' || random.chance(0.5),
+    byPosition: false,
+    journal: true,
     bank: random.chance(0.4),
     failing: random.oneOf([0.002, 0.02, 0.06]),
     padBytes: random.oneOf([0, 100, 7000]),
@@ -69,6 +80,9 @@ export function drawSetting(random: Random, acknowledge: Acknowledge): Setting {
     writer: 'still',
     files: 1,
     readings: 'once',
+    queueRows: 0,
+    groupRows: 0,
+    partitions: 0,
   }
 }
 
@@ -87,6 +101,46 @@ export function drawFiles(random: Random, setting: Setting): Setting {
     files: random.oneOf([1, 2]),
     readings: random.oneOf(['once', 'again', 'beside']),
   }
+}
+
+/** The setting with sources of other kinds, drawn apart for the same reason; most have none. */
+export function drawSources(random: Random, setting: Setting): Setting {
+  if (random.chance(0.6)) return setting
+  const { delivery } = setting
+  const byPosition = delivery === 'exactly-once' && random.chance(0.35)
+  const journal = random.chance(byPosition ? 0.3 : 0.45)
+  const drawn = {
+    ...setting,
+    byPosition,
+    journal,
+    dedup: setting.dedup && !byPosition,
+    // Where nothing is parked, more can be said of what was given up.
+    failing: random.chance(0.4) ? 0 : setting.failing,
+  }
+  const isSent = takesSends(drawn)
+  // With a journal, a crash behind a give-up may bring what another member has read.
+  const isOfGroup = (delivery !== 'exactly-once' || !journal) && random.chance(0.7)
+  const sources = {
+    queueRows: isSent && random.chance(0.65) ? random.between(200, 1000) : 0,
+    groupRows: isOfGroup ? random.between(200, 1500) : 0,
+    partitions: random.between(1, 5),
+  }
+  const isRead = setting.sourceRows > 0 || sources.queueRows > 0 || sources.groupRows > 0
+  return {
+    ...drawn,
+    ...sources,
+    sourceRows: isRead ? setting.sourceRows : random.between(300, 1500),
+  }
+}
+
+/** Whether messages can be sent, and handed out by queues: not what only a source could give again. */
+export function takesSends({ delivery, journal, byPosition }: Setting): boolean {
+  return delivery === 'at-most-once' || (journal && !byPosition)
+}
+
+/** Whether a source is read that the parent has. */
+export function hasUpstream({ queueRows, groupRows }: Setting): boolean {
+  return queueRows > 0 || groupRows > 0
 }
 
 export function drawAcknowledge(random: Random): Acknowledge {
@@ -113,9 +167,15 @@ export function nameOf(setting: Setting): string {
     `${sink} sink${setting.sinkFails ? ' that fails' : ''}`,
     operators,
     ...(dedup ? ['ids'] : []),
+    ...(setting.byPosition ? ['by position'] : []),
+    ...(setting.journal ? [] : ['no journal']),
     ...(bank ? ['bank'] : []),
     `${failing * 100} % fail with ${padBytes} bytes`,
     ...(setting.sourceRows > 0 ? [sourceName(setting)] : []),
+    ...(setting.queueRows > 0 ? [`queue of ${setting.queueRows} messages`] : []),
+    ...(setting.groupRows > 0
+      ? [`group of ${setting.groupRows} rows in ${setting.partitions} partitions`]
+      : []),
   ].join(', ')
 }
 

@@ -13,9 +13,11 @@ import {
   type SourceContext,
   type Stream,
 } from 'semel'
-import type { Job, Letter } from '../job.js'
+import { upstreamPath, type Job, type Letter } from '../job.js'
 import { brokenRow, sourceFiles, type Message } from '../messages.js'
+import { upstreamGroup } from './group.js'
 import { faultPoint } from './points.js'
+import { upstreamQueue } from './queue.js'
 import { Teller } from './teller.js'
 import { Traffic } from './traffic.js'
 
@@ -31,6 +33,7 @@ const options: OpenOptions = {
   durability: setting.durability,
   shards: setting.shards,
   workers: setting.workers,
+  journal: setting.journal,
   // Small, so that rings wrap and ack logs rotate.
   ring: '64KiB',
   segment: '1MiB',
@@ -52,7 +55,12 @@ stream.on('failed', ({ code, message }) => {
 
 const ended = new AbortController()
 const traffic = new Traffic(job, stream, teller)
-const consumed = setting.sourceRows > 0 ? consume(stream) : Promise.resolve()
+const { signal } = ended
+const consumed = Promise.all([
+  setting.sourceRows > 0 && consume(stream),
+  setting.queueRows > 0 && stream.consume(upstreamQueue(upstreamPath(dir), setting), { signal }),
+  setting.groupRows > 0 && stream.consume(upstreamGroup(upstreamPath(dir), setting), { signal }),
+])
 if (job.closesAfterMs !== undefined) {
   setTimeout(() => {
     ended.abort()
@@ -76,7 +84,6 @@ teller.counters('closed', stream.shardCounters())
 async function consume(into: Stream<Message>): Promise<void> {
   const { files, readings } = setting
   const paths = sourceFiles.slice(0, files).map((name) => join(dir, name))
-  const { signal } = ended
   const read = async (...from: string[]): Promise<void> => {
     const rows = fileSource<Message>(from, { batch: 8 })
     await into.consume(isLast ? rows : paced(rows), { signal })

@@ -11,6 +11,12 @@ const given = new Parameters(import.meta.url)
 const setting = JSON.parse(given.text('setting')) as Setting
 const identified: ExactlyOnceOptions<Message> = { id: (message) => message.id, window: '1h' }
 
+const known = setting.byPosition
+  ? ({ by: 'position' } as const)
+  : setting.dedup
+    ? identified
+    : undefined
+
 function handle(message: Message, { attempt }: MessageContext): Message {
   faultPoint('runtime.handler')
   if (attempt <= message.fails) throw new Error(`attempt ${attempt} fails`)
@@ -26,7 +32,7 @@ async function handleLater(message: Message, context: MessageContext): Promise<M
 
 const start = pipeline('faults')
   .accepts<Message>()
-  .deliver(setting.delivery, setting.dedup ? identified : (undefined as never))
+  .deliver(setting.delivery, known as typeof identified)
   .retry({ attempts: attemptsMax, backoff: fixed('2ms') })
   .keyBy((message) => message.key)
 

@@ -13,7 +13,15 @@ export const runtimePoints = [
   'runtime.sink-flushed',
   'runtime.closing',
 ] as const
-export type RuntimePoint = (typeof runtimePoints)[number]
+/** Those around what a source of the parent's is told. */
+export const upstreamPoints = [
+  'upstream.before-safe',
+  'upstream.safe',
+  'upstream.revoking',
+  'upstream.revoked',
+  'upstream.let-go',
+] as const
+export type RuntimePoint = (typeof runtimePoints)[number] | (typeof upstreamPoints)[number]
 
 const [chosen, passage] = (process.env['SEMEL_FAULT_POINT'] ?? '').split(':')
 let passed = 0

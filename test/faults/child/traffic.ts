@@ -2,7 +2,7 @@ import type { Stream } from 'semel'
 import type { Job } from '../job.js'
 import { messageOf, type Message } from '../messages.js'
 import { Random } from '../random.js'
-import { isKept } from '../setting.js'
+import { isKept, takesSends } from '../setting.js'
 import { faultPoint } from './points.js'
 import type { Teller } from './teller.js'
 
@@ -41,7 +41,11 @@ export class Traffic {
   }
 
   async run(): Promise<void> {
-    const { resend, isLast } = this.#job
+    const { resend, isLast, setting } = this.#job
+    if (!takesSends(setting)) {
+      await this.#watch()
+      return
+    }
     for (let at = 0; at < resend.length; at += burstMax) {
       await this.#burst(resend.slice(at, at + burstMax))
     }
@@ -59,6 +63,16 @@ export class Traffic {
     await this.#stream.drain()
     this.#teller.flush()
     this.#teller.tell('drained', String(copies))
+  }
+
+  /** Where nothing can be sent: tells the counters until the end, as lines that a life is measured by. */
+  async #watch(): Promise<void> {
+    while (!this.#ended && !this.#job.isLast) {
+      this.#teller.counters('counters', this.#stream.shardCounters())
+      await new Promise((resolve) => {
+        setTimeout(resolve, 2)
+      })
+    }
   }
 
   #draw(): number[] {
