@@ -39,7 +39,9 @@ export function checkHeaders(headers: unknown, where: string): readonly [string,
   for (const [name, text] of entries) {
     if (name === '') throw refused('a name is empty; give each text a name')
     if (typeof text !== 'string') {
-      throw refused(`${shown(name)} is ${shown(text)}, which is no text; give String(…) of it`)
+      throw refused(
+        `${shown(name)} is ${shown(text)}, which is no text; ${text === undefined ? 'leave it out' : 'give String(…) of it'}`,
+      )
     }
     if (!name.isWellFormed() || !text.isWellFormed()) {
       throw refused(`${shown(name)} has half of a surrogate pair; see toWellFormed()`)

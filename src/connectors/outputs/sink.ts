@@ -42,7 +42,12 @@ const name = 'outputs'
  */
 export function outputs<T = unknown>(options?: OutputsOptions): OutputsSink<T> {
   const given = checkOptions<OutputsOptions>(options, 'outputs', ['waitingMax'])
-  const waitingMax = wholeNumber(given.waitingMax ?? 256, 'outputs.waitingMax', 1, 65_536)
+  const waitingMax = wholeNumber(
+    given.waitingMax === undefined ? 256 : given.waitingMax,
+    'outputs.waitingMax',
+    1,
+    65_536,
+  )
   return Object.freeze({
     name,
     kind: 'repeatable' as ReadKind,

@@ -102,6 +102,8 @@ export class OutputsLoop<Out> implements AsyncIterableIterator<Out, undefined, u
     if (this.#isOver) return over
     if (!ask.isBegun) {
       ask.isBegun = true
+      // Given in the body: the output before was not asked beyond.
+      throwIfAborted(this.#signal)
       this.#desk.claim(this)
       this.#take()
       // Of no effect where it is there already.

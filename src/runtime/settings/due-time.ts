@@ -12,7 +12,7 @@ export const dueMsMax = 8_640_000_000_000_000
  */
 export function checkDueTime(at: unknown, where: string): number {
   const ms: unknown = types.isDate(at) ? Date.prototype.getTime.call(at) : at
-  if (typeof ms === 'number' && ms <= dueMsMax && ms > -Infinity) return Math.max(0, Math.ceil(ms))
+  if (typeof ms === 'number' && Math.abs(ms) <= dueMsMax) return Math.max(0, Math.ceil(ms))
   throw new InvalidArgumentError(
     `${where}: ${shown(at)} is no time; give a Date, or milliseconds since 1970`,
   )

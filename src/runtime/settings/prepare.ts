@@ -42,5 +42,10 @@ function prepareOne(graph: Graph, settings: Settings): Prepared {
   const own = withDelivery(graph, settings.delivery)
   const refusal = decisionsOf(settings.delivery).refusesSink(own.sink)
   if (refusal !== undefined) throw new InvalidArgumentError(`open: ${refusal}`)
+  if (!settings.journal && own.deliver.producer !== undefined) {
+    throw new InvalidArgumentError(
+      'journal: what producers number is sent, and without a journal nothing can be; leave journal out, or deliver without producer',
+    )
+  }
   return { graph: own, settings }
 }

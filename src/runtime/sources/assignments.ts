@@ -46,7 +46,7 @@ export class Assignments {
   /** From now on the connection is told what is safe. */
   begin(safe: SafeTeller): void {
     this.#safe = safe
-    this.#endLooks = every(safeMs, () => this.#tick(), { keepsAlive: false })
+    this.#endLooks = every(safeMs, () => this.#tick())
   }
 
   /** Undefined where what comes of it is left out. */

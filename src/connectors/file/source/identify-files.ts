@@ -27,6 +27,8 @@ export interface IdentifiedFile extends IdentifiedPartition {
   readonly identity: FileIdentity
   /** The path that was asked for: its options are those of what was there before, too. */
   readonly readAs: string
+  /** Names of those that were at its path before, and are read to their ends first. */
+  readonly behind: readonly string[]
 }
 
 /**
@@ -67,9 +69,10 @@ export async function identifyFiles(
   for (const one of asked) {
     for (const file of one.earlier) {
       // Known by the path that was asked for: beside that one it is looked for again.
-      if (!isDone(file, files)) found.push(await identified(file, one.seen, known))
+      if (!isDone(file, files)) found.push(await identified(file, one.seen, known, []))
     }
-    if (!isLeftAlone(one, files, asked)) found.push(await identified(one, one.seen, known))
+    if (isLeftAlone(one, files, asked)) continue
+    found.push(await identified(one, one.seen, known, namesBefore(one, files, asked)))
   }
   return found
 }
@@ -123,11 +126,20 @@ async function identified(
   { seen, is }: Found,
   at: SeenFile,
   known: readonly KnownPartition[],
+  behind: readonly string[],
 ): Promise<IdentifiedFile> {
   const read = is.map((i) => Number(known[i]?.offset ?? 0))
   const prints = await printsOf(seen.path, Math.max(0, ...read))
   const identity = { ...seen.identity, path: at.identity.path, marks: prints }
-  return { name: seen.path, is, identity, readAs: at.path }
+  return { name: seen.path, is, identity, readAs: at.path, behind }
+}
+
+/** Of those that were asked for under another name by now. */
+function namesBefore(one: Asked, files: readonly Known[], asked: readonly Asked[]): string[] {
+  const { path } = one.seen.identity
+  const wasThere = ({ is }: Asked): boolean =>
+    files.some(({ i, identity }) => is.includes(i) && identity.path === path)
+  return asked.filter((other) => other !== one && wasThere(other)).map(({ seen }) => seen.path)
 }
 
 /** Of a file that was rotated away: whether there is nothing to read, and nothing new to know it by. */

@@ -130,14 +130,21 @@ async function* readFiles(
   }
   const byPath = [...options.keys()].map((path): ReadFile => ({ name: path, readAs: path }))
   const waiting = [...(files ?? byPath)]
-  const opened = new Map<FilePartition, string>()
+  const opened = new Map<FilePartition, ReadFile>()
+  // What was at a path before is read to its end before what is there now: keys keep their order.
+  const mayBegin = ({ readAs, behind = [] }: ReadFile): boolean =>
+    ![...opened.values()].some((one) => one.readAs === readAs) &&
+    ![...opened.values(), ...waiting].some(({ name }) => behind.includes(name))
   const openNext = (): boolean => {
-    // What was at a path before is read to its end before what is there now: keys keep their order.
-    const at = waiting.findIndex(({ readAs }) => ![...opened.values()].includes(readAs))
-    if (at < 0 || opened.size >= openFilesMax) return false
-    const [{ name, readAs, identity }] = waiting.splice(at, 1) as [ReadFile]
+    if (waiting.length === 0 || opened.size >= openFilesMax) return false
+    const found = waiting.findIndex(mayBegin)
+    // Two that have changed their names with each other have no order.
+    const at = found < 0 && opened.size === 0 ? 0 : found
+    if (at < 0) return false
+    const [file] = waiting.splice(at, 1) as [ReadFile]
+    const { name, readAs, identity } = file
     const how = options.get(readAs) as PartitionOptions
-    opened.set(new FilePartition(name, Number(offsets.get(name) ?? 0), how, identity), readAs)
+    opened.set(new FilePartition(name, Number(offsets.get(name) ?? 0), how, identity), file)
     return true
   }
   try {
@@ -227,8 +234,9 @@ function checkLastLine(lastLine: unknown): PartitionOptions['lastLine'] {
   )
 }
 
+/** By the extension in front of the numbers that a rotation puts behind. */
 function formatOf(path: string): FileFormat {
-  switch (extname(path).toLowerCase()) {
+  switch (extname(path.replace(/(?:\.\d+)+$/, '')).toLowerCase()) {
     case '.ndjson':
     case '.jsonl':
       return 'ndjson'
