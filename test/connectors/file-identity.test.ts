@@ -268,6 +268,32 @@ describe('a rotated file', () => {
     expect(found).toHaveLength(5)
   })
 
+  test.each([
+    ['the old one first', ['b.1.log', 'b.log']],
+    ['the new one first', ['b.log', 'b.1.log']],
+  ])('that is named itself is read before what took its place, %s', async (_, names) => {
+    const rows = Array.from({ length: 40 }, (__, n) => n)
+    writeFileSync(at('b.log'), lines(...rows))
+    const first = await keeper.read(fileSource(at('b.log'), { batch: 4 }), 2)
+    renameSync(at('b.log'), at('b.1.log'))
+    writeFileSync(at('b.log'), lines('new'))
+    writeFileSync(at('a.log'), lines('other'))
+    const { messages } = await read('a.log', ...names)
+    const own = [...first.messages, ...messages].filter((row) => row !== 'other')
+    expect(own).toEqual([...rows.map(String), 'new'])
+  })
+
+  test('that have changed names are both gone on with', async () => {
+    writeFileSync(at('a.log'), lines('a1', 'a2'))
+    writeFileSync(at('b.log'), lines('b1', 'b2'))
+    await read('a.log', 'b.log')
+    renameSync(at('a.log'), at('c.log'))
+    renameSync(at('b.log'), at('a.log'))
+    renameSync(at('c.log'), at('b.log'))
+    for (const name of ['a.log', 'b.log']) appendFileSync(at(name), lines(`more ${name}`))
+    expect((await readRows('a.log', 'b.log')).toSorted()).toEqual(['more a.log', 'more b.log'])
+  })
+
   test('that is gone is told', async () => {
     writeFileSync(at('app.log'), lines(1, 2))
     await read('app.log')

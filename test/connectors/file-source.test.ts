@@ -198,8 +198,15 @@ describe('several files', () => {
   })
 
   test('have formats of their own, by their extensions', async () => {
-    const paths = [put('a.CSV', 'x\n1\n'), put('b.jsonl', '2\n'), put('c.txt', '3\n')]
-    expect((await read(fileSource(paths))).messages).toEqual([{ x: '1' }, 2, '3'])
+    const paths = [
+      put('a.CSV', 'x\n1\n'),
+      put('b.jsonl', '2\n'),
+      put('c.txt', '3\n'),
+      // As a rotation numbers them.
+      put('d.ndjson.1', '4\n'),
+      put('e.txt.12', '5\n'),
+    ]
+    expect((await read(fileSource(paths))).messages).toEqual([{ x: '1' }, 2, '3', 4, '5'])
   })
 
   test.each(['abort', 'break', 'throw'] as const)('are closed on %s', async (how) => {

@@ -70,6 +70,16 @@ describe('a stream without a journal', () => {
     expect(sink.outputs).toEqual([row(1)])
   })
 
+  it('is refused to a pipeline whose producers send', async () => {
+    const produced = pipeline('rows')
+      .accepts<Row>()
+      .deliver('at-least-once', { producer: ({ n }) => ({ id: 'one', epoch: 1, sequence: n }) })
+      .to(memory<Row>())
+    await expect(open(produced, { dir: scratch(), journal: false })).rejects.toMatchObject({
+      message: expect.stringContaining('leave journal out, or deliver without producer'),
+    })
+  })
+
   it('begins where nothing is left in the journal, and may have one again', async () => {
     const dir = scratch()
     const path = join(dir, 'in.ndjson')

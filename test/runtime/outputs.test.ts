@@ -129,6 +129,19 @@ describe.each(openings)('a loop over outputs, %s,', (_, workers) => {
     expect(await readSome(stream, 1)).toEqual([3])
   })
 
+  test('whose signal is given in its body has the output again', async () => {
+    const stream = await setting(workers).open()
+    await pushAll(stream, numbered(0, 3))
+    const abort = new AbortController()
+    const reading = (async () => {
+      for await (const { n } of stream.outputs({ signal: abort.signal })) {
+        if (n === 1) abort.abort(new Error('enough'))
+      }
+    })()
+    await expect(reading).rejects.toThrow('enough')
+    expect(await readSome(stream, 2)).toEqual([1, 2])
+  })
+
   test('goes alone: a second one is refused until it has ended', async () => {
     const stream = await setting(workers).open()
     await pushAll(stream, numbered(0, 4))

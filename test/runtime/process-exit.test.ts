@@ -263,3 +263,20 @@ test('a hundred streams are opened and closed without a trace', async () => {
   // A hundred rings of 4 MiB, all of them touched.
   expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024)
 })
+
+test('a program that reads partitions in memory ends when its source has been told what is safe', async () => {
+  const dir = scratch()
+  const { code, stdout } = await startScript(`
+    import { memory, open, pipeline } from 'semel'
+    import { memoryPartitions } from 'semel/testing'
+    const group = memoryPartitions()
+    group.put('a', 1, 2, 3)
+    group.end()
+    const definition = pipeline('numbers').accepts().deliver('at-least-once').to(memory())
+    const stream = await open(definition, { dir: ${JSON.stringify(dir)}, workers: 0 })
+    await stream.consume(group.member())
+    console.log(group.safe.get('a'))
+    await stream.close()
+  `).ended
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '3\n' })
+})

@@ -12,7 +12,8 @@ export interface FileSourceOptions {
    * - `ndjson`: each line is a JSON value
    * - `csv`: each record is an object of its columns; takes the package `csv-parse`
    * - `lines`: each line is a string
-   * @default by the extension: `.ndjson` and `.jsonl`, `.csv`, otherwise `lines`
+   * @default by the extension, in front of a rotation's numbers: `.ndjson` and `.jsonl`, `.csv`,
+   * otherwise `lines`
    */
   format?: FileFormat
   /**
