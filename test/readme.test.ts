@@ -88,7 +88,9 @@ describe('the programs of the README and of the pages for users', () => {
       'sinks.js',
       'outputs.js',
       'sources.js',
+      'position.js',
       'queue.js',
+      'log.js',
     ])
   })
 
@@ -133,7 +135,9 @@ describe('the programs of the README and of the pages for users', () => {
     expect(printed.get('later.js')).toEqual(['[ 2, 1 ]'])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
     expect(printed.get('outputs.js')).toEqual(['10', '20', '20', '30'])
+    expect(printed.get('position.js')).toEqual(['false', '2'])
     expect(printed.get('queue.js')).toEqual(['3 3 1'])
+    expect(printed.get('log.js')).toEqual(['3 3'])
     expect(printed.get('sources.js')).toEqual(['3 1 - 1 1 1', '0 0 - 1 1 1'])
     // A dozen programs, most of which start workers of their own.
   }, 90_000)

@@ -199,7 +199,10 @@ class Surveyor final : EntryVisitor {
     parked_.insert_or_assign(sequence, std::move(parked));
   }
   void resolved(uint64_t sequence) override { parked_.erase(sequence); }
-  void source(SourceOffset source) override { sources_[source.partition] = source.offset; }
+  void source(SourceOffset source) override {
+    Offset& known = sources_[source.partition];
+    known = std::max(known, source.offset);
+  }
 
   static constexpr uint64_t kMissingMax = 64;
 

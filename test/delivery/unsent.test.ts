@@ -6,6 +6,11 @@ const rows = pipeline('rows').accepts<{ n: number }>()
 const byPosition = rows.deliver('exactly-once', { by: 'position' }).to(file('out.ndjson'))
 const byId = rows.deliver('exactly-once', { id: ({ n }) => n, window: '1h' }).to(file('out.ndjson'))
 
+const powerLoss = (durability: 'process' | { interval: number }) =>
+  guarantee(byPosition, { journal: false, durability })
+    .hops.find(({ hop }) => hop === 'stored')
+    ?.encounters.find(({ fault }) => fault === 'power-loss')
+
 describe('the report on a stream that takes sources alone', () => {
   it.each([
     ['by position', () => guarantee(byPosition)],
@@ -25,16 +30,12 @@ describe('the report on a stream that takes sources alone', () => {
     expect(text).toContain(
       'file(in.ndjson) (replayable): A reading goes on behind what every shard',
     )
-    expect(text).not.toContain('receipt')
+    expect(text).not.toContain('frame in the journal')
     expect(guaranteeText(guarantee(byPosition))).not.toContain('There is no journal')
   })
 
   it('says what a power loss does below disk', () => {
-    const of = (durability: 'process' | { interval: number }) =>
-      guarantee(byPosition, { journal: false, durability })
-        .hops.find(({ hop }) => hop === 'stored')
-        ?.encounters.find(({ fault }) => fault === 'power-loss')
-    expect(of('process')).toMatchObject({ effect: 'unknown', holds: false })
-    expect(of({ interval: 5 })).toMatchObject({ effect: 'limited', holds: true })
+    expect(powerLoss('process')).toMatchObject({ effect: 'unknown', holds: false })
+    expect(powerLoss({ interval: 5 })).toMatchObject({ effect: 'limited', holds: true })
   })
 })

@@ -29,7 +29,7 @@ describe.each(readdirSync(formats))('a directory of format %s', (format) => {
     expect(name).toBe('kept')
     const sum = (of: 'stored' | 'parked'): number => shards.reduce((all, one) => all + one[of], 0)
     expect([sum('stored'), sum('parked')]).toEqual([200, 4])
-    const url = fixture('kept.pipeline', { phase: 'open' })
+    const url = fixture('kept.pipeline', { phase: 'open', format })
     const stream = await open<Kept>(url, { ...small, dir, workers: 0, shards: 2 })
     // The source has been read to its end, and the ids are known.
     expect(await stream.consume(keptSource(100))).toEqual({ rows: 0, malformed: 0 })
