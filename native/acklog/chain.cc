@@ -62,7 +62,6 @@ class Reader final : EntryVisitor {
     parked_.insert_or_assign(sequence, std::move(parked));
   }
   void resolved(uint64_t sequence) override { parked_.erase(sequence); }
-  // An offset frame tells every shard up to where all of them are, and one may be further.
   void source(SourceOffset source) override {
     Offset& known = sources_[source.partition];
     known = std::max(known, source.offset);
@@ -76,7 +75,7 @@ class Reader final : EntryVisitor {
   std::vector<uint64_t> run_;    // consecutive numbers up to the highest
   std::vector<uint64_t> below_;  // others: they must have expired
   std::map<uint64_t, Parked> parked_;
-  std::map<uint32_t, Offset> sources_;
+  std::map<uint32_t, Offset> sources_;  // the highest: a shard is also told where all of them are
   std::vector<Id> ids_;
   uint64_t next_block_ = 1;
   uint64_t offset_ = 0;  // where the walk stands
@@ -387,9 +386,7 @@ Result<Chain> Reader::read() {
   }
   SEMEL_TRY(check_oldest());
   for (auto& [sequence, parked] : parked_) chain_.recovered.parked.push_back(std::move(parked));
-  for (const auto& [partition, offset] : sources_) {
-    chain_.recovered.sources.push_back({partition, offset});
-  }
+  for (const auto& one : sources_) chain_.recovered.sources.push_back({one.first, one.second});
   return std::move(chain_);
 }
 

@@ -42,7 +42,7 @@ export const plantedInRuntime: readonly PlantedInRuntime[] = [
     fits: (setting) => isOfGroup(setting) && setting.delivery !== 'at-most-once',
     file: 'dist/runtime/sources/source-offsets.js',
     from: 'this.#stored[shard]?.set(number, offsetBefore(offset));',
-    to: '',
+    to: 'void offset;',
   },
   {
     name: 'two-under-one-number',
