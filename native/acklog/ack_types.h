@@ -57,6 +57,9 @@ struct Parked {
 struct SourceOffset {
   uint32_t partition = 0;
   Offset offset;
+  // Its last messages that ended were given up: those of it that were stored before are given up too,
+  // and the offset is not to pass them.
+  bool given_up = false;
 
   friend bool operator==(const SourceOffset&, const SourceOffset&) = default;
 };

@@ -18,6 +18,7 @@ constexpr uint64_t kResolvedBytes = 8;
 constexpr uint64_t kSourceBytes = 12;
 constexpr uint64_t kWideSourceBytes = 20;
 constexpr uint8_t kHasId = 1;
+constexpr uint16_t kGivenUp = 1;
 constexpr uint8_t kKnownFlags = kSnapshot | kCleanClose | kSealed | kSynced;
 
 uint64_t entry_bytes(uint64_t content) { return kEntryHeaderBytes + round_up(content, 8); }
@@ -34,9 +35,9 @@ uint64_t entries_bytes(const AckBlock& block) {
 }
 
 // The entry's header and, since the memory may hold other bytes, zeros in its padding.
-uint8_t* begin_entry(uint8_t* at, EntryType type, uint64_t content) {
+uint8_t* begin_entry(uint8_t* at, EntryType type, uint64_t content, uint16_t flags = 0) {
   store<uint16_t>(at, static_cast<uint16_t>(type));
-  store<uint16_t>(at + 2, 0);
+  store<uint16_t>(at + 2, flags);
   store<uint32_t>(at + 4, static_cast<uint32_t>(content));
   const uint64_t padded = round_up(content, 8);
   if (padded != content) store<uint64_t>(at + kEntryHeaderBytes + padded - 8, 0);
@@ -146,7 +147,7 @@ void put(uint8_t* to, const AckBlock& block, uint8_t width, uint64_t length,
   }
   for (const SourceOffset& source : block.sources) {
     const uint64_t bytes = source_bytes(source);
-    uint8_t* content = begin_entry(at, EntryType::source, bytes);
+    uint8_t* content = begin_entry(at, EntryType::source, bytes, source.given_up ? kGivenUp : 0);
     store<uint32_t>(content, source.partition);
     store<uint64_t>(content + 4, source.offset.low);
     if (bytes == kWideSourceBytes) store<uint64_t>(content + 12, source.offset.high);
@@ -251,7 +252,8 @@ Status visit_entries(const BlockView& block, EntryVisitor& visitor) {
         }
         visitor.source({load<uint32_t>(at),
                         {content == kWideSourceBytes ? load<uint64_t>(at + 12) : 0,
-                         load<uint64_t>(at + 4)}});
+                         load<uint64_t>(at + 4)},
+                        (load<uint16_t>(rest.data() + 2) & kGivenUp) != 0});
         break;
       case EntryType::state:
       default:

@@ -63,8 +63,8 @@ class Reader final : EntryVisitor {
   }
   void resolved(uint64_t sequence) override { parked_.erase(sequence); }
   void source(SourceOffset source) override {
-    Offset& known = sources_[source.partition];
-    known = std::max(known, source.offset);
+    SourceOffset& known = sources_[source.partition];
+    known = {source.partition, std::max(known.offset, source.offset), source.given_up};
   }
 
   Storage& storage_;
@@ -75,7 +75,7 @@ class Reader final : EntryVisitor {
   std::vector<uint64_t> run_;    // consecutive numbers up to the highest
   std::vector<uint64_t> below_;  // others: they must have expired
   std::map<uint64_t, Parked> parked_;
-  std::map<uint32_t, Offset> sources_;  // the highest: a shard is also told where all of them are
+  std::map<uint32_t, SourceOffset> sources_;  // the highest: a shard is also told where all of them are
   std::vector<Id> ids_;
   uint64_t next_block_ = 1;
   uint64_t offset_ = 0;  // where the walk stands
@@ -386,7 +386,7 @@ Result<Chain> Reader::read() {
   }
   SEMEL_TRY(check_oldest());
   for (auto& [sequence, parked] : parked_) chain_.recovered.parked.push_back(std::move(parked));
-  for (const auto& one : sources_) chain_.recovered.sources.push_back({one.first, one.second});
+  for (const auto& one : sources_) chain_.recovered.sources.push_back(one.second);
   return std::move(chain_);
 }
 

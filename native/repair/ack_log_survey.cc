@@ -166,7 +166,7 @@ class Surveyor final : EntryVisitor {
     survey_.parked_missing = static_cast<int64_t>(state.header.through - ended) -
                              static_cast<int64_t>(parked_.size());
     for (auto& [sequence, parked] : parked_) state.parked.push_back(std::move(parked));
-    for (const auto& [partition, offset] : sources_) state.sources.push_back({partition, offset});
+    for (const auto& [partition, source] : sources_) state.sources.push_back(source);
     std::erase_if(survey_.maybe_done,
                   [&](uint64_t sequence) { return !parked_.contains(sequence); });
     state.segments = numbers_.size();
@@ -200,8 +200,8 @@ class Surveyor final : EntryVisitor {
   }
   void resolved(uint64_t sequence) override { parked_.erase(sequence); }
   void source(SourceOffset source) override {
-    Offset& known = sources_[source.partition];
-    known = std::max(known, source.offset);
+    SourceOffset& known = sources_[source.partition];
+    known = {source.partition, std::max(known.offset, source.offset), source.given_up};
   }
 
   static constexpr uint64_t kMissingMax = 64;
@@ -220,7 +220,7 @@ class Surveyor final : EntryVisitor {
   std::vector<Found> found_;
   std::map<uint64_t, End> ends_;
   std::map<uint64_t, Parked> parked_;
-  std::map<uint32_t, Offset> sources_;
+  std::map<uint32_t, SourceOffset> sources_;
   uint64_t claimed_ = 0;
   uint64_t oldest_ = 1;
   uint64_t first_segment_ = 0;

@@ -50,7 +50,14 @@ class CommitDraft {
   // ---- what the frames tell (Layout::tell) ----
 
   void raise_time(uint64_t to) { time_us_ = std::max(time_us_, to); }
-  void raise_source(SourceOffset to) { sources_.raise(to); }
+  // An offset frame leaves a partition given up that is.
+  void raise_source(SourceOffset to) {
+    to.given_up = state_.sources.is_given_up(to.partition);
+    sources_.merge(to);
+  }
+  // A message of the partition that counts, or one that is given up and raises nothing.
+  void pass_source(SourceOffset to) { sources_.merge(to); }
+  void give_up_source(uint32_t partition) { sources_.merge({partition, {}, true}); }
   // A dead letter's message was sent again, and has ended.
   void resolve_letter(uint64_t number) { letters_.push_back({std::nullopt, number}); }
 

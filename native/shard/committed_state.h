@@ -22,7 +22,7 @@ struct CommittedState {
 
   void raise_time(uint64_t to) { time_us = std::max(time_us, to); }
   void raise_sources(const SourceOffsets& to) {
-    for (const SourceOffset& source : to.list()) sources.raise(source);
+    for (const SourceOffset& source : to.list()) sources.merge(source);
   }
   // Of those that are parked, and of those behind what is committed.
   uint64_t oldest_us() const {

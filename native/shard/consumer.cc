@@ -17,7 +17,7 @@ Consumer::Consumer(const Parts& parts, const AckHeader& recovered)
       in_flight_(parts.ring, parts.in_flight_max, recovered),
       state_(recovered),
       admission_(parts.bounds, in_flight_, state_.parked, suspicion_),
-      control_(in_flight_, layout_, level_),
+      control_(in_flight_, layout_, level_, state_.sources),
       draft_(in_flight_, state_, level_),
       progress_(recovered) {}
 

@@ -21,7 +21,7 @@ Status ControlFrames::apply(const uint8_t* frame) {
   is_pending_ = true;
   if (meta_type(meta) == FrameType::offset) {
     const FrameSource source = full_source(frame, meta);
-    sources_.raise({source.partition, source.offset});
+    sources_.merge({source.partition, source.offset, committed_.is_given_up(source.partition)});
     return Status::ok();
   }
   const uint64_t number = load<uint64_t>(frame + meta_header_bytes(meta));

@@ -21,8 +21,10 @@ namespace semel {
 
 class ControlFrames {
  public:
-  ControlFrames(InFlight& in_flight, const Layout& layout, Level& level)
-      : in_flight_(in_flight), layout_(layout), level_(level) {}
+  // `committed` says which partitions are given up: an offset frame changes nothing of that.
+  ControlFrames(InFlight& in_flight, const Layout& layout, Level& level,
+                const SourceOffsets& committed)
+      : in_flight_(in_flight), layout_(layout), level_(level), committed_(committed) {}
 
   // Applies those that come next. What fails here has perhaps been written to the dead letters and not
   // acknowledged (L1): it ends the shard.
@@ -41,6 +43,7 @@ class ControlFrames {
   InFlight& in_flight_;
   const Layout& layout_;
   Level& level_;
+  const SourceOffsets& committed_;
   bool is_pending_ = false;
   uint64_t time_us_ = 0;  // of the newest of them
   SourceOffsets sources_;

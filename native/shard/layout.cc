@@ -36,6 +36,10 @@ uint32_t FullLayout::fill(InFlight& in_flight, uint32_t max, uint64_t end) const
             static_cast<int32_t>(length - header),
             static_cast<int32_t>(type) | static_cast<int32_t>(header << kHeaderShift), 0};
     id = full_id(frame, meta);
+    if (load<uint64_t>(frame + 8) <= given_up_through_ && meta_has_source(meta) &&
+        given_up_.is_given_up(full_source(frame, meta).partition)) {
+      slot.outcome = static_cast<int32_t>(Outcome::given_up);
+    }
     if (type == FrameType::retry && !level_.has_open_letter(id.low)) {
       // Sent again twice, perhaps longer ago than the index remembers.
       slot.outcome = static_cast<int32_t>(Outcome::duplicate);
@@ -60,9 +64,13 @@ void FullLayout::tell(const InFlight& in_flight, CommitDraft& draft) const {
     const uint8_t* frame = in_flight.frame_of(sequence);
     const uint64_t meta = full_meta(frame);
     const Outcome outcome = in_flight.outcome(sequence);
-    if (meta_has_source(meta) && outcome != Outcome::given_up) {
+    if (meta_has_source(meta)) {
       const FrameSource source = full_source(frame, meta);
-      draft.raise_source({source.partition, source.offset});
+      if (outcome == Outcome::given_up) {
+        draft.give_up_source(source.partition);
+      } else {
+        draft.pass_source({source.partition, source.offset});
+      }
     }
     if (meta_type(meta) == FrameType::retry && makes_seen(outcome) &&
         outcome != Outcome::dead_lettered) {

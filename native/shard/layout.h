@@ -4,9 +4,11 @@
 // Thread: the shard's worker.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "shard/in_flight.h"
+#include "shard/source_offsets.h"
 
 namespace semel {
 
@@ -41,6 +43,14 @@ class CompactLayout final : public Layout {
 class FullLayout final : public Layout {
  public:
   explicit FullLayout(const Level& level) : level_(level) {}
+  // Up to this sequence what is stored of partitions that are given up is given up too.
+  FullLayout(const Level& level, const SourceOffsets& recovered, uint64_t through)
+      : level_(level), given_up_(recovered) {
+    const auto& list = recovered.list();
+    const bool any = std::any_of(list.begin(), list.end(),
+                                 [](const SourceOffset& one) { return one.given_up; });
+    if (any) given_up_through_ = through;
+  }
 
   uint32_t fill(InFlight& in_flight, uint32_t max, uint64_t end) const override;
   bool is_control(const uint8_t* frame) const override;
@@ -49,6 +59,8 @@ class FullLayout final : public Layout {
 
  private:
   const Level& level_;
+  SourceOffsets given_up_;
+  uint64_t given_up_through_ = 0;
 };
 
 }  // namespace semel

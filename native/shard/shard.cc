@@ -181,7 +181,7 @@ void Shard::choose_strategies(const StreamOptions& options) {
   if (compact_) {
     layout_ = std::make_unique<CompactLayout>();
   } else {
-    layout_ = std::make_unique<FullLayout>(*level_);
+    layout_ = std::make_unique<FullLayout>(*level_, stored_sources_, intake_->sequence());
   }
   if (dedup_ == nullptr) {
     ids_ = std::make_unique<NoIndex>();

@@ -64,6 +64,8 @@ Status Shard::recover_journal(const AckRecovered& acked, const StreamOptions& op
                          note_asked(frame, meta);
                          if (!meta_has_source(meta)) return;
                          const FrameSource source = full_source(frame, meta);
+                         // What is given up is to be read again.
+                         if (stored_sources_.is_given_up(source.partition)) return;
                          stored_sources_.raise({source.partition, source.offset});
                        });
   const uint64_t at = kJournalHeaderBytes + (scan->position & (options.ring_bytes - 1));

@@ -16,19 +16,23 @@ class SourceOffsets {
  public:
   SourceOffsets() = default;
   explicit SourceOffsets(std::vector<SourceOffset> offsets) {
-    for (const SourceOffset& one : offsets) raise(one);
+    for (const SourceOffset& one : offsets) merge(one);
   }
 
   // An offset only grows: an earlier one changes nothing.
   void raise(SourceOffset to) {
-    if (SourceOffset* known = find(to.partition); known != nullptr) {
-      known->offset = std::max(known->offset, to.offset);
-      return;
-    }
-    list_.push_back(to);
-    if (to.partition >= kIndexedMax) return;
-    if (to.partition >= indices_.size()) indices_.resize(to.partition + 1);
-    indices_[to.partition] = static_cast<uint32_t>(list_.size());
+    SourceOffset& known = at(to.partition);
+    known.offset = std::max(known.offset, to.offset);
+  }
+  // The same, and whether it is given up is what `to` says.
+  void merge(SourceOffset to) {
+    SourceOffset& known = at(to.partition);
+    known.offset = std::max(known.offset, to.offset);
+    known.given_up = to.given_up;
+  }
+  bool is_given_up(uint32_t partition) const {
+    const SourceOffset* known = find(partition);
+    return known != nullptr && known->given_up;
   }
 
   const std::vector<SourceOffset>& list() const { return list_; }
@@ -47,7 +51,17 @@ class SourceOffsets {
   // instead of making the table as large.
   static constexpr uint32_t kIndexedMax = 1u << 16;
 
-  SourceOffset* find(uint32_t partition) {
+  SourceOffset& at(uint32_t partition) {
+    if (SourceOffset* known = const_cast<SourceOffset*>(find(partition))) return *known;
+    list_.push_back({partition});
+    if (partition < kIndexedMax) {
+      if (partition >= indices_.size()) indices_.resize(partition + 1);
+      indices_[partition] = static_cast<uint32_t>(list_.size());
+    }
+    return list_.back();
+  }
+
+  const SourceOffset* find(uint32_t partition) const {
     if (partition < kIndexedMax) {
       const uint32_t index = partition < indices_.size() ? indices_[partition] : 0;
       return index == 0 ? nullptr : &list_[index - 1];

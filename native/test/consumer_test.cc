@@ -219,7 +219,7 @@ TEST_F(ConsumerTest, WhatIsGivenUpCountsAsDroppedAndRaisesNoOffset) {
   ASSERT_EQ(poll().count, 3u);
   end_as(3, Detail::Action::settle, Outcome::given_up);
   EXPECT_EQ(commit(3), Committed::done);
-  EXPECT_EQ(consumer_->sources(), (std::vector<SourceOffset>{{3, 10}, {4, 20}}));
+  EXPECT_EQ(consumer_->sources(), (std::vector<SourceOffset>{{3, 10, true}, {4, 20}}));
   EXPECT_EQ(consumer_->counters().outcomes.processed, 2u);
   EXPECT_EQ(consumer_->counters().outcomes.dropped, 1u);
   EXPECT_EQ(consumer_->through(), 3u);

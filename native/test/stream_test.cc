@@ -174,6 +174,64 @@ TEST_P(StreamTest, TakesAnIdAgainWhoseMessageWasGivenUp) {
   close();
 }
 
+TEST_P(StreamTest, GivesUpBehindACrashWhatWasStoredOfAPartitionThatIsGivenUp) {
+  const auto rows = [&](uint64_t from, uint64_t to) {
+    for (uint64_t id = from; id <= to; ++id) {
+      FrameHeader header;
+      header.id = integer_id(id);
+      header.id_kind = IdKind::integer;
+      header.has_source = true;
+      header.source = {3, id};
+      shard().intake().begin(stream_->clock().now_us());
+      ASSERT_TRUE(shard().intake().append_full(header, &id, sizeof id));
+    }
+    stream_->publish(0);
+    await_durable();
+  };
+  const auto stored = [&] { return shard().stored_sources().at(0); };
+  const auto settle = [&] {
+    commit();
+    while (GetParam() != Durability::process && shard().has_unsynced()) std::this_thread::yield();
+  };
+  open();
+  rows(1, 5);
+  EXPECT_EQ(receive(3).size(), 3u);
+  end_as(3, Outcome::given_up);
+  settle();
+  FrameHeader told;
+  told.type = FrameType::offset;
+  told.has_source = true;
+  told.source = {3, 2};
+  ASSERT_TRUE(shard().intake().append_full(told, "", 0));
+  stream_->publish(0);
+  await_durable();
+  crash();
+
+  open();
+  EXPECT_EQ(stored(), (SourceOffset{3, 2, true})) << "4 and 5 are in the journal, and 3 is read again";
+  EXPECT_EQ(shard().recovery().redelivered, 2u);
+  EXPECT_EQ(receive(8).size(), 2u);
+  EXPECT_EQ(consumer().slots()[4 % consumer().capacity()].outcome,
+            static_cast<int32_t>(Outcome::given_up));
+  settle();
+  EXPECT_EQ(consumer().counters().outcomes.dropped, 3u);
+  (void)consumer().poll(8, stream_->clock().now_us());  // the offset frame
+  rows(3, 4);
+  crash();
+
+  open();
+  EXPECT_EQ(stored(), (SourceOffset{3, 2, true})) << "nothing of it has counted since";
+  EXPECT_EQ(receive(8).size(), 2u);
+  settle();
+  rows(3, 5);
+  EXPECT_EQ(receive(8), (std::vector<uint64_t>{3, 4, 5}));
+  settle();
+  crash();
+  open();
+  EXPECT_EQ(stored(), (SourceOffset{3, 5, false}));
+  close();
+}
+
 TEST_P(StreamTest, DeliversAfterACrashWhatWasNotCommittedAndNothingElse) {
   open();
   for (uint64_t id = 1; id <= 100; ++id) ASSERT_TRUE(send(id));

@@ -63,8 +63,11 @@ export class JobEnds {
   /** Gives a message in flight to the lane. */
   enter(lane: Lane, sequence: number): void {
     const at = this.#slots.slotOf(sequence)
-    if (this.#slots.outcome(sequence) === outcomes.duplicate) {
-      lane.addEnded({ ...duplicateParts, sequence }, 'duplicate')
+    const outcome = this.#slots.outcome(sequence)
+    if (outcome !== outcomes.processed) {
+      // Polled as a copy, or as given up before a crash.
+      const end = outcome === outcomes.duplicate ? 'duplicate' : 'given-up'
+      lane.addEnded({ ...duplicateParts, sequence }, end)
       return
     }
     const parts = this.#slots.firstAttempt(sequence, at)

@@ -275,7 +275,7 @@ export class ShardLoop {
       const sequence = this.#processed + 1
       const at = this.#slots.slotOf(sequence)
       pulse.beat()
-      if (words[at + slotOutcome] === outcomes.duplicate) {
+      if (words[at + slotOutcome] !== outcomes.processed) {
         this.#processed = sequence
         finished.count += 1
         continue
