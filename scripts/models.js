@@ -91,6 +91,16 @@ const pipelined = ['MESSAGES=3', 'BATCH=2', 'REJECTS=1', 'LOST=1']
 const boundary = {
   'pipelined, rejected, unknown, process': pipelined,
   'pipelined, rejected, unknown, disk': ['DISK', ...pipelined],
+  'rejected twice, and a kill, process': ['BATCH=2', 'REJECTS=2', 'CRASHES=1'],
+  'three under way, disk': [
+    'DISK',
+    'MESSAGES=3',
+    'SLOTS=3',
+    'DEPTH=3',
+    'WIRES=3',
+    'REJECTS=1',
+    'CRASHES=1',
+  ],
   'copies, process': ['MESSAGES=3', 'COPIES', 'REJECTS=1', 'CRASHES=1'],
   'copies, disk': ['DISK', 'MESSAGES=3', 'COPIES', 'REJECTS=1', 'CRASHES=1'],
   'without outputs, process': ['MESSAGES=3', 'FILTERED=2', 'REJECTS=1', 'DEATHS=1', 'CRASHES=1'],
@@ -105,7 +115,16 @@ const boundary = {
   'another directory, disk': ['FOREIGN', 'DISK', 'CRASHES=1', 'DEATHS=1'],
 }
 const boundaryLong = {
-  'three under way, process': ['MESSAGES=3', 'DEPTH=3', 'WIRES=3', 'LOST=1', 'CRASHES=1'],
+  'three under way, process': [
+    'MESSAGES=3',
+    'SLOTS=3',
+    'DEPTH=3',
+    'WIRES=3',
+    'REJECTS=1',
+    'LOST=1',
+    'CRASHES=1',
+  ],
+  'rejected twice, unknown': ['MESSAGES=3', 'BATCH=2', 'REJECTS=2', 'LOST=1'],
   'a power loss and a death, process': ['POWER=1', 'CRASHES=1', 'DEATHS=1', 'LATE'],
   'an older backup and a rejection': ['BACKUP', 'CRASHES=1', 'REJECTS=1'],
 }

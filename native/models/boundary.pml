@@ -322,7 +322,7 @@ inline find_head() {
   od
 }
 
-/* What the blocks say that are not discarded; the rest is taken back, in letters and files too. */
+/* What the blocks say that are not discarded; letters of the others go. */
 inline recount() {
   through = 0; done = 0; parked = 0; newest = known; under_way = 0; i = 0;
   do
@@ -487,6 +487,9 @@ inline adopt() {
 #endif
   all = 0;
   recount();
+  /* What the ring has given away has ended or is parked; what was promised is there, or behind. */
+  assert((done | parked) == (1 << through) - 1);
+  assert((promised & ~((1 << tail) - 1)) == 0);
   tail = (through > tail -> through : tail);
   if
   :: tail >= through + 1 + SLOTS -> refuse(behind)   /* the next frame was given away already */
