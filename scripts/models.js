@@ -1,18 +1,22 @@
-// Checks the model of commit and recovery (native/models/commit.pml) with spin: the protocol as it is
-// must hold to exhaustion, and each planted bug must be caught.
+// Checks the models of commit and recovery (native/models/) with spin: the protocol as it is must hold to
+// exhaustion, and each planted bug must be caught.
 //
-//   node scripts/models.js [--long] [--planted]     --planted: only these
+//   node scripts/models.js [--long] [--planted] [--commit | --boundary]
+//
+// --planted: only the planted bugs; --commit, --boundary: only this model.
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const model = join(root, 'native/models/commit.pml')
 const build = join(root, 'build/models')
 const isLong = process.argv.includes('--long')
 const onlyPlanted = process.argv.includes('--planted')
+const models = ['commit', 'boundary']
+const chosen = models.filter((model) => process.argv.includes(`--${model}`))
+const isChosen = (model) => chosen.length === 0 || chosen.includes(model)
 
 const small = ['DISK', 'SEQUENCES=2', 'CRASHES=1']
 // The second frame takes the place of the first.
@@ -20,28 +24,42 @@ const wraps = ['DISK', 'SLOTS=1', 'SEQUENCES=2', 'CRASHES=1', 'DEATHS=0']
 const larger = ['DISK', 'SEQUENCES=3', 'CRASHES=1', 'DEATHS=0']
 const reopens = ['DISK', 'SEQUENCES=2', 'CRASHES=2', 'DEATHS=0']
 
-/** @type {{ name: string, defines: string[], planted: boolean, small?: boolean }[]} */
+/** @type {{ model: string, name: string, defines: string[], planted: boolean, small?: boolean }[]} */
 const cases = []
-for (const sink of onlyPlanted ? [] : ['REWINDABLE', 'IDEMPOTENT', 'TRANSACTIONAL']) {
+for (const sink of onlyPlanted || !isChosen('commit')
+  ? []
+  : ['REWINDABLE', 'IDEMPOTENT', 'TRANSACTIONAL']) {
   const name = sink.toLowerCase()
   cases.push({
+    model: 'commit',
     name: `${name}, process`,
     defines: [sink],
     planted: false,
     small: sink !== 'TRANSACTIONAL',
   })
-  cases.push({ name: `${name}, disk`, defines: [sink, ...small], planted: false })
+  cases.push({ model: 'commit', name: `${name}, disk`, defines: [sink, ...small], planted: false })
   cases.push({
+    model: 'commit',
     name: `${name}, disk, a full ring`,
     defines: [sink, ...wraps],
     planted: false,
     small: true,
   })
   if (!isLong) continue
-  cases.push({ name: `${name}, disk, larger`, defines: [sink, ...larger], planted: false })
-  cases.push({ name: `${name}, disk, two crashes`, defines: [sink, ...reopens], planted: false })
+  cases.push({
+    model: 'commit',
+    name: `${name}, disk, larger`,
+    defines: [sink, ...larger],
+    planted: false,
+  })
+  cases.push({
+    model: 'commit',
+    name: `${name}, disk, two crashes`,
+    defines: [sink, ...reopens],
+    planted: false,
+  })
 }
-const planted = {
+const plantedInCommit = {
   'acks are synced before the journal': ['ACK_BEFORE_JOURNAL', 'REWINDABLE', ...small],
   'which acks there are is fixed after the tail': ['FIX_AFTER_TAIL', 'REWINDABLE', ...small],
   'a receipt before the sync': ['RECEIPT_BEFORE_SYNC', 'REWINDABLE', ...small],
@@ -68,8 +86,89 @@ const planted = {
   'positions are compared by `through` alone': ['POSITIONS_BY_THROUGH', 'TRANSACTIONAL'],
   'dead letters are cut before the sink is asked': ['LETTERS_CUT_FIRST', 'TRANSACTIONAL', ...small],
 }
-for (const [name, [bug, ...defines]] of Object.entries(planted)) {
-  cases.push({ name, defines: [`BUG_${bug}`, ...defines], planted: true })
+
+const pipelined = ['MESSAGES=3', 'BATCH=2', 'REJECTS=1', 'LOST=1']
+const boundary = {
+  'pipelined, rejected, unknown, process': pipelined,
+  'pipelined, rejected, unknown, disk': ['DISK', ...pipelined],
+  'rejected twice, and a kill, process': ['BATCH=2', 'REJECTS=2', 'CRASHES=1'],
+  'three under way, disk': [
+    'DISK',
+    'MESSAGES=3',
+    'SLOTS=3',
+    'DEPTH=3',
+    'WIRES=3',
+    'REJECTS=1',
+    'CRASHES=1',
+  ],
+  'copies, process': ['MESSAGES=3', 'COPIES', 'REJECTS=1', 'CRASHES=1'],
+  'copies, disk': ['DISK', 'MESSAGES=3', 'COPIES', 'REJECTS=1', 'CRASHES=1'],
+  'without outputs, process': ['MESSAGES=3', 'FILTERED=2', 'REJECTS=1', 'DEATHS=1', 'CRASHES=1'],
+  'dead letters, disk': ['DISK', 'DEADS=1', 'DEATHS=1', 'CRASHES=1'],
+  'a full ring, process': ['MESSAGES=3', 'SLOTS=1', 'REJECTS=1', 'DEATHS=1', 'CRASHES=1'],
+  'zombies, process': ['CRASHES=2', 'DEATHS=1', 'LOST=1', 'LATE'],
+  'zombies, disk': ['DISK', 'CRASHES=2', 'DEATHS=1', 'LATE'],
+  'a power loss, process': ['POWER=1', 'CRASHES=1'],
+  'an older backup, process': ['BACKUP', 'CRASHES=1'],
+  'a dropped table, process': ['DROPPED', 'SLOTS=1', 'CRASHES=1', 'DEATHS=1'],
+  'a dropped table, disk': ['DROPPED', 'DISK', 'CRASHES=1', 'DEATHS=1'],
+  'another directory, disk': ['FOREIGN', 'DISK', 'CRASHES=1', 'DEATHS=1'],
+}
+const boundaryLong = {
+  'three under way, process': [
+    'MESSAGES=3',
+    'SLOTS=3',
+    'DEPTH=3',
+    'WIRES=3',
+    'REJECTS=1',
+    'LOST=1',
+    'CRASHES=1',
+  ],
+  'rejected twice, unknown': ['MESSAGES=3', 'BATCH=2', 'REJECTS=2', 'LOST=1'],
+  'a power loss and a death, process': ['POWER=1', 'CRASHES=1', 'DEATHS=1', 'LATE'],
+  'an older backup and a rejection': ['BACKUP', 'CRASHES=1', 'REJECTS=1'],
+}
+const plantedInBoundary = {
+  'prepared is taken as confirmed': ['TOLD_AT_PREPARE'],
+  'confirmed is discarded': ['CONFIRMED_DISCARDED', 'LOST=1'],
+  'the parent is not compared': ['PARENT_NOT_COMPARED', 'REJECTS=1'],
+  'the epoch is raised after asking': ['ASK_BEFORE_FENCE', 'DEATHS=1'],
+  'ring space is freed at prepare': ['FREED_AT_PREPARE', 'SLOTS=1', 'DEATHS=1'],
+  'ids count as seen at prepare': ['SEEN_AT_PREPARE', 'REJECTS=1'],
+  'an unknown outcome is written again without asking': ['WRITTEN_WITHOUT_ASKING', 'LOST=1'],
+  'one of two files is not cut back': ['ONE_FILE_NOT_CUT', 'DEATHS=1'],
+  'an older backup is adopted': ['OLDER_ADOPTED', 'BACKUP'],
+  'what a power loss left is adopted': ['OLDER_ADOPTED', 'POWER=1'],
+  'the sink commits before the block is prepared': ['SENT_BEFORE_PREPARED', 'DISK', 'CRASHES=1'],
+  'a rejected block keeps its id': [
+    'SAME_ID',
+    'MESSAGES=3',
+    'BATCH=2',
+    'REJECTS=1',
+    'FILTERED=3',
+    'CRASHES=1',
+  ],
+  'the epoch is counted by the directory': ['EPOCH_OF_DIRECTORY', 'BACKUP', 'CRASHES=1'],
+  'letters of discarded blocks stay': ['LETTERS_NOT_CUT', 'DEADS=1', 'DEATHS=1'],
+  'a file is shown at prepare': ['SHOWN_AT_PREPARE', 'REJECTS=1'],
+  'an idle shard does not record its confirmation': ['CONFIRMATION_NOT_RECORDED'],
+}
+if (isChosen('boundary') && !onlyPlanted) {
+  const whole = isLong ? { ...boundary, ...boundaryLong } : boundary
+  for (const [name, defines] of Object.entries(whole)) {
+    const isSmall = !/pipelined, .* disk|zombies/.test(name) && !(name in boundaryLong)
+    cases.push({ model: 'boundary', name, defines, planted: false, small: isSmall })
+  }
+}
+
+for (const [model, planted] of [
+  ['commit', plantedInCommit],
+  ['boundary', plantedInBoundary],
+]) {
+  if (!isChosen(model)) continue
+  for (const [name, [bug, ...defines]] of Object.entries(planted)) {
+    cases.push({ model, name, defines: [`BUG_${bug}`, ...defines], planted: true })
+  }
 }
 
 /** @returns {Promise<string>} what the command printed */
@@ -94,11 +193,12 @@ function violation(printed) {
   return found === null ? 'no violation' : (found[1] ?? '').slice(0, 100)
 }
 
-async function check({ name, defines, planted: isPlanted, small: isSmall }, index) {
+async function check({ model, name, defines, planted: isPlanted, small: isSmall }, index) {
   const folder = join(build, String(index))
   mkdirSync(folder, { recursive: true })
   const start = performance.now()
-  await run(folder, 'spin', ['-a', ...defines.map((define) => `-D${define}`), model])
+  const file = join(root, `native/models/${model}.pml`)
+  await run(folder, 'spin', ['-a', ...defines.map((define) => `-D${define}`), file])
   // Where there are few states only the compiler's time counts.
   const level = isPlanted || isSmall ? '-O0' : '-O1'
   const flags = [level, '-w', '-DSAFETY', '-DVECTORSZ=2048', ...(isLong ? ['-DCOLLAPSE'] : [])]
@@ -111,7 +211,7 @@ async function check({ name, defines, planted: isPlanted, small: isSmall }, inde
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
   const verdict = errors === 0 ? (isWhole ? 'holds' : 'NOT EXHAUSTED') : violation(printed)
   console.log(
-    `${isRight ? 'ok  ' : 'FAIL'} ${name.padEnd(50)} ${String(states).padStart(9)} states ${seconds.padStart(6)} s  ${verdict}`,
+    `${isRight ? 'ok  ' : 'FAIL'} ${`${model}: ${name}`.padEnd(62)} ${String(states).padStart(9)} states ${seconds.padStart(6)} s  ${verdict}`,
   )
   return isRight
 }
@@ -119,7 +219,7 @@ async function check({ name, defines, planted: isPlanted, small: isSmall }, inde
 rmSync(build, { recursive: true, force: true })
 const begin = performance.now()
 const version = await run(root, 'spin', ['-V'])
-console.log(`${version.trim()}, ${readFileSync(model, 'utf8').split('\n').length} lines of model`)
+console.log(version.trim())
 let failed = 0
 let next = 0
 await Promise.all(
