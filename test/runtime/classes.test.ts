@@ -273,7 +273,7 @@ describe('its options', () => {
     ],
     [
       { classes: { 'at-most-once': { dir: 'x' } as never } },
-      'classes.at-most-once: there is no option "dir"; there are shards, workers, durability, awaitedMax, waiting, ring, segment, parkedMax, inFlightMax, groupPauseUs, heartbeat, workerMemory',
+      'classes.at-most-once: there is no option "dir"; there are shards, workers, durability, journal, awaitedMax, waiting, ring, segment, parkedMax, inFlightMax, groupPauseUs, heartbeat, workerMemory',
     ],
     [
       { classes: { 'exactly-once': { durability: 'memory' } } },

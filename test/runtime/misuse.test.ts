@@ -319,10 +319,10 @@ describe('a directory', () => {
     await (await open(exactly(), kept(dir))).close()
     const path = join(dir, 'stream')
     const bytes = readFileSync(path)
-    bytes.writeUInt32LE(2, 8)
+    bytes.writeUInt32LE(3, 8)
     writeFileSync(path, bytes)
     const named = [
-      /format 2, this version reads 1/,
+      /format 3, this version reads 1 to 2/,
       /drain it with the version that made it/,
     ] as const
     expectError(await refusal(open(exactly(), kept(dir))), 'SEMEL_FORMAT', ...named)
