@@ -30,7 +30,7 @@ enum class EntryType : uint16_t {
   parked = 1,
   resolved = 2,
   source = 3,
-  state = 4,  // reserved for state blocks (design §9); this version refuses it
+  state = 4,  // reserved for state blocks; this version refuses it
 };
 
 // What the log adds to the caller's block.

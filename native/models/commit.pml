@@ -9,7 +9,7 @@
  *                     process dies.
  *   -DREWINDABLE      the sink is cut back to the place in the ack block
  *   -DIDEMPOTENT      the sink holds each id once, however often it is put
- *   -DTRANSACTIONAL   the sink stores outputs and position in one, and is asked for it (design §8)
+ *   -DTRANSACTIONAL   the sink stores outputs and position in one, and is asked for it
  *   -DBUG_…           a planted bug; scripts/models.js lists them
  *
  * Three tiers of each file: memory is lost with the process; what is *written* outlives the process and
