@@ -12,7 +12,7 @@ async function refusalOf(call: () => unknown): Promise<string> {
   return error.message
 }
 
-const options = 'signal, timeout, acknowledge'
+const options = 'signal, timeout, acknowledge, headers, at'
 
 describe('open refuses', () => {
   test.each<[unknown, string]>([
