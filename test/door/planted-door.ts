@@ -83,7 +83,7 @@ export const plantedAtTheDoor: readonly Bug[] = [
     name: 'read-again',
     what: 'a second reading on an open stream stores everything again',
     file: 'dist/runtime/sources/source-offsets.js',
-    from: 'if (offset > (stored.get(number) ?? 0))',
+    from: 'if (offset > before)',
     to: 'if (offset < 0)',
   },
   {
