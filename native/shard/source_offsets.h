@@ -53,7 +53,7 @@ class SourceOffsets {
 
   SourceOffset& at(uint32_t partition) {
     if (SourceOffset* known = const_cast<SourceOffset*>(find(partition))) return *known;
-    list_.push_back({partition});
+    list_.push_back({partition, {}, false});
     if (partition < kIndexedMax) {
       if (partition >= indices_.size()) indices_.resize(partition + 1);
       indices_[partition] = static_cast<uint32_t>(list_.size());
