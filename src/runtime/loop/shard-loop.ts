@@ -283,8 +283,8 @@ export class ShardLoop {
       const kind = words[at + slotKind] as number
       const offset = words[at + slotOffset] as number
       const length = words[at + slotLength] as number
-      const skip = decoder.envelopeBytes(offset, length)
-      const isSpecial = (kind & (kindTypeMask | kindInFlight)) !== 0 || skip > 0
+      const isBare = decoder.isBare(offset, length)
+      const isSpecial = (kind & (kindTypeMask | kindInFlight)) !== 0 || !isBare
       const outputsBefore = outputs.length
       let outcome: OutcomeNumber | undefined
       if (isSpecial || !this.#failures.isEmpty || !this.#givenUp.isEmpty) {
@@ -298,13 +298,13 @@ export class ShardLoop {
       }
       let context = noContext
       try {
-        const message = decoder.at(offset + skip, length - skip)
+        const message = isBare ? decoder.at(offset, length) : decoder.behindEnvelope(offset, length)
         if (isLate !== undefined && isLate(message, decoder.timeMs(offset, kind))) {
           outcome = outcomes.late
         } else {
           if (this.#program.usesContext) {
             const parts = { sequence, attempt: 1, timeMs: decoder.timeMs(offset, kind) }
-            const payload = skip === 0 ? undefined : this.#slots.payload(at)
+            const payload = isBare ? undefined : this.#slots.payload(at)
             context = this.#slots.context(parts, message, payload)
           }
           const pending = this.#program.run(message, context, collector)

@@ -29,11 +29,9 @@ export class Decoder {
     this.#reader = new Reader(shapesOf(handle).load)
   }
 
-  /** How many bytes in front of the message at an offset of the ring are its envelope; 0: it has none. */
-  envelopeBytes(offset: number, length: number): number {
-    const isBare =
-      this.#frameSize === 0 ? this.#ring[offset] !== envelopeByte : length === this.#frameSize
-    return isBare ? 0 : envelopeBytesAt(this.#ring, offset, length)
+  /** Whether nothing but the message itself lies at an offset of the ring, as far as one look tells. */
+  isBare(offset: number, length: number): boolean {
+    return this.#frameSize === 0 ? this.#ring[offset] !== envelopeByte : length === this.#frameSize
   }
 
   /** The envelope in front of a message, which lives as long as that; undefined where it has none. */
@@ -43,13 +41,20 @@ export class Decoder {
     return bytes === 0 ? undefined : payload.subarray(0, bytes)
   }
 
-  /** The message at an offset of the ring, without its envelope. */
+  /** The message at an offset of the ring where it is bare. */
   at(offset: number, length: number): unknown {
-    if (this.#frames !== undefined) {
-      if (length !== this.#frameSize) throw noFrame(length, this.#frameSize)
-      return new BufferFrame(this.#frames, offset)
-    }
+    if (this.#frames !== undefined) return new BufferFrame(this.#frames, offset)
     return this.#reader.at(this.#ring, offset, offset + length)
+  }
+
+  /** The same behind its envelope. */
+  behindEnvelope(offset: number, length: number): unknown {
+    const skip = envelopeBytesAt(this.#ring, offset, length)
+    const bare = length - skip
+    if (this.#frames !== undefined && bare !== this.#frameSize) {
+      throw noFrame(bare, this.#frameSize)
+    }
+    return this.at(offset + skip, bare)
   }
 
   /** The frames that were read in the ring until now are over, but for those that outlive the others. */

@@ -166,7 +166,7 @@ export class SlotReader {
 
   /** The same of the message in flight at a slot. */
   dueMsAt(at: number): number {
-    const isBare = this.decoder.envelopeBytes(this.#offset(at), this.#length(at)) === 0
+    const isBare = this.decoder.isBare(this.#offset(at), this.#length(at))
     return isBare ? 0 : this.dueMsOf(this.payload(at))
   }
 
