@@ -44,6 +44,15 @@ export type {
   ReplayableSource,
   RevokedOptions,
 } from './core/replayable-source.js'
+export { CommitRefused } from './core/transactional.js'
+export type {
+  Begun,
+  Commit,
+  CommitId,
+  Origin,
+  Output,
+  TransactionalConnection,
+} from './core/transactional.js'
 export type {
   AcknowledgedConnection,
   AcknowledgedSource,

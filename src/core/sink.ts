@@ -2,7 +2,8 @@ import type { Durability } from './delivery.js'
 
 /**
  * What a sink can do with a position, and so which deliveries it can carry.
- * - `transactional`: stores the position with the outputs and refuses an older epoch
+ * - `transactional`: stores the commit's number with the outputs and refuses an older epoch
+ *   (core/transactional.ts)
  * - `rewindable`: can be cut back to a place of its own that the ack log keeps
  * - `idempotent`: writing the same outputs again changes nothing
  * - `repeatable`: none of these; exactly-once does not compile with it
@@ -135,8 +136,6 @@ export interface SinkConnection<T> {
   rewind?(place: number | undefined): void | Promise<void>
   /** Rewindable: the place behind all that was written. */
   place?(): number
-  /** Transactional: the position stored with the last committed outputs. */
-  committed?(): Promise<Position | undefined>
   /**
    * Writes outputs in order. It ends in one of four ways:
    * - it returns: all of them are written

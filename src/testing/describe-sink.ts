@@ -97,9 +97,6 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
       const connection = await connect()
       expect(typeof connection.rewind).toBe(under.kind === 'rewindable' ? 'function' : 'undefined')
       expect(typeof connection.place).toBe(under.kind === 'rewindable' ? 'function' : 'undefined')
-      expect(typeof connection.committed).toBe(
-        under.kind === 'transactional' ? 'function' : 'undefined',
-      )
       await connection.close()
     })
 

@@ -1,4 +1,4 @@
-import type { Position, Sink, SinkConnection, SinkKind } from '../../core/sink.js'
+import type { Sink, SinkConnection, SinkKind } from '../../core/sink.js'
 
 /**
  * A sink of the kind that is asked for, which keeps count of its outputs and nothing else: what is left
@@ -11,9 +11,7 @@ export function countingSink(kind: SinkKind): Sink<unknown> {
 class CountingConnection implements SinkConnection<unknown> {
   readonly rewind?: (place: number | undefined) => void
   readonly place?: () => number
-  readonly committed?: () => Promise<Position | undefined>
   #count = 0
-  #position: Position | undefined
 
   constructor(kind: SinkKind) {
     if (kind === 'rewindable') {
@@ -22,12 +20,10 @@ class CountingConnection implements SinkConnection<unknown> {
       }
       this.place = () => this.#count
     }
-    if (kind === 'transactional') this.committed = async () => this.#position
   }
 
-  readonly write = (outputs: readonly unknown[], position: Position): void => {
+  readonly write = (outputs: readonly unknown[]): void => {
     this.#count += outputs.length
-    this.#position = position
   }
 
   flush(): void {}

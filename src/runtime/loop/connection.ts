@@ -1,11 +1,14 @@
 import { types } from 'node:util'
 import { SemelError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
-import { RejectedOutputs, type Sink, type SinkConnection } from '../../core/sink.js'
+import { RejectedOutputs, type Sink, type SinkConnection, type SinkKind } from '../../core/sink.js'
 import { describeThrown } from '../../core/thrown.js'
 
-const optional = ['rewind', 'place', 'committed', 'flush', 'writeSome'] as const
-const rewindable = ['rewind', 'place'] as const
+const optional = ['rewind', 'place', 'flush', 'writeSome'] as const
+const needed: Partial<Record<SinkKind, readonly string[]>> = {
+  rewindable: ['rewind', 'place'],
+  transactional: ['begin', 'commit', 'last'],
+}
 
 /**
  * What a sink's `connect` answered.
@@ -14,7 +17,7 @@ const rewindable = ['rewind', 'place'] as const
 export function checkConnection(answer: unknown, sink: Sink<never>): SinkConnection<unknown> {
   const isObject = typeof answer === 'object' || typeof answer === 'function'
   const connection = (isObject && answer !== null ? answer : {}) as Record<string, unknown>
-  const must = ['write', 'close', ...(sink.kind === 'rewindable' ? rewindable : [])]
+  const must = ['write', 'close', ...(needed[sink.kind] ?? [])]
   const may = optional.filter((name) => connection[name] !== undefined)
   for (const name of [...must, ...may]) {
     if (typeof connection[name] === 'function') continue
