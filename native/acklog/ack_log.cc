@@ -34,7 +34,8 @@ Result<AckLog::Appended> AckLog::append(const AckBlock& block) {
                                     ", a commit came with epoch " +
                                     std::to_string(block.header.epoch)};
   }
-  if (block.header.through < last.through) {
+  // What a sink did not take is taken back by the blocks behind it.
+  if (block.header.through < last.through && !block.commit.has_value()) {
     return Status{Code::invalid_argument,
                   "an ack through " + std::to_string(block.header.through) + " came after one through " +
                       std::to_string(last.through)};
@@ -42,8 +43,15 @@ Result<AckLog::Appended> AckLog::append(const AckBlock& block) {
   const uint8_t width = acklog::id_width(block.ids);
   const uint64_t length = acklog::block_bytes(block, width);
   if (!writer_.fits(length)) return rotate(block, length, width);
-  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, bounds()));
+  put(block, width, length);
   return Appended::stored;
+}
+
+// With a transactional sink what counts is what that is known to have.
+void AckLog::put(const AckBlock& block, uint8_t width, uint64_t length) {
+  const uint8_t flags = block.clean_close ? acklog::kCleanClose : 0;
+  const uint64_t at = writer_.put(block, width, length, flags, bounds());
+  publish(at, block.commit.has_value() ? block.commit->through : block.header.through);
 }
 
 // The sync thread stores what is durable after the sync has returned; later is only more modest.
@@ -52,8 +60,8 @@ acklog::SegmentWriter::Bounds AckLog::bounds() const {
           oldest_segment_.load(std::memory_order_relaxed)};
 }
 
-void AckLog::publish(uint64_t offset) {
-  through_.store(writer_.last().through, std::memory_order_relaxed);
+void AckLog::publish(uint64_t offset, uint64_t through) {
+  through_.store(through, std::memory_order_relaxed);
   // Pairs with published() in the sync thread: it finds the block, the ones before it and, after a
   // rotation, the link in memory.
   published_.store(writer_.identity().number << 32 | offset, std::memory_order_release);
@@ -80,16 +88,20 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
   if (!provider_) {
     return Status{Code::invalid_argument, "an ack log needs a snapshot provider to rotate"};
   }
-  snapshot_parked_.clear();
-  snapshot_sources_.clear();
-  provider_(snapshot_parked_, snapshot_sources_);
-  std::erase_if(snapshot_parked_,
-                [&](const Parked* parked) { return parked->sequence > writer_.last().through; });
+  snapshot_.header.reset();
+  snapshot_.commit.reset();
+  snapshot_.parked.clear();
+  snapshot_.sources.clear();
+  provider_(snapshot_);
   AckBlock snapshot;
-  snapshot.header = writer_.last();
+  snapshot.header = snapshot_.header.value_or(writer_.last());
   snapshot.header.epoch = block.header.epoch;
-  snapshot.parked = snapshot_parked_;
-  snapshot.sources = snapshot_sources_;
+  snapshot.commit = snapshot_.commit;
+  std::erase_if(snapshot_.parked, [&](const Parked* parked) {
+    return parked->sequence > snapshot.header.through;
+  });
+  snapshot.parked = snapshot_.parked;
+  snapshot.sources = snapshot_.sources;
   const uint64_t snapshot_length = acklog::block_bytes(snapshot, 0);
   const uint64_t needed = kSegmentHeaderBytes + snapshot_length + length + kSealBytes;
   if (needed > next->bytes()) return too_large(needed);
@@ -106,7 +118,7 @@ Result<AckLog::Appended> AckLog::rotate(const AckBlock& block, uint64_t length, 
   fault_point("rotate.linked");
   writer_.put(snapshot, 0, snapshot_length, acklog::kSnapshot, bounds());
   fault_point("rotate.snapshot");
-  publish(writer_.put(block, width, length, block.clean_close ? acklog::kCleanClose : 0, bounds()));
+  put(block, width, length);
   return Appended::stored;
 }
 
@@ -132,8 +144,11 @@ uint64_t AckLog::end_at(const Live& live, BlockAddress address) const {
 void AckLog::fix_target() { target_ = published(); }
 
 bool AckLog::has_room(const AckBlock& block) const {
-  const uint64_t length = acklog::block_bytes(block, acklog::id_width(block.ids));
-  return writer_.fits(length) || ready_.load(std::memory_order_acquire) != nullptr;
+  return fits(block) || ready_.load(std::memory_order_acquire) != nullptr;
+}
+
+bool AckLog::fits(const AckBlock& block) const {
+  return writer_.fits(acklog::block_bytes(block, acklog::id_width(block.ids)));
 }
 
 Status AckLog::write_to_target() {
@@ -179,10 +194,19 @@ void AckLog::publish_durable(const uint8_t* at) {
   const acklog::BlockView block = acklog::view(at);
   durable_oldest_ = block.oldest_segment;
   durable_segment_ = live_.front().segment->number();
-  durable_through_.store(block.header.through, std::memory_order_release);
-  durable_journal_position_.store(block.header.journal_position, std::memory_order_release);
-  durable_dead_letter_bytes_.store(block.header.dead_letter_bytes, std::memory_order_release);
+  if (const auto commit = acklog::commit_of(at); commit.has_value()) {
+    show_durable(commit->through, commit->journal_position, commit->dead_letter_bytes);
+  } else {
+    const AckHeader& header = block.header;
+    show_durable(header.through, header.journal_position, header.dead_letter_bytes);
+  }
   durable_block_.store(block.number, std::memory_order_release);
+}
+
+void AckLog::show_durable(uint64_t through, uint64_t journal_position, uint64_t dead_letter_bytes) {
+  durable_through_.store(through, std::memory_order_release);
+  durable_journal_position_.store(journal_position, std::memory_order_release);
+  durable_dead_letter_bytes_.store(dead_letter_bytes, std::memory_order_release);
 }
 
 // The oldest live segment is sealed and needs no more writing: from now on it is only a file.

@@ -26,6 +26,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,15 +54,16 @@ class AckLog {
     uint64_t window_us = 0;       // how long ids must be kept; 0: not at all
     uint64_t directory_salt = 0;  // of the stream's directory; files of another are refused
     bool must_exist = false;      // the directory has had a log: finding none is damage
+    std::optional<SinkAnswer> answer;  // of a transactional sink, where there is one
     std::function<uint64_t()> random;  // for salts; empty: the system's
   };
   using Recovered = AckRecovered;
 
-  // Everything that is parked and every source offset, as of the last append() that was stored: the
-  // block now being appended is not in it. Called by append() when it moves to the next segment.
-  // Parked messages behind the last `through` are left out, since the block may have brought them.
-  using SnapshotProvider =
-      std::function<void(std::vector<const Parked*>& parked, std::vector<SourceOffset>& sources)>;
+  // Everything that is parked and every source offset, as of the last append() that was stored and
+  // counts: the block now being appended is not in it. Called by append() when it moves to the next
+  // segment; with a transactional sink only where the sink has everything (fits()). Parked messages
+  // behind its `through` are left out, since the block may have brought them.
+  using SnapshotProvider = std::function<void(AckSnapshot& snapshot)>;
 
   // Creates or recovers. Code::damaged and Code::format leave the files as they are.
   static Result<std::unique_ptr<AckLog>> open(const Options& options, Recovered* recovered,
@@ -84,7 +86,8 @@ class AckLog {
   enum class Appended { stored, full };
   // full: the next segment is not ready; wait and try again with the same block. Code::too_large: the
   // block (with the snapshot, where one is due) is larger than a segment; Code::fenced: its epoch is
-  // older than the log's; Code::invalid_argument: `through` falls. Nothing was written then.
+  // older than the log's; Code::invalid_argument: `through` falls, and nothing was taken back that a
+  // sink did not confirm. Nothing was written then.
   Result<Appended> append(const AckBlock& block);
 
   // Sync thread.
@@ -105,8 +108,12 @@ class AckLog {
     return published_.load(std::memory_order_acquire) != synced_.load(std::memory_order_relaxed);
   }
 
+  // Worker: the number of the last block.
+  uint64_t last_block() const { return writer_.number(); }
   // Worker: whether append() would find room for this block, and so not answer `full`.
   bool has_room(const AckBlock& block) const;
+  // … in the segment that blocks go to, without a snapshot.
+  bool fits(const AckBlock& block) const;
 
   // Any thread.
   uint64_t published_through() const { return through_.load(std::memory_order_acquire); }
@@ -142,7 +149,8 @@ class AckLog {
   Status step_next();
   Result<Appended> rotate(const AckBlock& block, uint64_t length, uint8_t width);
   acklog::SegmentWriter::Bounds bounds() const;
-  void publish(uint64_t offset);
+  void put(const AckBlock& block, uint8_t width, uint64_t length);
+  void publish(uint64_t offset, uint64_t through);
   BlockAddress published() const;
   bool holds(const Live& live, BlockAddress address) const {
     return static_cast<uint32_t>(live.segment->number()) == address.segment;
@@ -150,6 +158,7 @@ class AckLog {
   uint64_t sealed_end(const Live& live) const;
   uint64_t end_at(const Live& live, BlockAddress address) const;
   void publish_durable(const uint8_t* block);
+  void show_durable(uint64_t through, uint64_t journal_position, uint64_t dead_letter_bytes);
   void retire_front();
   void retire_sealed();
   void expire(uint64_t now_us, uint64_t forgotten_us);
@@ -163,8 +172,7 @@ class AckLog {
   // Worker.
   SnapshotProvider provider_;
   acklog::SegmentWriter writer_;
-  std::vector<const Parked*> snapshot_parked_;
-  std::vector<SourceOffset> snapshot_sources_;
+  AckSnapshot snapshot_;
 
   // From one thread to the other.
   alignas(kCacheLinePair) std::atomic<uint64_t> published_{0};

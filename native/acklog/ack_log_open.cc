@@ -94,9 +94,14 @@ Result<AckLog::Recovered> AckLog::inspect(const Options& options, const IdVisito
 Status AckLog::recover(Recovered* recovered, const IdVisitor& visitor) {
   Storage& storage = *options_.storage;
   const std::string& directory = options_.directory;
-  auto read = acklog::read_chain(storage, directory, options_.directory_salt, visitor);
+  auto read = acklog::read_chain(storage, directory, options_.directory_salt, visitor, options_.answer);
   if (!read.is_ok()) return read.status();
   acklog::Chain& chain = read.value();
+  if (chain.recovered.undecided > 0) {
+    return {Code::mismatch, directory + " has commits of which only the transactional sink that it was "
+                                        "opened with knows whether they took effect; open it with that "
+                                        "sink, close it, then open it with another one"};
+  }
   if (!chain.exists && options_.must_exist) {
     return {Code::damaged, directory + " has lost its ack log"};
   }
@@ -106,7 +111,7 @@ Status AckLog::recover(Recovered* recovered, const IdVisitor& visitor) {
     if (is_new_file(name)) SEMEL_TRY(storage.remove(directory + "/" + name));
   }
   if (!chain.exists) {
-    *recovered = Recovered{};
+    *recovered = std::move(chain.recovered);
     recovered->segments = 1;
     recovered->bytes = options_.segment_bytes;
     return begin_anew();
@@ -166,18 +171,16 @@ Status AckLog::recover(Recovered* recovered, const IdVisitor& visitor) {
 
   Segment& first = *live_.front().segment;
   writer_.enter(first.memory(), first.identity(), chain.end);
-  writer_.resume(chain.recovered.header, chain.recovered.block_number);
-  publish(chain.last_offset);
+  writer_.resume(chain.last, chain.recovered.block_number);
+  publish(chain.last_offset, chain.recovered.header.through);
   target_ = published();
   oldest_segment_.store(chain.oldest_segment, std::memory_order_relaxed);
   durable_oldest_ = chain.oldest_segment;
   durable_segment_ = first.number();
   retired_.assign(chain.sealed.begin(), chain.sealed.end());
   if (options_.synced) {
-    const AckHeader& last = writer_.last();
-    durable_through_.store(last.through, std::memory_order_release);
-    durable_journal_position_.store(last.journal_position, std::memory_order_release);
-    durable_dead_letter_bytes_.store(last.dead_letter_bytes, std::memory_order_release);
+    const AckHeader& last = chain.recovered.header;
+    show_durable(last.through, last.journal_position, last.dead_letter_bytes);
     durable_block_.store(writer_.number(), std::memory_order_release);
   }
 
@@ -215,7 +218,7 @@ Status AckLog::begin_anew() {
   live_.push_back({first.take(), kSegmentHeaderBytes, kSegmentHeaderBytes});
   writer_.enter(live_.front().segment->memory(), identity, kSegmentHeaderBytes);
   durable_segment_ = 1;
-  publish(0);
+  publish(0, 0);
   target_ = published();
   return prepare_all();
 }

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "acklog/commit_stamp.h"
 #include "core/id.h"
 #include "core/offset.h"
 
@@ -71,7 +73,17 @@ struct AckBlock {
   std::span<const Parked* const> parked;  // newly parked, or parked again with another attempt
   std::span<const uint64_t> resolved;     // sequences that were parked and are done
   std::span<const SourceOffset> sources;
+  std::optional<CommitStamp> commit;  // where there is a transactional sink
   bool clean_close = false;
+};
+
+// What a segment begins with: all that there is after the newest block that counts. Spans and pointers are
+// the owner's.
+struct AckSnapshot {
+  std::optional<AckHeader> header;  // nothing: the last block's
+  std::optional<CommitStamp> commit;
+  std::vector<const Parked*> parked;
+  std::vector<SourceOffset> sources;
 };
 
 // The ids of a recovered block.
@@ -93,6 +105,12 @@ struct AckRecovered {
   bool synced = false;         // … and of a level that syncs
   std::vector<Parked> parked;  // by sequence
   std::vector<SourceOffset> sources;
+  // Of a transactional sink.
+  bool has_commits = false;     // there is or was one
+  CommitNumber confirmed;       // the newest commit that it is known to have
+  uint64_t sink_epoch = 0;      // the newest that it gave
+  uint64_t last_commit = 0;     // the highest n of all
+  uint64_t undecided = 0;       // blocks that count only if the sink has them, and it was not asked
   uint64_t torn_bytes = 0;  // unfinished bytes behind the last block; cut unless read-only
   std::string torn_copy;    // where they were kept; empty: none were, or read-only
   uint64_t ids = 0;         // ids in all segments, some of them perhaps older than the window

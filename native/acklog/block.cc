@@ -17,6 +17,7 @@ constexpr uint64_t kParkedFixedBytes = 56;
 constexpr uint64_t kResolvedBytes = 8;
 constexpr uint64_t kSourceBytes = 12;
 constexpr uint64_t kWideSourceBytes = 20;
+constexpr uint64_t kCommitBytes = 72;
 constexpr uint8_t kHasId = 1;
 constexpr uint16_t kGivenUp = 1;
 constexpr uint8_t kKnownFlags = kSnapshot | kCleanClose | kSealed | kSynced;
@@ -29,6 +30,7 @@ uint64_t source_bytes(const SourceOffset& source) {
 
 uint64_t entries_bytes(const AckBlock& block) {
   uint64_t bytes = block.resolved.size() * entry_bytes(kResolvedBytes);
+  if (block.commit.has_value()) bytes += entry_bytes(kCommitBytes);
   for (const SourceOffset& source : block.sources) bytes += entry_bytes(source_bytes(source));
   for (const Parked* parked : block.parked) bytes += parked_entry_bytes(*parked);
   return bytes;
@@ -42,6 +44,30 @@ uint8_t* begin_entry(uint8_t* at, EntryType type, uint64_t content, uint16_t fla
   const uint64_t padded = round_up(content, 8);
   if (padded != content) store<uint64_t>(at + kEntryHeaderBytes + padded - 8, 0);
   return at + kEntryHeaderBytes;
+}
+
+uint8_t* put_commit(uint8_t* at, const CommitStamp& stamp) {
+  uint8_t* to = begin_entry(at, EntryType::commit, kCommitBytes);
+  store<uint64_t>(to, stamp.epoch);
+  store<uint64_t>(to + 8, stamp.n);
+  store<uint64_t>(to + 16, stamp.parent.epoch);
+  store<uint64_t>(to + 24, stamp.parent.n);
+  store<uint64_t>(to + 32, stamp.confirmed.epoch);
+  store<uint64_t>(to + 40, stamp.confirmed.n);
+  store<uint64_t>(to + 48, stamp.through);
+  store<uint64_t>(to + 56, stamp.journal_position);
+  store<uint64_t>(to + 64, stamp.dead_letter_bytes);
+  return at + entry_bytes(kCommitBytes);
+}
+
+CommitStamp get_commit(const uint8_t* at) {
+  return {.epoch = load<uint64_t>(at),
+          .n = load<uint64_t>(at + 8),
+          .parent = {load<uint64_t>(at + 16), load<uint64_t>(at + 24)},
+          .confirmed = {load<uint64_t>(at + 32), load<uint64_t>(at + 40)},
+          .through = load<uint64_t>(at + 48),
+          .journal_position = load<uint64_t>(at + 56),
+          .dead_letter_bytes = load<uint64_t>(at + 64)};
 }
 
 uint8_t* put_parked(uint8_t* at, const Parked& parked) {
@@ -140,6 +166,7 @@ void put(uint8_t* to, const AckBlock& block, uint8_t width, uint64_t length,
     at += ids_bytes;
   }
   uint8_t* const entries = at;
+  if (block.commit.has_value()) at = put_commit(at, *block.commit);
   for (const Parked* parked : block.parked) at = put_parked(at, *parked);
   for (const uint64_t sequence : block.resolved) {
     store<uint64_t>(begin_entry(at, EntryType::resolved, kResolvedBytes), sequence);
@@ -179,6 +206,14 @@ BlockView view(const uint8_t* at) {
   block.flags = load<uint8_t>(at + 89);
   block.header.counters = get_counters(at + 96);
   return block;
+}
+
+std::optional<CommitStamp> commit_of(const uint8_t* at) {
+  const BlockView block = view(at);
+  const uint64_t entries = kBlockHeaderBytes + uint64_t{block.id_count} * block.width;
+  if (entries == block.length) return std::nullopt;
+  if (load<uint16_t>(at + entries) != static_cast<uint16_t>(EntryType::commit)) return std::nullopt;
+  return get_commit(at + entries + kEntryHeaderBytes);
 }
 
 BlockCheck check(std::span<const uint8_t> rest, uint32_t seed, BlockView* into, uint64_t* work) {
@@ -221,6 +256,12 @@ Status visit_entries(const BlockView& block, EntryVisitor& visitor) {
     if (entry_bytes(content) > rest.size()) return malformed(block, "an entry that is cut short");
     const uint8_t* at = rest.data() + kEntryHeaderBytes;
     switch (static_cast<EntryType>(type)) {
+      case EntryType::commit:
+        if (content != kCommitBytes || rest.data() != block.entries.data()) {
+          return malformed(block, "a commit entry that is not its first, or of another size");
+        }
+        visitor.commit(get_commit(at));
+        break;
       case EntryType::parked: {
         if (content < kParkedFixedBytes) return malformed(block, "a parked entry without its parts");
         const uint64_t history = load<uint32_t>(at + 48);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "acklog/ack_types.h"
@@ -30,7 +31,8 @@ enum class EntryType : uint16_t {
   parked = 1,
   resolved = 2,
   source = 3,
-  state = 4,  // reserved for state blocks; this version refuses it
+  state = 4,   // reserved for state blocks; this version refuses it
+  commit = 5,  // before all others
 };
 
 // What the log adds to the caller's block.
@@ -71,6 +73,9 @@ struct BlockView {
 // Reads the fixed part without checking it. For a block that this process wrote.
 BlockView view(const uint8_t* at);
 
+// The commit stamp of a block that this process wrote; nothing where it has none.
+std::optional<CommitStamp> commit_of(const uint8_t* at);
+
 enum class BlockCheck { valid, zero, invalid };
 // `rest`: from the block's first byte to the end of the segment. `zero`: the length is zero.
 // `work`, where given, grows by the bytes that were checksummed.
@@ -82,6 +87,7 @@ BlockCheck check(std::span<const uint8_t> rest, uint32_t seed, BlockView* into,
 class EntryVisitor {
  public:
   virtual ~EntryVisitor() = default;
+  virtual void commit(const CommitStamp& stamp) = 0;
   virtual void parked(Parked&& parked) = 0;
   virtual void resolved(uint64_t sequence) = 0;
   virtual void source(SourceOffset source) = 0;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <map>
 
 #include "acklog/block.h"
+#include "acklog/state_fold.h"
 #include "core/bytes.h"
 #include "core/faults.h"
 
@@ -31,13 +31,13 @@ struct Loaded {
   std::vector<uint8_t> bytes;
 };
 
-class Reader final : EntryVisitor {
+class Reader {
  public:
   Reader(Storage& storage, const std::string& directory, uint64_t directory_salt,
          const IdVisitor& visitor)
-      : storage_(storage), directory_(directory), salt_(directory_salt), visitor_(visitor) {}
+      : storage_(storage), directory_(directory), salt_(directory_salt), state_(visitor) {}
 
-  Result<Chain> read();
+  Result<Chain> read(const std::optional<SinkAnswer>& answer);
 
  private:
   enum class Stop { sealed, zero, invalid };
@@ -57,31 +57,17 @@ class Reader final : EntryVisitor {
     return Status::damaged(path, offset, why);
   }
 
-  void parked(Parked&& parked) override {
-    const uint64_t sequence = parked.sequence;
-    parked_.insert_or_assign(sequence, std::move(parked));
-  }
-  void resolved(uint64_t sequence) override { parked_.erase(sequence); }
-  void source(SourceOffset source) override {
-    SourceOffset& known = sources_[source.partition];
-    known = {source.partition, std::max(known.offset, source.offset), source.given_up};
-  }
-
   Storage& storage_;
   const std::string& directory_;
   const uint64_t salt_;
-  const IdVisitor& visitor_;
 
   std::vector<uint64_t> run_;    // consecutive numbers up to the highest
   std::vector<uint64_t> below_;  // others: they must have expired
-  std::map<uint64_t, Parked> parked_;
-  std::map<uint32_t, SourceOffset> sources_;  // the highest: a shard is also told where all of them are
-  std::vector<Id> ids_;
+  StateFold state_;
   uint64_t next_block_ = 1;
   uint64_t offset_ = 0;  // where the walk stands
   uint64_t before_last_offset_ = 0;
   bool before_last_clean_ = false;
-  AckHeader before_last_;  // as of the block before the last one: a seal may be taken back
   uint64_t claimed_ = 0;
   std::string claimed_by_;
   Chain chain_;
@@ -138,7 +124,7 @@ void Reader::claim(uint64_t block, const std::string& by) {
 }
 
 Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& block) {
-  AckRecovered& state = chain_.recovered;
+  AckRecovered& recovered = chain_.recovered;
   const bool first = offset == kSegmentHeaderBytes;
   const bool snapshot = (block.flags & kSnapshot) != 0;
   if (block.number != next_block_) {
@@ -159,43 +145,27 @@ Status Reader::accept(const Loaded& segment, uint64_t offset, const BlockView& b
       (first || block.length != kBlockHeaderBytes || (block.flags & kSnapshot) != 0)) {
     return damaged(segment.path, offset, "its seal is not one");
   }
-  // Within a log nothing of this ever falls. A segment's snapshot repeats what was.
-  if (block.header.epoch < state.header.epoch || block.header.through < state.header.through ||
-      block.header.time_us < state.header.time_us || block.oldest_segment < chain_.oldest_segment) {
+  // Within a log nothing of this ever falls, but for what did not count. A segment's snapshot repeats what
+  // was.
+  if (block.header.epoch < chain_.last.epoch || block.header.through < state_.header().through ||
+      block.header.time_us < chain_.last.time_us || block.oldest_segment < chain_.oldest_segment) {
     return damaged(segment.path, offset, name + " goes back behind the one before");
   }
   if (block.header.epoch == std::numeric_limits<uint32_t>::max()) {
     return damaged(segment.path, offset, name + " has an epoch that no opening can raise");
   }
-  if (snapshot) {
-    parked_.clear();
-    sources_.clear();
+  if (const Status taken = state_.take(block); !taken.is_ok()) {
+    return Status::at(taken.code(), segment.path, offset, taken.message());
   }
-  if (const Status entries = visit_entries(block, *this); !entries.is_ok()) {
-    return Status::at(entries.code(), segment.path, offset, entries.message());
-  }
-  state.ids += block.id_count;
-  if (block.id_count != 0 && visitor_) {
-    ids_.resize(block.id_count);
-    if (block.width == 16) {
-      std::memcpy(ids_.data(), block.ids, block.id_count * sizeof(Id));
-    } else {
-      for (uint32_t at = 0; at < block.id_count; ++at)
-        ids_[at] = integer_id(load<uint64_t>(block.ids + at * 8ull));
-    }
-    const uint64_t time_us = block.header.time_us;
-    // The oldest comes first: messages are stored in the order of their sequences.
-    const uint64_t parked_us = parked_.empty() ? time_us : parked_.begin()->second.time_us;
-    visitor_({ids_, time_us, std::min(time_us, parked_us)});
-  }
-  before_last_ = state.header;
-  before_last_clean_ = state.clean;
+  recovered.ids += block.id_count;
+  before_last_clean_ = recovered.clean;
   before_last_offset_ = chain_.last_offset;
-  state.empty = false;
-  state.header = block.header;
-  state.block_number = block.number;
-  state.clean = (block.flags & kCleanClose) != 0;
-  state.synced = (block.flags & kSynced) != 0;
+  recovered.empty = false;
+  recovered.block_number = block.number;
+  recovered.clean = (block.flags & kCleanClose) != 0;
+  recovered.synced = (block.flags & kSynced) != 0;
+  // A seal repeats the block before it, and may be taken back.
+  if ((block.flags & kSealed) == 0) chain_.last = block.header;
   chain_.last_offset = offset;
   chain_.oldest_segment = block.oldest_segment;
   claim(block.claims(), segment.path + " at offset " + std::to_string(offset));
@@ -309,7 +279,6 @@ Status Reader::decide(Loaded& current, Stop stop, std::size_t index) {
     chain_.zero_to = offset_;
     chain_.end = chain_.last_offset;
     chain_.last_offset = before_last_offset_;
-    chain_.recovered.header = before_last_;
     chain_.recovered.block_number -= 1;
     chain_.recovered.clean = before_last_clean_;
   }
@@ -335,9 +304,13 @@ Status Reader::check_oldest() {
   return Status::ok();
 }
 
-Result<Chain> Reader::read() {
+Result<Chain> Reader::read(const std::optional<SinkAnswer>& answer) {
   SEMEL_TRY(list());
-  if (run_.empty()) return std::move(chain_);
+  if (run_.empty()) {
+    if (answer.has_value()) SEMEL_TRY(state_.ask(*answer));
+    state_.finish(&chain_.recovered);
+    return std::move(chain_);
+  }
   chain_.exists = true;
 
   Loaded current;
@@ -375,7 +348,7 @@ Result<Chain> Reader::read() {
         SEMEL_TRY(check_joint(current, next));
         if (begins_with_snapshot(next)) {
           claim(next.link.claims, next.path);
-          chain_.sealed.push_back({current.identity.number, chain_.recovered.header.time_us});
+          chain_.sealed.push_back({current.identity.number, chain_.last.time_us});
           current = std::move(next);
           continue;
         }
@@ -385,16 +358,17 @@ Result<Chain> Reader::read() {
     break;
   }
   SEMEL_TRY(check_oldest());
-  for (auto& [sequence, parked] : parked_) chain_.recovered.parked.push_back(std::move(parked));
-  for (const auto& one : sources_) chain_.recovered.sources.push_back(one.second);
+  if (answer.has_value()) SEMEL_TRY(state_.ask(*answer));
+  state_.finish(&chain_.recovered);
+  chain_.recovered.header.epoch = chain_.last.epoch;
   return std::move(chain_);
 }
 
 }  // namespace
 
 Result<Chain> read_chain(Storage& storage, const std::string& directory, uint64_t directory_salt,
-                         const IdVisitor& visitor) {
-  return Reader(storage, directory, directory_salt, visitor).read();
+                         const IdVisitor& visitor, const std::optional<SinkAnswer>& answer) {
+  return Reader(storage, directory, directory_salt, visitor).read(answer);
 }
 
 }  // namespace semel::acklog

@@ -2,7 +2,8 @@
 // repairs that are listed here, the read-only face does not.
 //
 // Invariants:
-//  1. The result is the state after some block that was really written, with every block before it.
+//  1. The result is the state after some block that was really written, with every block before it that
+//     counts (state_fold.h).
 //  2. A block that does not check, or is not there, is damage (Code::damaged, file and offset) where
 //     any valid block or link anywhere claims that it was complete; else it is a torn tail (I10).
 //  3. Work and memory are bounded by the sizes of the files, whatever they hold.
@@ -35,6 +36,7 @@ struct Chain {
   bool exists = false;  // false: the directory holds no segment, and nothing below is set
 
   Identity active;             // the segment that goes on growing
+  AckHeader last;              // of its last block, whether that counts or not
   uint64_t last_offset = 0;    // of its last block; 0: it has none, nor has the log
   uint64_t end = 0;            // behind its last block
   uint64_t zero_to = 0;        // [end, zero_to) of it is to be zeroed
@@ -49,7 +51,9 @@ struct Chain {
   std::optional<Identity> prepared;   // made ahead, not yet used
 };
 
+// `answer` of a transactional sink, where there is one.
 Result<Chain> read_chain(Storage& storage, const std::string& directory, uint64_t directory_salt,
-                         const IdVisitor& visitor);
+                         const IdVisitor& visitor,
+                         const std::optional<SinkAnswer>& answer = std::nullopt);
 
 }  // namespace semel::acklog

@@ -57,7 +57,7 @@ double run(const std::string& directory, Ids kind, uint64_t messages) {
   auto opened = AckLog::open(options, &recovered, [](const auto&) {});
   if (!opened.is_ok()) give_up(opened.status());
   const auto log = std::move(opened.value());
-  log->set_snapshot([](auto&, auto&) {});  // nothing is parked, and there is no source
+  log->set_snapshot([](AckSnapshot&) {});  // nothing is parked, and there is no source
   std::vector<Id> ids(kind == Ids::none ? 0 : kBatch);
   AckBlock block;
   block.header.epoch = 1;

@@ -25,6 +25,8 @@ enum class Code {
   closed,            // the stream or shard has been closed
   fenced,            // a newer attempt or epoch has taken over
   poisoned,          // a sync failed; nothing is acknowledged until the stream is opened again
+  sink_ahead,        // the sink has commits that the directory does not know
+  sink_behind,       // the sink has lost commits that the directory knows it had
 };
 
 // The stable code that JavaScript sees.
@@ -43,6 +45,8 @@ constexpr const char* code_name(Code code) {
     case Code::closed: return "SEMEL_CLOSED";
     case Code::fenced: return "SEMEL_FENCED";
     case Code::poisoned: return "SEMEL_POISONED";
+    case Code::sink_ahead: return "SEMEL_SINK_AHEAD";
+    case Code::sink_behind: return "SEMEL_SINK_BEHIND";
   }
   return "SEMEL_IO";
 }

@@ -90,7 +90,29 @@ Status DeadLetters::create() {
 }
 
 // Reads what is committed, checks all of it, and cuts the rest.
-Status DeadLetters::load() {
+Status DeadLetters::load() { return read_to(committed_); }
+
+Status DeadLetters::rewind(uint64_t length) {
+  const std::lock_guard lock(mutex_);
+  SEMEL_TRY(ready_to_append());
+  if (length == length_.load(std::memory_order_relaxed)) return Status::ok();
+  const std::map<uint64_t, Extent> before = std::move(letters_);
+  letters_.clear();
+  open_bytes_ = 0;
+  show(std::min(length, shown_.load(std::memory_order_relaxed)));
+  if (Status read = read_to(length); !read.is_ok()) {
+    cause_ = read;
+    return read;
+  }
+  // Its message is on its way again.
+  for (const auto& [number, extent] : letters_) {
+    if (!before.contains(number)) asked_.emplace(number, How::retried);
+  }
+  std::erase_if(asked_, [this](const auto& one) { return !letters_.contains(one.first); });
+  return Status::ok();
+}
+
+Status DeadLetters::read_to(uint64_t committed_length) {
   auto file = options_.storage->open(path_, read_only_ ? Open::read_only : Open::existing);
   if (!file.is_ok()) return file.status();
   file_ = std::move(file.value());
@@ -104,10 +126,10 @@ Status DeadLetters::load() {
   seed_ = header.value().seed();
   base_ = header.value().base;
   next_number_ = header.value().next_number;
-  if (committed_ < base_ || physical(committed_) < kHeaderBytes) {
+  if (committed_length < base_ || physical(committed_length) < kHeaderBytes) {
     return Status::damaged(path_, 0, "it begins behind the committed length");
   }
-  const uint64_t committed = physical(committed_);
+  const uint64_t committed = physical(committed_length);
   if (size.value() < committed) {
     return Status::damaged(path_, size.value(), "it ends there; " + std::to_string(committed) +
                                             " bytes were committed");
@@ -130,7 +152,7 @@ Status DeadLetters::load() {
     // What survived the process alone must not be claimed as durable before it is.
     SEMEL_TRY(file_->sync());
   }
-  length_ = durable_ = committed_;
+  length_ = durable_ = committed_length;
   return Status::ok();
 }
 

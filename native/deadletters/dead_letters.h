@@ -83,8 +83,14 @@ class DeadLetters {
   // Code::invalid_argument where that letter is not open.
   Status append_resolved(uint64_t number, How how, uint64_t time_us);
   Status sync();
+  // What is behind `length` has never happened: it was written with commits that did not take effect. No
+  // letter behind it was shown.
+  Status rewind(uint64_t length);
   // Whether the file is still there with what is durable of it. Any thread.
-  Status check() const { return file_->check(physical(durable_length())); }
+  Status check() const {
+    const std::lock_guard lock(mutex_);
+    return file_->check(physical(durable_length()));
+  }
 
   // Letters up to this length are shown from now on.
   void show(uint64_t length) { shown_.store(length, std::memory_order_release); }
@@ -117,6 +123,7 @@ class DeadLetters {
   bool is_begun() const;
   Status create();
   Status load();
+  Status read_to(uint64_t committed_length);
   Status index_record(const std::vector<uint8_t>& record, uint64_t offset);
   bool worth_compacting() const;
   Status compact();

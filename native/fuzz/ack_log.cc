@@ -89,9 +89,9 @@ bool append(AckLog& log, Found* found, uint64_t step) {
   block.parked = parking;
   block.resolved = resolved;
   block.sources = sources;
-  log.set_snapshot([&](auto& all_parked, auto& all_sources) {
-    for (const Parked& one : now.parked) all_parked.push_back(&one);
-    all_sources = now.sources;
+  log.set_snapshot([&](AckSnapshot& all) {
+    for (const Parked& one : now.parked) all.parked.push_back(&one);
+    all.sources = now.sources;
   });
   auto appended = log.append(block);
   for (int tries = 0; appended.is_ok() && appended.value() == AckLog::Appended::full; ++tries) {

@@ -54,9 +54,9 @@ class LogWriter {
     options_.directory_salt = kSalt;
     options_.random = [this] { return ++salts_ * 0x0102030405060708; };
     log_ = must(AckLog::open(options_, &recovered_, {}));
-    log_->set_snapshot([this](auto& parked, auto& sources) {
-      for (const Parked& one : parked_) parked.push_back(&one);
-      sources = {{1, header_.through}};
+    log_->set_snapshot([this](AckSnapshot& all) {
+      for (const Parked& one : parked_) all.parked.push_back(&one);
+      all.sources = {{1, header_.through}};
     });
   }
 
@@ -92,7 +92,7 @@ class LogWriter {
     std::vector<uint64_t> ended;
     if (resolved != 0) ended.push_back(resolved);
     const std::vector<SourceOffset> sources{{1, header_.through}, {2, {1, header_.through}}};
-    const AckBlock block{header_, ids, parking, ended, sources, clean};
+    const AckBlock block{header_, ids, parking, ended, sources, {}, clean};
     require(must(log_->append(block)) == AckLog::Appended::stored, "a seed's block has room");
     if (payload != 0) parked_.push_back(parked);
     std::erase_if(parked_, [&](const Parked& one) { return one.sequence == resolved; });

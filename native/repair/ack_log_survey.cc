@@ -194,6 +194,7 @@ class Surveyor final : EntryVisitor {
                               "the log still needs it"});
   }
 
+  void commit(const CommitStamp&) override { survey_.state.has_commits = true; }
   void parked(Parked&& parked) override {
     const uint64_t sequence = parked.sequence;
     parked_.insert_or_assign(sequence, std::move(parked));

@@ -1,6 +1,7 @@
 #include "shard/answer_draft.h"
 
 #include <cstddef>
+#include <string_view>
 
 namespace semel {
 namespace {
@@ -23,6 +24,13 @@ class Finder {
   const std::span<const Entry> entries_;
   std::size_t next_ = 0;
 };
+
+constexpr std::string_view kLost = "its worker died when it was done, and the result with it";
+
+Answer lost(uint64_t sequence) {
+  return {sequence, AnswerKind::lost,
+          {reinterpret_cast<const uint8_t*>(kLost.data()), kLost.size()}};
+}
 
 Answer outcome_alone(uint64_t sequence) { return {sequence, AnswerKind::none, {}}; }
 
@@ -48,7 +56,8 @@ bool draft_parked(Replies& replies, bool is_read, std::span<const Detail> detail
 }  // namespace
 
 bool draft_answers(Replies& replies, const CommitDraft& draft, const InFlight& in_flight,
-                   std::span<const Detail> details, std::span<const Answer> answers) {
+                   std::span<const Detail> details, std::span<const Answer> answers,
+                   bool are_lost) {
   const bool is_read = replies.is_read();
   replies.begin();
   Finder<Answer> answer_of(answers);
@@ -65,6 +74,8 @@ bool draft_answers(Replies& replies, const CommitDraft& draft, const InFlight& i
       told = {sequence, AnswerKind::history, detail_of(sequence)->history};
     } else if (given != nullptr && given->fits(outcome)) {
       told = *given;
+    } else if (are_lost && outcome == Outcome::processed && replies.wants_result(sequence)) {
+      told = lost(sequence);
     }
     // Its mark tells the outcome.
     if (told.kind == AnswerKind::none) continue;

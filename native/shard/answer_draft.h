@@ -10,9 +10,10 @@
 
 namespace semel {
 
-// Drafts the answers (A3, replies.h); false where there is no room for one of them yet. What would not
+// Drafts the answers (A3, replies.h); where they are lost, whoever waits for a result is told so. False where there is no room for one of them yet. What would not
 // fit an empty ring either is cut down to the outcome.
 bool draft_answers(Replies& replies, const CommitDraft& draft, const InFlight& in_flight,
-                   std::span<const Detail> details, std::span<const Answer> answers);
+                   std::span<const Detail> details, std::span<const Answer> answers,
+                   bool are_lost = false);
 
 }  // namespace semel

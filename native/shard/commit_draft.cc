@@ -31,12 +31,13 @@ DeadLetter to_letter(Parked&& entry, const Detail& detail) {
 
 }  // namespace
 
-Status CommitDraft::begin(uint32_t count, std::span<const Detail> details,
-                          const Tallies& tallies) {
-  first_ = in_flight_.first();
+Status CommitDraft::begin(const Base& base, uint32_t count, std::span<const Detail> details) {
+  before_ = base.before;
+  first_ = base.first;
   last_ = first_ + count - 1;
-  time_us_ = state_.time_us;
-  tallies_ = tallies;
+  position_ = base.position;
+  time_us_ = base.time_us;
+  tallies_ = base.tallies;
   untold_ = 0;
   all_seen_ = true;
   has_given_up_ = false;
@@ -49,6 +50,7 @@ Status CommitDraft::begin(uint32_t count, std::span<const Detail> details,
   SEMEL_TRY(count_outcomes());
   for (const OffsetFrame& frame : in_flight_.offset_frames()) {
     if (frame.behind > last_) break;
+    if (frame.behind < first_) continue;  // it goes with a commit before
     raise_source(frame.source);
     raise_time(frame.time_us);
   }
@@ -161,8 +163,7 @@ AckBlock CommitDraft::block(std::span<const Id> ids, int64_t sink_place) {
   AckBlock block;
   block.header.through = last_;
   block.header.time_us = time_us_;
-  block.header.journal_position =
-      last_ < first_ ? in_flight_.committed_position() : in_flight_.position_behind(last_);
+  block.header.journal_position = position();
   block.header.sink_place = sink_place;
   block.header.counters = to_counters(tallies_);
   if (!planted(Bug::ids_not_logged)) block.ids = ids;

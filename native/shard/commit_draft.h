@@ -43,16 +43,27 @@ class CommitDraft {
   CommitDraft(const InFlight& in_flight, const CommittedState& state, const Level& level)
       : in_flight_(in_flight), state_(state), level_(level) {}
 
-  // The first `count` messages in flight end as their slots say, and `details` tell more of some of
-  // them and of messages that were parked before. `tallies` are those so far.
-  Status begin(uint32_t count, std::span<const Detail> details, const Tallies& tallies);
+  // What it is built on: what is committed, or another draft whose commit is not confirmed yet.
+  struct Base {
+    uint64_t first;     // the first message that it may end
+    uint64_t position;  // where its frame begins, or padding before it
+    uint64_t time_us;
+    Tallies tallies;
+    const CommitDraft* before;  // null: nothing is prepared
+  };
+  Base base(const Tallies& tallies) const {
+    return {in_flight_.first(), in_flight_.committed_position(), state_.time_us, tallies, nullptr};
+  }
+  // The next `count` messages in flight end as their slots say, and `details` tell more of some of
+  // them and of messages that were parked before.
+  Status begin(const Base& base, uint32_t count, std::span<const Detail> details);
 
   // ---- what the frames tell (Layout::tell) ----
 
   void raise_time(uint64_t to) { time_us_ = std::max(time_us_, to); }
   // An offset frame leaves a partition given up that is.
   void raise_source(SourceOffset to) {
-    to.given_up = state_.sources.is_given_up(to.partition);
+    to.given_up = is_given_up(to.partition);
     sources_.merge(to);
   }
   // A message of the partition that counts, or one that is given up and raises nothing.
@@ -67,6 +78,8 @@ class CommitDraft {
   uint64_t first() const { return first_; }
   uint64_t last() const { return last_; }
   uint64_t time_us() const { return time_us_; }
+  // Behind its messages.
+  uint64_t position() const { return last_ < first_ ? position_ : in_flight_.position_behind(last_); }
   const Tallies& tallies() const { return tallies_; }
   const SourceOffsets& sources() const { return sources_; }
   bool has_given_up() const { return has_given_up_; }
@@ -78,6 +91,8 @@ class CommitDraft {
   std::span<const Id> seen_ids();
   // Everything but what the level fills in. It borrows from the draft.
   AckBlock block(std::span<const Id> ids, int64_t sink_place);
+  // It is drafted: the one before may go.
+  void end_draft() { before_ = nullptr; }
 
   bool has_letters() const { return !letters_.empty(); }
   Status write_letters(Level& level) const;
@@ -90,6 +105,15 @@ class CommitDraft {
     uint64_t retried = 0;
   };
 
+  bool is_given_up(uint32_t partition) const {
+    const SourceOffset* told = before_ == nullptr ? nullptr : before_->told_of(partition);
+    return told != nullptr ? told->given_up : state_.sources.is_given_up(partition);
+  }
+  // What this draft, or one before it, changes of the partition; null: nothing.
+  const SourceOffset* told_of(uint32_t partition) const {
+    const SourceOffset* own = sources_.find(partition);
+    return own != nullptr || before_ == nullptr ? own : before_->told_of(partition);
+  }
   bool holds(uint64_t sequence) const { return sequence >= first_ && sequence <= last_; }
   Status count_outcomes();
   Status take(const Detail& detail);
@@ -101,8 +125,10 @@ class CommitDraft {
   const CommittedState& state_;
   const Level& level_;
 
+  const CommitDraft* before_ = nullptr;  // while it is drafted
   uint64_t first_ = 1;
   uint64_t last_ = 0;
+  uint64_t position_ = 0;
   uint64_t time_us_ = 0;
   Tallies tallies_{};
   uint32_t untold_ = 0;    // messages in flight that need a detail yet

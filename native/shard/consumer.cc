@@ -9,17 +9,20 @@
 
 namespace semel {
 
-Consumer::Consumer(const Parts& parts, const AckHeader& recovered)
+Consumer::Consumer(const Parts& parts, const AckRecovered& recovered)
     : layout_(parts.layout),
       level_(parts.level),
       ids_(parts.ids),
       replies_(parts.replies),
-      in_flight_(parts.ring, parts.in_flight_max, recovered),
-      state_(recovered),
+      in_flight_(parts.ring, parts.in_flight_max, recovered.header),
+      state_(recovered.header),
       admission_(parts.bounds, in_flight_, state_.parked, suspicion_),
       control_(in_flight_, layout_, level_, state_.sources),
       draft_(in_flight_, state_, level_),
-      progress_(recovered) {}
+      prepared_(parts.prepared == nullptr
+                    ? nullptr
+                    : std::make_unique<PreparedCommits>(*parts.prepared, in_flight_, state_, recovered)),
+      progress_(recovered.header) {}
 
 void Consumer::restore_parked(Parked entry) {
   ids_.reserve(entry);
@@ -36,6 +39,7 @@ Status Consumer::fail(const Status& cause) {
 
 Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
   if (!cause_.is_ok()) return cause_;
+  if (prepared_ != nullptr && prepared_->must_ask) return Polled{};
   if (!admission_.may_park()) return Polled{0, Stall::parked_full};
   max = admission_.room(max);
   // A poll that can find nothing reads no clock (S2).
@@ -48,7 +52,10 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
     if (max == 0) return in_flight() > 0 ? polled(0) : Polled{0, Stall::ids_full};
   }
   if (may_find) staged.enter(Stage::poll);
-  if (Status applied = control_.apply(); !applied.is_ok()) return fail(applied);
+  // What ends parked messages alone is not in flight, and comes before.
+  if (prepared_ == nullptr || prepared_->empty()) {
+    if (Status applied = control_.apply(); !applied.is_ok()) return fail(applied);
+  }
   if (control_.is_pending()) {
     auto appended = append_control();
     if (!appended.is_ok()) return appended.status();
@@ -72,7 +79,7 @@ Result<Committed> Consumer::append_control() {
   AckBlock block = empty_block();
   block.header.journal_position = in_flight_.polled_position();
   block.sources = control_.sources().list();
-  auto appended = level_.append(block);
+  auto appended = append_idle(block);
   if (!appended.is_ok() || appended.value() == Committed::full) return appended;
   state_.raise_sources(control_.sources());
   in_flight_.commit_passed();
@@ -93,7 +100,7 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
   fault_point("commit.begin");
   StagedCall staged(stages_, in_flight_);
   staged.enter(Stage::commit);
-  SEMEL_TRY(draft_.begin(count, details, progress_.tallies()));
+  SEMEL_TRY(draft_.begin(draft_.base(progress_.tallies()), count, details));
   if (!draft_answers(replies_, draft_, in_flight_, details, answers)) return Committed::full;
   if (count > 0) layout_.tell(in_flight_, draft_);
   const std::span<const Id> ids = ids_.seen_by(draft_);
@@ -112,7 +119,7 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
   if (appended.value() == Committed::full) return appended;
   fault_point("commit.appended");
   state_.sink_place = place;
-  show(details);
+  show(draft_, details);
   stages_.count(count);
   staged.enter(ids_.stage(Stage::commit));
   ids_.see(ids, state_.time_us);
@@ -123,26 +130,26 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
 }
 
 // The block is appended: what it says becomes true for everyone.
-void Consumer::show(std::span<const Detail> details) {
-  replies_.publish(draft_.first(), draft_.last(), [this](uint64_t sequence) {
+void Consumer::show(CommitDraft& draft, std::span<const Detail> details) {
+  replies_.publish(draft.first(), draft.last(), [this](uint64_t sequence) {
     const Outcome outcome = in_flight_.outcome(sequence);
     return outcome == Outcome::given_up ? Outcome::dropped : outcome;
   });
-  state_.raise_time(draft_.time_us());
-  state_.raise_sources(draft_.sources());
+  state_.raise_time(draft.time_us());
+  state_.raise_sources(draft.sources());
   progress_.begin_change();
-  progress_.set_tallies(draft_.tallies());
-  progress_.set_through(draft_.last());
-  for (uint64_t sequence : draft_.resolved()) {
+  progress_.set_tallies(draft.tallies());
+  progress_.set_through(draft.last());
+  for (uint64_t sequence : draft.resolved()) {
     if (!planted(Bug::two_outcomes)) state_.parked.remove(sequence);
     replies_.end_parked(sequence);
   }
-  for (Parked& entry : draft_.parked()) state_.parked.put(std::move(entry));
+  for (Parked& entry : draft.parked()) state_.parked.put(std::move(entry));
   progress_.set_oldest_us(state_.oldest_us());
   progress_.end_change();
-  in_flight_.commit(draft_.last());
+  in_flight_.commit(draft.last());
   if (suspicion_.is_clear()) return;
-  suspicion_.passed(draft_.first(), draft_.last());
+  suspicion_.passed(draft.first(), draft.last());
   for (const Detail& detail : details) suspicion_.passed_parked(detail.sequence);
 }
 
@@ -153,7 +160,10 @@ Result<Committed> Consumer::charge(const Detail& detail) {
     const Outcome outcome = parks ? Outcome::parked : Outcome::dead_lettered;
     in_flight_.slot(detail.sequence).outcome = static_cast<int32_t>(outcome);
   }
-  auto committed = commit(flying ? 1 : 0, -1, {&detail, 1});
+  // A sink that is at it when its worker ends is not the message's fault, and nobody knows yet what it has.
+  if (prepared_ != nullptr && !prepared_->empty()) return Committed::done;
+  auto committed = prepared_ != nullptr ? prepare(flying ? 1 : 0, false, {&detail, 1})
+                                        : commit(flying ? 1 : 0, -1, {&detail, 1});
   if (committed.is_ok() && committed.value() == Committed::done && parks) {
     suspicion_.convict(detail.sequence);
   }
@@ -168,6 +178,7 @@ AckBlock Consumer::empty_block() const {
   block.header.journal_position = in_flight_.committed_position();
   block.header.sink_place = state_.sink_place;
   block.header.counters = to_counters(progress_.tallies());
+  if (prepared_ != nullptr) block.commit = prepared_->idle_stamp();
   return block;
 }
 
@@ -182,8 +193,11 @@ uint32_t Consumer::adopt() {
     return lost;
   }
   if (planted(Bug::in_flight_forgotten)) return 0;
-  in_flight_.give_back();
-  ids_.give_back(state_.parked);
+  if (prepared_ != nullptr) {
+    prepared_->must_ask = true;
+    return lost;
+  }
+  start_over();
   return lost;
 }
 
@@ -209,14 +223,16 @@ void Consumer::drop_in_flight() {
 
 Result<Committed> Consumer::open() {
   progress_.show(ids_.figures());
-  return level_.append(empty_block());
+  return append_idle(empty_block());
 }
 
 Result<Committed> Consumer::close() {
   if (!cause_.is_ok()) return cause_;
+  // What is under way is the next opening's, which asks the sink.
+  if (prepared_ != nullptr && !prepared_->empty()) return Committed::done;
   AckBlock block = empty_block();
   block.clean_close = in_flight() == 0 && !control_.is_pending() && !has_work();
-  return level_.append(block);
+  return append_idle(block);
 }
 
 }  // namespace semel

@@ -6,6 +6,7 @@
 //   control_frames.h   what comes between messages
 //   suspicion.h        which of them may have killed a worker
 //   commit_draft.h     what a commit will say; answer_draft.h: what it will tell the senders
+//   prepared_commits.h those that a transactional sink has not confirmed (consumer_commits.cc)
 //   level.h            what durability makes of it
 //   progress.h         how far it has come, for everyone
 //
@@ -15,11 +16,14 @@
 //   C1  A commit either happens whole or changes nothing (Committed::full, Code::invalid_argument).
 //   C2  Nothing of a commit shows before its block is appended, and its ids become seen in the same call.
 //   C3  Once a commit has failed behind its dead letters (L1), there is no other: the shard has ended.
+//   C4  With a transactional sink, what a commit's block is to the others is the sink's confirmation: the
+//       block is only prepared (prepared_commits.h).
 // At most once, a message counts as acknowledged when it is polled: adopt() never delivers it again.
 // Its frame stays until the commit, since it is read in place.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -32,6 +36,7 @@
 #include "shard/in_flight.h"
 #include "shard/layout.h"
 #include "shard/level.h"
+#include "shard/prepared_commits.h"
 #include "shard/progress.h"
 #include "shard/replies.h"
 #include "shard/stages.h"
@@ -55,9 +60,10 @@ class Consumer {
     Replies& replies;
     Bounds bounds;
     uint32_t in_flight_max;  // a power of two
+    PreparedLevel* prepared = nullptr;  // the level, where the sink is transactional; else null
   };
 
-  Consumer(const Parts& parts, const AckHeader& recovered);
+  Consumer(const Parts& parts, const AckRecovered& recovered);
 
   // ---- recovery ----
 
@@ -81,6 +87,24 @@ class Consumer {
   // tell more to those who wait for them. A negative `sink_place` leaves the sink's as it is.
   Result<Committed> commit(uint32_t count, int64_t sink_place, std::span<const Detail> details,
                            std::span<const Answer> answers = {});
+
+  // ---- a transactional sink's: in the stead of commit() ----
+
+  // As commit(), of the next `count` messages behind those that are prepared; nothing of it shows. The
+  // stamp of the newest one tells what the sink is to be given.
+  Result<Committed> prepare(uint32_t count, bool has_outputs, std::span<const Detail> details);
+  // The sink has the oldest one, or it has no outputs and what it rests on is confirmed. `full` also where
+  // it is not yet as safe as the level makes it. `are_lost`: the answers went with the worker that had them.
+  Result<Committed> confirm(std::span<const Answer> answers, bool are_lost = false);
+  // The sink was asked: how many of the oldest ones took effect. Code::sink_ahead, Code::sink_behind.
+  Result<uint32_t> ask(const SinkAnswer& answer);
+  // None of those that are prepared took effect. Their messages are in flight still.
+  Status discard();
+  // A block says what is confirmed, where none does yet.
+  Result<Committed> record();
+  // What is in flight is polled again.
+  void start_over();
+  const PreparedCommits* prepared() const { return prepared_.get(); }
 
   // An attempt of a parked message begins, or ends before it was tried; a commit ends it as well.
   void begin_parked(uint64_t sequence) { suspicion_.begin(sequence); }
@@ -113,6 +137,8 @@ class Consumer {
   const Suspicion& suspicion() const { return suspicion_; }
   const ParkedSet& parked() const { return state_.parked; }
   const std::vector<SourceOffset>& sources() const { return state_.sources.list(); }
+  // All that a segment begins with.
+  void snapshot(AckSnapshot& into) const;
   int64_t sink_place() const { return state_.sink_place; }
   // Whether the last commit ended a message that somebody waits for.
   bool has_answered() const { return replies_.has_answered(); }
@@ -129,7 +155,8 @@ class Consumer {
   Polled polled(uint32_t count) const;
   Result<Committed> append_control();
   AckBlock empty_block() const;
-  void show(std::span<const Detail> details);
+  Result<Committed> append_idle(const AckBlock& block);
+  void show(CommitDraft& draft, std::span<const Detail> details);
   Status fail(const Status& cause);
 
   const Layout& layout_;
@@ -143,6 +170,7 @@ class Consumer {
   Admission admission_;
   ControlFrames control_;
   CommitDraft draft_;
+  const std::unique_ptr<PreparedCommits> prepared_;  // null where no sink has the last word
   Status cause_;  // of C3
   Progress progress_;
   Stages stages_;

@@ -140,9 +140,11 @@ class InFlight {
     committed_position_ = polled_position_;
     offset_frames_.clear();
   }
+  // A commit is prepared that ends those up to `through`: what comes behind them is not its any more.
+  void set_prepared(uint64_t through) { prepared_sequence_ = through; }
   // All of them are polled again.
   void give_back() {
-    polled_sequence_ = committed_sequence_;
+    prepared_sequence_ = polled_sequence_ = committed_sequence_;
     polled_position_ = committed_position_;
     offset_frames_.clear();
   }
@@ -162,12 +164,13 @@ class InFlight {
   uint64_t polled_position_;
   uint64_t committed_sequence_;
   uint64_t committed_position_;
+  uint64_t prepared_sequence_ = 0;
   uint64_t telling_ = 0;
   std::vector<OffsetFrame> offset_frames_;
 };
 
 inline bool InFlight::pass_offset(const uint8_t* frame, uint64_t behind) {
-  if (behind == committed_sequence_) return false;
+  if (behind == committed_sequence_ || behind <= prepared_sequence_) return false;
   const uint64_t meta = full_meta(frame);
   const FrameSource source = full_source(frame, meta);
   const auto same = std::find_if(

@@ -4,6 +4,8 @@
 //   SyncedLevel   `disk` and `interval`: the sync thread does both once the block is durable, and letters
 //                 are synced before their block
 //   DurableFirst  … and the worker sees only what is durable, since its sink can't be cut back (I12)
+//   PreparedLevel a transactional sink has the last word: a block prepares a commit, and nothing shows or
+//                 goes before the sink has it
 //
 // Ownership: everything is the shard's, and outlives the level.
 #pragma once
@@ -33,7 +35,8 @@ class ProcessLevel : public Level {
   Status secure_letters() override { return Status::ok(); }
 
   bool has_room(AckBlock block) const final;
-  Result<Committed> append(AckBlock block) final;
+  Result<Committed> append(AckBlock block) override;
+  AckHeader completed(AckHeader header) const final;
   Stage append_stage(Stage) const final { return Stage::log; }
   void committed(uint64_t position) override;
 
@@ -43,11 +46,9 @@ class ProcessLevel : public Level {
 
   Ring& ring_;
   DeadLetters& letters_;
+  AckLog& ack_log_;
 
  private:
-  void complete(AckBlock& block) const;
-
-  AckLog& ack_log_;
   const uint32_t epoch_;
 };
 
@@ -88,6 +89,38 @@ class DurableFirst final : public SyncedLevel {
 
  private:
   const std::atomic<uint64_t>& durable_position_;
+};
+
+class PreparedLevel final : public ProcessLevel {
+ public:
+  // `durable_sequence` is written by the sync thread; null where nothing syncs.
+  PreparedLevel(Ring& ring, AckLog& ack_log, DeadLetters& letters, uint32_t epoch,
+                const std::atomic<uint64_t>* durable_sequence)
+      : ProcessLevel(ring, ack_log, letters, epoch), durable_sequence_(durable_sequence) {}
+
+  Status secure_letters() final { return durable_sequence_ == nullptr ? Status::ok() : letters_.sync(); }
+  Result<Committed> append(AckBlock block) final;
+  void committed(uint64_t) final {}
+
+  // Whether a block can be appended while commits are under way: a snapshot must not leave them out.
+  bool fits(const AckBlock& block) const { return ack_log_.fits(block); }
+  // The number of the block that was appended last.
+  uint64_t last_block() const { return ack_log_.last_block(); }
+  // Whether it is as safe as the level makes it.
+  bool has_reached(uint64_t block) const {
+    return durable_sequence_ == nullptr || ack_log_.durable_block() >= block;
+  }
+  uint64_t letters_length() const { return letters_.length(); }
+  void show_letters(uint64_t length) { letters_.show(length); }
+  Status cut_letters(uint64_t length) { return letters_.rewind(length); }
+
+ protected:
+  uint64_t durable_sequence() const final {
+    return durable_sequence_ == nullptr ? 0 : durable_sequence_->load(std::memory_order_acquire);
+  }
+
+ private:
+  const std::atomic<uint64_t>* const durable_sequence_;
 };
 
 }  // namespace semel

@@ -47,6 +47,8 @@ class Level {
   // Fills in what the level knows: what is durable, the letters' length, the epoch.
   virtual bool has_room(AckBlock block) const = 0;
   virtual Result<Committed> append(AckBlock block) = 0;
+  // As append() and a snapshot would have it, of a block that is not appended.
+  virtual AckHeader completed(AckHeader header) const { return header; }
   // The stage in which append() spends its time; a level that appends nothing goes on in `current`.
   virtual Stage append_stage(Stage current) const = 0;
   // The block up to `position` is appended, and all that it changes shows.

@@ -48,6 +48,7 @@ struct StreamOptions {
   uint64_t window_us = 0;
   uint64_t ids_max = 1ull << 24;  // per shard
   bool shorten_window = false;
+  bool transactional = false;     // the sink has the last word on each commit
   uint64_t parked_max = 10'000;   // messages, per shard
   uint32_t in_flight_max = 4096;  // per shard; a power of two
 };

@@ -99,6 +99,7 @@ class Replies {
     return last_expected().load(std::memory_order_relaxed) >= sequence;
   }
   bool is_awaited(uint64_t in_flight) const { return (mark(in_flight) & kWants) != 0; }
+  bool wants_result(uint64_t in_flight) const { return (mark(in_flight) & kWantsResult) != 0; }
   bool is_awaited_parked(uint64_t sequence) const { return parked_.contains(sequence); }
 
   // Whether all answers so far have been read.

@@ -18,8 +18,9 @@ constexpr uint64_t kSpaceTriedUs = 500'000;
 
 Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions& options,
                                            const Manifest& manifest, uint32_t index,
-                                           bool must_exist) {
+                                           bool must_exist, const SinkAnswer& answer) {
   std::unique_ptr<Shard> shard(new Shard());
+  shard->transactional_ = options.transactional;
   shard->compact_ = options.durability == Durability::memory && !options.dedup;
   shard->syncs_ =
       options.durability == Durability::disk || options.durability == Durability::interval;
@@ -32,7 +33,7 @@ Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions
     });
   }
   if (keeps_files(options)) {
-    SEMEL_TRY(shard->open_files(storage, options, manifest, index, must_exist));
+    SEMEL_TRY(shard->open_files(storage, options, manifest, index, must_exist, answer));
     return shard;
   }
   auto memory = Region::anonymous(options.ring_bytes);
@@ -45,7 +46,7 @@ Result<std::unique_ptr<Shard>> Shard::open(Storage& storage, const StreamOptions
 }
 
 Status Shard::open_files(Storage& storage, const StreamOptions& options, const Manifest& manifest,
-                         uint32_t index, bool must_exist) {
+                         uint32_t index, bool must_exist, const SinkAnswer& answer) {
   fault_point("open.begin");
   const std::string directory = options.directory + "/shard-" + std::to_string(index);
   if (must_exist && manifest.journal) {
@@ -73,6 +74,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   log.window_us = options.dedup ? options.window_us : 0;
   log.directory_salt = shard_salt(manifest, index);
   log.must_exist = must_exist;
+  if (transactional_) log.answer = answer;
   AckRecovered acked;
   auto ack_log = AckLog::open(
       log, &acked, [this](const RecoveredIds& block) { restore_ids(block); });
@@ -102,11 +104,7 @@ Status Shard::open_files(Storage& storage, const StreamOptions& options, const M
   SEMEL_TRY(compose(options, scan, acked));
 
   // The new epoch is on disk before anything is done in it: an older one can commit nothing (I8).
-  ack_log_->set_snapshot([this](std::vector<const Parked*>& parked,
-                                std::vector<SourceOffset>& sources) {
-    if (!planted(Bug::parked_lost_at_rotation)) consumer_->parked().collect(parked);
-    sources = consumer_->sources();
-  });
+  ack_log_->set_snapshot([this](AckSnapshot& snapshot) { consumer_->snapshot(snapshot); });
   SEMEL_TRY(maintain(scan.time_us));
   auto opened = consumer_->open();
   if (!opened.is_ok()) return opened.status();
@@ -153,8 +151,9 @@ Status Shard::compose(const StreamOptions& options, const JournalScan& scan, Ack
                         ? Bounds::of_segment(options.segment_bytes, options.parked_max)
                         : Bounds::none(),
           .in_flight_max = options.in_flight_max,
+          .prepared = prepared_,
       },
-      acked.header);
+      acked);
   for (Parked& entry : acked.parked) {
     if (entry.type == static_cast<uint8_t>(FrameType::retry)) {
       dead_letters_->ask(entry.id.low, DeadLetters::How::retried);
@@ -169,6 +168,11 @@ Status Shard::compose(const StreamOptions& options, const JournalScan& scan, Ack
 void Shard::choose_strategies(const StreamOptions& options) {
   if (!keeps_files(options)) {
     level_ = std::make_unique<MemoryLevel>(*ring_);
+  } else if (transactional_) {
+    auto level = std::make_unique<PreparedLevel>(*ring_, *ack_log_, *dead_letters_, epoch_,
+                                                 syncs_ ? &durable_sequence_ : nullptr);
+    prepared_ = level.get();
+    level_ = std::move(level);
   } else if (!syncs_) {
     level_ = std::make_unique<ProcessLevel>(*ring_, *ack_log_, *dead_letters_, epoch_);
   } else if (!waits_for_durable_) {
@@ -218,7 +222,12 @@ Status Shard::sync_group(const std::atomic<bool>* failed) {
   SEMEL_TRY(ack_log_->sync());
   fault_point("group.acks-synced");
   durable_replies_.store(replies, std::memory_order_release);
-  dead_letters_->show(ack_log_->durable_dead_letter_bytes());
+  if (transactional_) {
+    // The worker goes on with what is prepared.
+    doorbell->ring();
+  } else {
+    dead_letters_->show(ack_log_->durable_dead_letter_bytes());
+  }
   const uint64_t reclaimable = ack_log_->durable_journal_position();
   if (reclaimable > ring_->released()) ring_->release(reclaimable);
   return Status::ok();

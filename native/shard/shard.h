@@ -27,6 +27,7 @@
 #include "shard/doorbell.h"
 #include "shard/id_index.h"
 #include "shard/intake.h"
+#include "shard/kept_levels.h"
 #include "shard/layout.h"
 #include "shard/level.h"
 #include "shard/manifest.h"
@@ -55,10 +56,11 @@ struct ShardStatus {
 class Shard {
  public:
   // Opens the shard's files and recovers what they hold; with Durability::memory there are none. Where
-  // they must exist a missing one is damage, else it is made.
+  // they must exist a missing one is damage, else it is made. Where the sink is transactional, `answer` is
+  // what it said of this shard.
   static Result<std::unique_ptr<Shard>> open(Storage& storage, const StreamOptions& options,
                                              const Manifest& manifest, uint32_t index,
-                                             bool must_exist);
+                                             bool must_exist, const SinkAnswer& answer = {});
 
   Intake& intake() { return *intake_; }
   Consumer& consumer() { return *consumer_; }
@@ -82,11 +84,12 @@ class Shard {
   uint64_t durable_position() const { return durable_position_.load(std::memory_order_acquire); }
   // Every message up to here is done or parked, as durably as the level makes it.
   uint64_t ended_through() const {
-    return syncs_ ? ack_log_->durable_through() : consumer_->through();
+    return syncs_ && !transactional_ ? ack_log_->durable_through() : consumer_->through();
   }
   // Answers up to here may be told: their commits are durable.
   uint64_t replies_through() const {
-    return syncs_ ? durable_replies_.load(std::memory_order_acquire) : replies_->tail();
+    return syncs_ && !transactional_ ? durable_replies_.load(std::memory_order_acquire)
+                                     : replies_->tail();
   }
   bool compact() const { return compact_; }
   // Whether the worker sees frames only once they are synced.
@@ -115,7 +118,7 @@ class Shard {
  private:
   Shard() = default;
   Status open_files(Storage& storage, const StreamOptions& options, const Manifest& manifest,
-                    uint32_t index, bool must_exist);
+                    uint32_t index, bool must_exist, const SinkAnswer& answer);
   void restore_ids(const RecoveredIds& block);
   Status open_journal_file(Storage& storage, const StreamOptions& options, const Manifest& manifest,
                            const JournalIdentity& identity, Writer writer);
@@ -133,6 +136,7 @@ class Shard {
   bool compact_ = false;
   bool syncs_ = false;
   bool has_journal_ = true;
+  bool transactional_ = false;
   bool waits_for_durable_ = false;
   uint32_t epoch_ = 1;
   uint32_t seed_ = 0;
@@ -145,6 +149,7 @@ class Shard {
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<Replies> replies_;
   std::unique_ptr<Level> level_;
+  PreparedLevel* prepared_ = nullptr;  // the same, where the sink is transactional
   std::unique_ptr<Layout> layout_;
   std::unique_ptr<IdIndex> ids_;
   std::unique_ptr<Consumer> consumer_;

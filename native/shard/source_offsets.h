@@ -35,6 +35,17 @@ class SourceOffsets {
     return known != nullptr && known->given_up;
   }
 
+  // Null where nothing is known of it.
+  const SourceOffset* find(uint32_t partition) const {
+    if (partition < kIndexedMax) {
+      const uint32_t index = partition < indices_.size() ? indices_[partition] : 0;
+      return index == 0 ? nullptr : &list_[index - 1];
+    }
+    const auto known = std::find_if(list_.begin(), list_.end(), [&](const SourceOffset& one) {
+      return one.partition == partition;
+    });
+    return known == list_.end() ? nullptr : &*known;
+  }
   const std::vector<SourceOffset>& list() const { return list_; }
   bool empty() const { return list_.empty(); }
 
@@ -59,17 +70,6 @@ class SourceOffsets {
       indices_[partition] = static_cast<uint32_t>(list_.size());
     }
     return list_.back();
-  }
-
-  const SourceOffset* find(uint32_t partition) const {
-    if (partition < kIndexedMax) {
-      const uint32_t index = partition < indices_.size() ? indices_[partition] : 0;
-      return index == 0 ? nullptr : &list_[index - 1];
-    }
-    const auto known = std::find_if(list_.begin(), list_.end(), [&](const SourceOffset& one) {
-      return one.partition == partition;
-    });
-    return known == list_.end() ? nullptr : &*known;
   }
 
   std::vector<SourceOffset> list_;

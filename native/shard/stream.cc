@@ -15,6 +15,13 @@ constexpr const char* kFiles[] = {"structures", "sources", "offsets"};
 }  // namespace
 
 Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions options) {
+  auto locked = lock(storage, std::move(options));
+  if (!locked.is_ok()) return locked.status();
+  SEMEL_TRY(locked.value()->open_shards({}));
+  return locked;
+}
+
+Result<std::unique_ptr<Stream>> Stream::lock(Storage& storage, StreamOptions options) {
   std::unique_ptr<Stream> stream(new Stream(storage, std::move(options)));
   StreamOptions& opened = stream->options_;
   if (!opened.directory.empty()) {
@@ -33,33 +40,34 @@ Result<std::unique_ptr<Stream>> Stream::open(Storage& storage, StreamOptions opt
   } else if (keeps_files(opened)) {
     return Status{Code::invalid_argument, "a durable stream needs a directory: set `dir`"};
   }
-  stream->doorbells_ = std::make_unique<Doorbell[]>(opened.workers);
+  return stream;
+}
+
+Status Stream::open_shards(std::span<const SinkAnswer> answers) {
+  doorbells_ = std::make_unique<Doorbell[]>(options_.workers);
   uint64_t stored_us = 0;
   std::vector<Shard*> shards;
-  for (uint32_t i = 0; i < opened.shards; ++i) {
-    auto shard = Shard::open(storage, opened, stream->manifest_, i, stream->shards_made_);
+  for (uint32_t i = 0; i < options_.shards; ++i) {
+    auto shard = Shard::open(storage_, options_, manifest_, i, shards_made_,
+                             i < answers.size() ? answers[i] : SinkAnswer{});
     if (!shard.is_ok()) return shard.status();
-    shard.value()->doorbell = &stream->doorbells_[i % opened.workers];
+    shard.value()->doorbell = &doorbells_[i % options_.workers];
     stored_us = std::max(stored_us, shard.value()->recovery().time_us);
     shards.push_back(shard.value().get());
-    stream->shards_.push_back(std::move(shard.value()));
+    shards_.push_back(std::move(shard.value()));
   }
-  if (keeps_files(opened) && !stream->shards_made_) {
-    const std::string count = std::to_string(opened.shards);
-    SEMEL_TRY(write_box(storage, opened.directory, kShardsBox, stream->manifest_.salt,
+  if (keeps_files(options_) && !shards_made_) {
+    const std::string count = std::to_string(options_.shards);
+    SEMEL_TRY(write_box(storage_, options_.directory, kShardsBox, manifest_.salt,
                         {reinterpret_cast<const uint8_t*>(count.data()), count.size()}));
   }
-  if (!opened.directory.empty()) {
-    SEMEL_TRY(adopt_journal(storage, opened, &stream->manifest_));
+  if (!options_.directory.empty()) SEMEL_TRY(adopt_journal(storage_, options_, &manifest_));
+  clock_ = std::make_unique<StreamClock>(stored_us);
+  if (keeps_files(options_)) {
+    syncer_ = std::make_unique<Syncer>(std::move(shards), options_, *clock_,
+                                       [this] { return lock_->check(); }, [this] { give_notice(); });
   }
-  stream->clock_ = std::make_unique<StreamClock>(stored_us);
-  if (keeps_files(opened)) {
-    Stream* self = stream.get();
-    stream->syncer_ = std::make_unique<Syncer>(std::move(shards), opened, *stream->clock_,
-                                               [self] { return self->lock_->check(); },
-                                               [self] { self->give_notice(); });
-  }
-  return stream;
+  return Status::ok();
 }
 
 Stream::~Stream() {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,14 @@ namespace semel {
 class Stream {
  public:
   static Result<std::unique_ptr<Stream>> open(Storage& storage, StreamOptions options);
+  // The same in two steps, where a transactional sink is to be asked in between: the directory is locked
+  // and its manifest read; then the shards are opened, each with what the sink said of it.
+  static Result<std::unique_ptr<Stream>> lock(Storage& storage, StreamOptions options);
+  Status open_shards(std::span<const SinkAnswer> answers);
   ~Stream();
+
+  // The history of the directory's commits: it is of the directory, and a copy has the same.
+  uint64_t lineage() const { return manifest_.salt; }
 
   const StreamOptions& options() const { return options_; }
   const Manifest& manifest() const { return manifest_; }

@@ -161,10 +161,10 @@ class Owner {
     if (!opened.is_ok()) return opened.status();
     log_ = std::move(opened.value());
     take_up(recovered_);
-    log_->set_snapshot([this](auto& parked, auto& sources) {
+    log_->set_snapshot([this](AckSnapshot& all) {
       ++snapshots;
-      for (const auto& [sequence, one] : now_.parked) parked.push_back(&one);
-      for (const auto& [partition, offset] : now_.sources) sources.push_back({partition, offset});
+      for (const auto& [sequence, one] : now_.parked) all.parked.push_back(&one);
+      for (const auto& [partition, offset] : now_.sources) all.sources.push_back({partition, offset});
     });
     ++epoch_;
     return Status::ok();
@@ -212,7 +212,7 @@ class Owner {
     const Offset offset{partition == 2 ? header.through : 0, header.through};
     const std::vector<SourceOffset> sources{{partition, offset}};
     next.sources[sources[0].partition] = sources[0].offset;
-    AckBlock block{header, ids, parked, resolved, sources, clean};
+    AckBlock block{header, ids, parked, resolved, sources, {}, clean};
     auto appended = log_->append(block);
     if (appended.is_ok() && appended.value() == AckLog::Appended::stored) {
       now_ = next;

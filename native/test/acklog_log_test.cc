@@ -116,7 +116,7 @@ TEST_P(AckLogLevels, takes_no_source_back_to_where_it_was) {
   owner.must_append(5);
   for (const uint64_t offset : {40, 99, 70}) {
     const std::vector<SourceOffset> told{{7, offset}};
-    ASSERT_TRUE(owner.log().append({owner.now().header, {}, {}, {}, told, false}).is_ok());
+    ASSERT_TRUE(owner.log().append({owner.now().header, {}, {}, {}, told, {}, false}).is_ok());
   }
   ASSERT_TRUE(owner.make_durable().is_ok());
   ASSERT_TRUE(owner.open().is_ok());

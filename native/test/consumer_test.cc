@@ -76,7 +76,7 @@ class ConsumerTest : public testing::Test {
                         .replies = *replies_,
                         .bounds = bounds,
                         .in_flight_max = 64},
-        AckHeader{});
+        AckRecovered{});
   }
   void send(uint32_t count, uint32_t bytes = 8) {
     for (uint32_t i = 0; i < count; ++i) {
