@@ -68,11 +68,13 @@
     "semel_binding_files": [
       "binding/addon.cc",
       "binding/append.cc",
+      "binding/commits.cc",
       "binding/environment.cc",
       "binding/file_locks.cc",
       "binding/lifecycle.cc",
       "binding/maintenance.cc",
       "binding/replies.cc",
+      "binding/seats.cc",
       "binding/views.cc",
       "binding/worker.cc"
     ]

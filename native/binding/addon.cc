@@ -36,6 +36,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_append(env, exports);
   export_replies(env, exports);
   export_worker(env, exports);
+  export_commits(env, exports);
   export_file_locks(env, exports);
   export_maintenance(env, exports);
   return exports;

@@ -8,6 +8,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -74,6 +75,8 @@ class Environment {
   void remove(uint32_t handle);
 
   Napi::FunctionReference error_class;
+  // Directories that are locked, and their streams not open yet: until their sinks have been asked.
+  std::map<uint32_t, std::unique_ptr<Stream>> openings;
 
  private:
   // Before the environment's thread-safe functions go: nobody may call them any more.

@@ -9,6 +9,7 @@ void export_lifecycle(Napi::Env env, Napi::Object exports);  // open, close, fil
 void export_append(Napi::Env env, Napi::Object exports);     // append …: the ingest thread
 void export_replies(Napi::Env env, Napi::Object exports);    // replies, progress: the ingest thread
 void export_worker(Napi::Env env, Napi::Object exports);     // poll, commit …: the shard's worker
+void export_commits(Napi::Env env, Napi::Object exports);    // prepare, confirm …: the same
 void export_file_locks(Napi::Env env, Napi::Object exports);   // lockFile …: sinks, sources
 void export_maintenance(Napi::Env env, Napi::Object exports);  // verify, repair
 

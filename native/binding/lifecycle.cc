@@ -1,6 +1,8 @@
 // Opening and closing a stream, its small files, and its numbers.
 #include <algorithm>
+#include <cstdio>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "binding/arguments.h"
@@ -74,6 +76,7 @@ StreamOptions read_options(const Napi::Object& object) {
   options.window_us = reader.number("windowMs") * 1000;
   options.ids_max = reader.number("maxIds");
   options.shorten_window = reader.flag("shortenWindow");
+  options.transactional = reader.flag("transactional");
   options.parked_max = reader.number("parkedMax");
   options.in_flight_max = reader.narrow<uint32_t>("inFlightMax");
   return options;
@@ -101,6 +104,9 @@ Status check(const StreamOptions& options) {
     return refuse("dedup needs a window and maxIds");
   }
   if (options.parked_max == 0) return refuse("parkedMax must be 1 at least");
+  if (options.transactional && !keeps_files(options)) {
+    return refuse("a transactional sink's commits need a durable stream");
+  }
   return Status::ok();
 }
 
@@ -127,6 +133,79 @@ Napi::Value offset_value(Napi::Env env, Offset offset) {
   return Napi::BigInt::New(env, 0, 2, words);
 }
 
+// The options, checked; nothing with an error pending.
+std::optional<StreamOptions> options_at(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  StreamOptions options = read_options(info[0].As<Napi::Object>());
+  if (env.IsExceptionPending()) return std::nullopt;
+  if (Status status = check(options); !status.is_ok()) {
+    throw_status(env, status);
+    return std::nullopt;
+  }
+  return options;
+}
+
+// lockDirectory(options): the first step of an opening whose sink is to be asked; the second is open() with
+// `opening` and `answers`, or unlockDirectory().
+Napi::Value lock_directory(const Napi::CallbackInfo& info) {
+  static uint32_t next = 0;
+  Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsObject()) {
+    throw_status(env, {Code::invalid_argument, "lockDirectory takes options"});
+    return {};
+  }
+  std::optional<StreamOptions> options = options_at(info);
+  if (!options.has_value()) return {};
+  auto locked = Stream::lock(Storage::real(), std::move(*options));
+  if (!locked.is_ok()) {
+    throw_status(env, locked.status());
+    return {};
+  }
+  char lineage[17];
+  std::snprintf(lineage, sizeof lineage, "%016llx",
+                static_cast<unsigned long long>(locked.value()->lineage()));
+  const uint32_t opening = ++next;
+  Environment::of(env).openings.emplace(opening, std::move(locked.value()));
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("opening", opening);
+  result.Set("lineage", lineage);
+  return result;
+}
+
+// unlockDirectory(opening)
+Napi::Value unlock_directory(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t opening = arguments.u32();
+  if (arguments.ok()) Environment::of(info.Env()).openings.erase(opening);
+  return {};
+}
+
+// Three numbers for each shard: the epoch that the sink gave, and its last commit's epoch and n.
+std::vector<SinkAnswer> answers_of(const Napi::Object& options) {
+  std::vector<SinkAnswer> answers;
+  const Napi::Value value = options.Get("answers");
+  if (!value.IsTypedArray()) return answers;
+  const auto numbers = value.As<Napi::Float64Array>();
+  for (std::size_t at = 0; at + 3 <= numbers.ElementLength(); at += 3) {
+    answers.push_back({static_cast<uint64_t>(numbers[at]),
+                       {static_cast<uint64_t>(numbers[at + 1]), static_cast<uint64_t>(numbers[at + 2])}});
+  }
+  return answers;
+}
+
+Result<std::unique_ptr<Stream>> open_stream(Napi::Env env, const Napi::Object& given,
+                                            StreamOptions options) {
+  const uint32_t opening = OptionReader(given).narrow<uint32_t>("opening");
+  if (opening == 0) return Stream::open(Storage::real(), std::move(options));
+  auto& openings = Environment::of(env).openings;
+  const auto found = openings.find(opening);
+  if (found == openings.end()) return Status{Code::closed, "the opening was given up"};
+  std::unique_ptr<Stream> stream = std::move(found->second);
+  openings.erase(found);
+  SEMEL_TRY(stream->open_shards(answers_of(given)));
+  return stream;
+}
+
 // open(options, notice): `notice()` is called on this thread after want_notice().
 Napi::Value open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -134,13 +213,9 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     throw_status(env, {Code::invalid_argument, "open takes options and a function"});
     return {};
   }
-  StreamOptions options = read_options(info[0].As<Napi::Object>());
-  if (env.IsExceptionPending()) return {};
-  if (Status status = check(options); !status.is_ok()) {
-    throw_status(env, status);
-    return {};
-  }
-  auto opened = Stream::open(Storage::real(), std::move(options));
+  std::optional<StreamOptions> options = options_at(info);
+  if (!options.has_value()) return {};
+  auto opened = open_stream(env, info[0].As<Napi::Object>(), std::move(*options));
   if (!opened.is_ok()) {
     throw_status(env, opened.status());
     return {};
@@ -357,6 +432,8 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_lifecycle(Napi::Env env, Napi::Object exports) {
+  exports.Set("lockDirectory", Napi::Function::New(env, lock_directory, "lockDirectory"));
+  exports.Set("unlockDirectory", Napi::Function::New(env, unlock_directory, "unlockDirectory"));
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("close", Napi::Function::New(env, close, "close"));
   exports.Set("detach", Napi::Function::New(env, detach, "detach"));

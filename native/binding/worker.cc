@@ -4,8 +4,8 @@
 
 #include "binding/arguments.h"
 #include "binding/functions.h"
+#include "binding/seats.h"
 #include "binding/views.h"
-#include "shard/answers.h"
 #include "shard/details.h"
 #include "shard/inquest.h"
 
@@ -56,20 +56,6 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
   return seat;
 }
 
-// The shard named by handle, shard, attempt; null with an error pending where they don't fit.
-Shard* seat_of(Arguments& arguments, Napi::Env env, LocalStream** local) {
-  *local = arguments.stream();
-  if (*local == nullptr) return nullptr;
-  const uint32_t index = arguments.shard(*local);
-  const uint32_t attempt = arguments.u32();
-  if (!arguments.ok()) return nullptr;
-  if ((*local)->entry->seats[index].attempt.load(std::memory_order_acquire) != attempt) {
-    throw_status(env, {Code::fenced, "another worker has taken over the shard"});
-    return nullptr;
-  }
-  return &(*local)->stream().shard(index);
-}
-
 // poll(handle, shard, attempt, max): how many slots were filled, or a Stall.
 Napi::Value poll(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
@@ -94,31 +80,6 @@ Napi::Value poll(const Napi::CallbackInfo& info) {
                                            : static_cast<double>(found.stall));
 }
 
-// A sender that waits for room is woken once there is room for many, or nothing left to do:
-// woken at every commit, it would fill the ring by a frame or two and sleep again.
-bool is_worth_a_notice(Shard& shard) {
-  const Ring& ring = shard.ring();
-  return ring.tail() - ring.released() < ring.capacity() / 4 * 3 || !shard.consumer().has_work();
-}
-
-Napi::Value after_commit(Napi::Env env, Stream& stream, Shard& shard,
-                         const Result<Committed>& committed) {
-  if (!committed.is_ok()) {
-    throw_status(env, stream.fail(committed.status()));
-    return {};
-  }
-  const bool done = committed.value() == Committed::done;
-  if (stream.options().durability == Durability::disk || !done) {
-    stream.wake_syncer();
-  }
-  // At `disk` it is the group that ends the messages, and gives its own.
-  if (stream.options().durability != Durability::disk &&
-      (shard.consumer().has_answered() || is_worth_a_notice(shard))) {
-    stream.give_notice();
-  }
-  return Napi::Boolean::New(env, done);
-}
-
 // Calls of whoever held the worker's shards are refused from now on.
 void void_seats(LocalStream& local, uint32_t worker) {
   Stream& stream = local.stream();
@@ -136,30 +97,11 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
   const uint32_t count = arguments.u32();
   const double sink_place = arguments.whole();
   if (shard == nullptr || !arguments.ok()) return {};
-  std::vector<Detail> details;
-  if (info.Length() > 5 && !info[5].IsUndefined()) {
-    const std::span<uint8_t> bytes = arguments.bytes();
-    if (!arguments.ok()) return {};
-    if (!read_details(bytes, &details)) {
-      arguments.fail("a list of details");
-      return {};
-    }
-  } else {
-    arguments.skip();
-  }
-  std::vector<Answer> answers;
-  if (info.Length() > 6 && !info[6].IsUndefined()) {
-    const std::span<uint8_t> bytes = arguments.bytes();
-    if (!arguments.ok()) return {};
-    if (!read_answers(bytes, Replies::payload_bytes_max(local->stream().options().ring_bytes),
-                      &answers)) {
-      arguments.fail("a list of answers");
-      return {};
-    }
-  }
   Stream& stream = local->stream();
-  if (Status health = stream.health(); !health.is_ok()) {
-    throw_status(info.Env(), health);
+  std::vector<Detail> details;
+  std::vector<Answer> answers;
+  if (!details_at(arguments, info, 5, &details) || !answers_at(arguments, info, 6, stream, &answers) ||
+      !is_healthy(info.Env(), stream)) {
     return {};
   }
   return after_commit(

@@ -9,5 +9,4 @@ export const atLeastOnce: Decisions = Object.freeze({
   failed: 'parked',
   durabilityDefault: 'disk',
   refusesDurability: needsJournal('at-least-once'),
-  refusesSink: () => undefined,
 } satisfies Decisions)

@@ -11,5 +11,4 @@ export const atMostOnce: Decisions = Object.freeze({
     durability === 'memory'
       ? undefined
       : 'does not go with at-most-once, whose messages are kept in memory only; leave it out, or choose at-least-once',
-  refusesSink: () => undefined,
 } satisfies Decisions)

@@ -1,5 +1,4 @@
 import type { Delivery, Durability } from '../core/delivery.js'
-import type { Sink } from '../core/sink.js'
 
 /** What a delivery decides; everything else is the same under each of them. */
 export interface Decisions {
@@ -15,6 +14,4 @@ export interface Decisions {
   readonly durabilityDefault: Durability
   /** Why a durability does not go with it, and the remedy; undefined where it does. */
   readonly refusesDurability: (durability: Durability) => string | undefined
-  /** Why a sink whose kind can carry it can't be opened with it; undefined where it can. */
-  readonly refusesSink: (sink: Sink<never>) => string | undefined
 }

@@ -9,8 +9,4 @@ export const exactlyOnce: Decisions = Object.freeze({
   failed: 'parked',
   durabilityDefault: 'disk',
   refusesDurability: needsJournal('exactly-once'),
-  refusesSink: ({ name, kind }) =>
-    kind === 'transactional'
-      ? `the sink ${name} is transactional, and this version can't ask such a sink for its position after a crash yet; use a rewindable or an idempotent sink, or at-least-once`
-      : undefined,
 } satisfies Decisions)

@@ -29,6 +29,23 @@ export interface NativeOptions {
   shortenWindow: boolean
   parkedMax: number
   inFlightMax: number
+  /** Whether the sink has the last word on each commit. */
+  transactional: boolean
+  /** As `lockDirectory` gave it; missing: the directory is not locked yet. */
+  opening?: number
+  /** Where it is transactional, three numbers a shard: the epoch that its sink gave, its last commit's epoch and n. */
+  answers?: Float64Array
+}
+
+/** A commit that is prepared for a transactional sink. */
+export interface NativePrepared {
+  epoch: number
+  /** 0: it has no outputs, and rests on its parent. */
+  n: number
+  parentEpoch: number
+  /** 0: the sink has taken no commit before. */
+  parentN: number
+  through: number
 }
 
 /** What opening found in a shard's files. */
@@ -166,6 +183,9 @@ export interface Addon {
   readonly version: string
   setErrorClass(errorClass: new (code: string, message: string) => Error): void
 
+  /** The first step of an opening whose sink is to be asked; `open` or `unlockDirectory` follows. */
+  lockDirectory(options: NativeOptions): { opening: number; lineage: string }
+  unlockDirectory(opening: number): void
   open(
     options: NativeOptions,
     notice: () => void,
@@ -229,6 +249,42 @@ export interface Addon {
     details?: Uint8Array,
     answers?: Uint8Array,
   ): boolean
+  // Where the sink is transactional, in the stead of `commit`:
+  /** Prepares a commit of the next messages in flight; undefined where there is no room yet. */
+  prepare(
+    handle: number,
+    shard: number,
+    attempt: number,
+    count: number,
+    hasOutputs: boolean,
+    details?: Uint8Array,
+  ): NativePrepared | undefined
+  /** How many of those that are prepared are as safe as the level makes them, from the oldest on. */
+  prepared(handle: number, shard: number, attempt: number): number
+  /** The sink has the oldest of them; false as in `commit`. `areLost`: a dead worker had the answers. */
+  confirm(
+    handle: number,
+    shard: number,
+    attempt: number,
+    areLost: boolean,
+    answers?: Uint8Array,
+  ): boolean
+  /** How many of them took effect, as the sink says; SemelError where it does not fit the directory. */
+  askedSink(
+    handle: number,
+    shard: number,
+    attempt: number,
+    epoch: number,
+    lastEpoch: number,
+    lastN: number,
+  ): number
+  /** None of them took effect; their messages are in flight still. */
+  discard(handle: number, shard: number, attempt: number): void
+  /** A block says what is confirmed; false as in `commit`. */
+  record(handle: number, shard: number, attempt: number): boolean
+  /** What is in flight is polled again; the first sequence of it. */
+  startOver(handle: number, shard: number, attempt: number): number
+
   /** Whether every commit so far is as durable as the level makes it; hurries where it is not. */
   acksDurable(handle: number, shard: number): boolean
   /** Spins, then parks, until one of the worker's shards has work; whether one has. */

@@ -1,9 +1,8 @@
-import { ClosedError, SemelError, toError } from '../../core/errors.js'
+import { SemelError, toError } from '../../core/errors.js'
 import { isUnavailable, retryAfterMsOf } from '../../core/handler-errors.js'
 import type { Position, SinkConnection } from '../../core/sink.js'
 import { adopted } from '../../core/thenable.js'
 import { caught } from '../../core/thrown.js'
-import { after } from '../../core/timers.js'
 import { addon, type NativeSeat } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
 import { exponential } from '../../reliability/backoff.js'
@@ -12,6 +11,7 @@ import type { Detail } from '../../native/details.js'
 import { checkWritten, placeOf, rejectionOf, type Rejection } from './connection.js'
 import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished, type Owners } from '../operators/finished.js'
+import { Pause } from './pause.js'
 
 /** A sink that fails as a whole is tried again, for as long as it takes (I13). */
 const sinkBackoff = exponential('50ms', { max: '10s', jitter: 'full' })
@@ -55,8 +55,7 @@ export class Committer {
   #through: number
   /** The sink's place at the last commit; −1: none. */
   #place: number
-  #stopped = false
-  #endSleep: (() => void) | undefined
+  readonly #pause = new Pause()
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
@@ -83,13 +82,17 @@ export class Committer {
     await this.#acknowledge({ count: 0, details: undefined, answers: undefined })
     // Before the first output: behind it, a power loss could take the place and leave the output.
     const { handle, shard } = this.#parts
-    while (!addon().acksDurable(handle, shard)) await this.#sleep(ackRoomMs)
+    while (!addon().acksDurable(handle, shard)) await this.#pause.for(ackRoomMs)
   }
 
   /** Nothing is tried again from now on. */
   stop(): void {
-    this.#stopped = true
-    this.#endSleep?.()
+    this.#pause.stop()
+  }
+
+  /** There is nothing to commit for now; whether anything was left to do. */
+  rest(): boolean {
+    return false
   }
 
   commit(finished: Finished): void | Promise<void> {
@@ -153,7 +156,7 @@ export class Committer {
         written = checkWritten(answer, length)
         attempt = 1
       } catch (error) {
-        if (this.#stopped) throw new ClosedError()
+        this.#pause.check()
         attempt = await this.#afterFailedWrite(finished, error, attempt)
         this.#parts.again(finished)
         continue
@@ -200,20 +203,9 @@ export class Committer {
    * output that was rejected as unavailable stays in it: that is the sink's failure.
    * @returns why the sink is unavailable, where it is
    */
-  #takeOut(finished: Finished, { rejected, written }: Rejection): unknown {
-    const failures = new Map<number, Failure>()
-    let unavailable: unknown
-    for (const [index, error] of rejected) {
-      if (isUnavailable(error)) {
-        unavailable ??= error
-        continue
-      }
-      const owners = ownersOf(finished.owners[index] as Owners)
-      for (const owner of owners) {
-        if (!failures.has(owner)) failures.set(owner, failureOf(error, owners.length > 1))
-      }
-    }
-    finished.dropFirst(written)
+  #takeOut(finished: Finished, rejection: Rejection): unknown {
+    const { failures, unavailable } = failuresOf(finished, rejection)
+    finished.dropFirst(rejection.written)
     if (failures.size > 0) this.#parts.refused(failures, finished)
     return unavailable
   }
@@ -232,7 +224,7 @@ export class Committer {
     for (let attempt = 1; ;) {
       const answer = this.#tryAcknowledge(ack)
       if (answer === true) return
-      if (answer === false) await this.#sleep(ackRoomMs)
+      if (answer === false) await this.#pause.for(ackRoomMs)
       else await this.#afterSinkFailure(answer, attempt++)
     }
   }
@@ -240,7 +232,7 @@ export class Committer {
   async #afterSinkFailure(failure: unknown, attempt: number): Promise<void> {
     const delayMs = retryAfterMsOf(failure) ?? sinkBackoff.delayMs(attempt)
     this.#parts.sinkFailed(toError(caught(failure).thrown), attempt, delayMs)
-    await this.#sleep(delayMs)
+    await this.#pause.for(delayMs)
   }
 
   #ackOf(finished: Finished): Ack {
@@ -266,18 +258,24 @@ export class Committer {
   #position(finished: Finished): Position {
     return { epoch: this.#parts.seat.epoch, through: this.#through + finished.count }
   }
+}
 
-  /** @throws ClosedError once `stop` has been called: what is not committed is left to the next opening */
-  async #sleep(ms: number): Promise<void> {
-    if (!this.#stopped) {
-      await new Promise<void>((resolve) => {
-        const end = after(ms, resolve)
-        this.#endSleep = () => {
-          end()
-          resolve()
-        }
-      })
+/** By message, why its outputs were refused; and why the sink is unavailable, where it is. */
+export function failuresOf(
+  finished: Finished,
+  { rejected }: Pick<Rejection, 'rejected'>,
+): { failures: ReadonlyMap<number, Failure>; unavailable: unknown } {
+  const failures = new Map<number, Failure>()
+  let unavailable: unknown
+  for (const [index, error] of rejected) {
+    if (isUnavailable(error)) {
+      unavailable ??= error
+      continue
     }
-    if (this.#stopped) throw new ClosedError()
+    const owners = ownersOf(finished.owners[index] as Owners)
+    for (const owner of owners) {
+      if (!failures.has(owner)) failures.set(owner, failureOf(error, owners.length > 1))
+    }
   }
+  return { failures, unavailable }
 }

@@ -2,6 +2,7 @@ import { types } from 'node:util'
 import { SemelError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
 import { RejectedOutputs, type Sink, type SinkConnection, type SinkKind } from '../../core/sink.js'
+import type { Begun } from '../../core/transactional.js'
 import { describeThrown } from '../../core/thrown.js'
 
 const optional = ['rewind', 'place', 'flush', 'writeSome'] as const
@@ -39,6 +40,39 @@ export async function closeConnection(
   } catch (thrown) {
     throw sinkError(sink.name, `it failed to close: ${describeThrown(thrown).message}`, thrown)
   }
+}
+
+/**
+ * What a transactional sink's `begin` answered.
+ * @throws SemelError `SEMEL_SINK` for what is no answer; `SEMEL_SINK_TAKEN` for another directory's commit
+ */
+export function checkBegun(answer: unknown, sink: Sink<never>, lineage: string): Begun {
+  const { epoch, last } = (answer ?? {}) as Partial<Begun>
+  const isLast =
+    last === undefined ||
+    (typeof last?.lineage === 'string' &&
+      isCount(last.epoch, 1, Number.MAX_SAFE_INTEGER) &&
+      isCount(last.n, 1, Number.MAX_SAFE_INTEGER))
+  if (!isCount(epoch, 1, Number.MAX_SAFE_INTEGER) || !isLast) {
+    throw sinkError(
+      sink.name,
+      `begin answered ${shown(answer)}; answer { epoch, last }: whole numbers, and the last commit's lineage`,
+    )
+  }
+  if (last !== undefined && last.lineage !== lineage) {
+    throw new SemelError(
+      'SEMEL_SINK_TAKEN',
+      `the sink ${sink.name} holds commits of another directory (lineage ${last.lineage}; this one's is ${lineage}) under this pipeline's name; give the pipeline another name, or go on with that directory`,
+    )
+  }
+  return { epoch, last }
+}
+
+const misfits = ['SEMEL_SINK_TAKEN', 'SEMEL_SINK_AHEAD', 'SEMEL_SINK_BEHIND', 'SEMEL_FENCED']
+
+/** Sink and directory do not fit each other, or it is another worker's: asking again helps nobody. */
+export function isMisfit(error: unknown): boolean {
+  return error instanceof SemelError && misfits.includes(error.code)
 }
 
 /** What a write has refused, in a form that can be relied on. */

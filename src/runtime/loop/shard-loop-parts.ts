@@ -4,6 +4,7 @@ import type { Graph } from '../../pipeline/graph.js'
 import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
 import type { Limiter } from '../operators/limiter.js'
 import type { Pulse } from './heartbeat.js'
+import type { SinkLink } from './sink-link.js'
 
 export interface ShardLoopParts {
   readonly handle: number
@@ -16,6 +17,8 @@ export interface ShardLoopParts {
   /** Beats at every message: one call of a handler is all that may take long. */
   readonly pulse: Pulse
   readonly connection: SinkConnection<unknown>
+  /** Where the sink has the last word, the way to it. */
+  readonly link: SinkLink | undefined
   /** Whether outputs are flushed before their ack. */
   readonly flushes: boolean
   readonly limiter: Limiter | undefined

@@ -14,7 +14,7 @@ import { asideFor, type Aside } from './aside.js'
 import { Collector, isPromise } from '../operators/chain.js'
 import { noContext, Signals, type AttemptContext } from '../operators/context.js'
 import { failureOf } from '../operators/failure.js'
-import { Committer } from './committer.js'
+import { committerOf, type AnyCommitter } from './any-committer.js'
 import { FailureDesk } from '../failures/failure-desk.js'
 import { Finished } from '../operators/finished.js'
 import { GivenUp, type GiveUps as GiveUpList } from '../operators/given-up.js'
@@ -45,7 +45,7 @@ export class ShardLoop {
   readonly #lane: Lane
   readonly #failures: FailureDesk
   readonly #ends: JobEnds
-  readonly #committer: Committer
+  readonly #committer: AnyCommitter
   readonly #answers: Answers
   readonly #signals = new Signals()
   readonly #outage: Outage
@@ -62,20 +62,15 @@ export class ShardLoop {
   #accused: number
 
   constructor(parts: ShardLoopParts) {
-    const { handle, shard, graph, seat, connection, flushes, tell } = parts
+    const { handle, shard, graph, seat, tell } = parts
     this.#parts = parts
     this.#slots = new SlotReader({ ...parts, signals: this.#signals })
     this.#poll = new Poll(parts, () => this.#committing || this.flushBatches())
     this.#processed = this.#poll.through
     this.#accused = seat.accused
     this.#answers = new Answers(seat, this.#slots)
-    this.#committer = new Committer({
-      handle,
-      shard,
-      seat,
-      connection,
+    this.#committer = committerOf(parts, {
       answers: this.#answers,
-      flushes,
       refused: (failures, finished) => this.#failures.refused(failures, finished),
       committed: (details) => {
         this.#failures.committed(details)
@@ -375,7 +370,8 @@ export class ShardLoop {
   // ---- commit ----
 
   #commit(): boolean {
-    if (this.#committing || this.#finished.isEmpty) return false
+    if (this.#committing) return false
+    if (this.#finished.isEmpty) return this.#committer.rest()
     const finished = this.#finished
     this.#finished = new Finished()
     this.#program.collector = new Collector()

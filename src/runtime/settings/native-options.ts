@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { deliveries, type Durability } from '../../core/delivery.js'
+import { isTransactional } from '../../delivery/transactional.js'
 import type { NativeOptions } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { Settings } from './options.js'
@@ -9,6 +10,8 @@ export function nativeOptions(graph: Graph, settings: Settings, current: string)
   const { accepts, deliver, sink } = graph
   // A sink that can be cut back may see messages before they are durable: its commit alone waits.
   const canCutBack = sink.kind === 'rewindable'
+  // Nor does one that waits for the block, which is in the group of its messages or in a later one.
+  const transactional = isTransactional(graph)
   return {
     name: graph.name,
     // A program may change its current directory while the stream is open.
@@ -19,7 +22,7 @@ export function nativeOptions(graph: Graph, settings: Settings, current: string)
     payloads: accepts.kind === 'frames' ? 2 : 1,
     frameBytes: accepts.kind === 'frames' ? accepts.size : 0,
     durability: durabilityNumber(settings.durability),
-    visibility: canCutBack ? 0 : 1,
+    visibility: canCutBack || transactional ? 0 : 1,
     journal: settings.journal,
     ringBytes: settings.ringBytes,
     segmentBytes: settings.segmentBytes,
@@ -32,6 +35,7 @@ export function nativeOptions(graph: Graph, settings: Settings, current: string)
     shortenWindow: deliver.whenFull === 'shorten-window',
     parkedMax: settings.parkedMax,
     inFlightMax: settings.inFlightMax,
+    transactional,
   }
 }
 

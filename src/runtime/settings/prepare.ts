@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from '../../core/errors.js'
-import { decisionsOf } from '../../delivery/decide.js'
 import type { Classes } from '../../pipeline/classes.js'
 import { requireGraph, withDelivery, type Graph } from '../../pipeline/graph.js'
 import type { OpenOptions } from './open-options.js'
@@ -40,8 +39,6 @@ export function prepare(
 function prepareOne(graph: Graph, settings: Settings): Prepared {
   // Checked again: a definition may come from another copy of the library.
   const own = withDelivery(graph, settings.delivery)
-  const refusal = decisionsOf(settings.delivery).refusesSink(own.sink)
-  if (refusal !== undefined) throw new InvalidArgumentError(`open: ${refusal}`)
   if (!settings.journal && own.deliver.producer !== undefined) {
     throw new InvalidArgumentError(
       'journal: what producers number is sent, and without a journal nothing can be; leave journal out, or deliver without producer',

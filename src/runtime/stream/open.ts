@@ -1,7 +1,8 @@
 import { limit } from '../../acknowledge/patience.js'
 import { InvalidArgumentError, SemelError } from '../../core/errors.js'
 import { nowMs } from '../../core/timers.js'
-import { addon } from '../../native/addon.js'
+import { isTransactional } from '../../delivery/transactional.js'
+import { addon, type NativeOptions } from '../../native/addon.js'
 import { requireThreads } from '../../native/permission.js'
 import { buildOf, type AnyDefinition, type Definition, type Graph } from '../../pipeline/graph.js'
 import { checkClassesIn } from '../directory/class-directories.js'
@@ -19,6 +20,7 @@ import {
 } from '../workers/load.js'
 import { Config } from '../settings/config.js'
 import { nativeOptions } from '../settings/native-options.js'
+import { askSinks } from './ask-sinks.js'
 import { OneStream } from './one-stream.js'
 import { OutputsDesk } from '../outputs/desk.js'
 import type { Read } from '../outputs/outputs-loop.js'
@@ -142,11 +144,17 @@ async function openOne<In, Out>(
   const stream: { opened?: OneStream<In, Out> } = {}
   if (settings.workers > 0) requireThreads()
   const options = nativeOptions(graph, settings, current)
-  const { shards, ...native } = addon().open(options, () => stream.opened?.noticed())
+  const asked = isTransactional(graph)
+    ? await askedOpening({ graph, settings }, options, current, patience)
+    : undefined
+  const { shards, ...native } = addon().open({ ...options, ...asked?.opening }, () =>
+    stream.opened?.noticed(),
+  )
   const { handle } = native
   const opened = new OneStream<In, Out>({ ...native, graph, settings, recovered: shards, outputs })
   const directories = { current, stream: options.directory }
-  const runner = runnerOf(handle, graph, settings, built, directories, opened)
+  const lineage = asked?.lineage ?? ''
+  const runner = runnerOf({ handle, lineage, graph, settings, built, directories, stream: opened })
   try {
     const what = `its shards are open, and the sink ${graph.sink.name} is connected`
     await patiently(opened.start(runner), patience, what)
@@ -162,6 +170,29 @@ async function openOne<In, Out>(
   }
   stream.opened = opened
   return opened
+}
+
+/** The directory is locked and its sinks are asked, which fence whoever had them before. */
+async function askedOpening(
+  prepared: Prepared,
+  options: NativeOptions,
+  current: string,
+  patience: WaitOptions,
+): Promise<{
+  lineage: string
+  opening: Required<Pick<NativeOptions, 'opening' | 'answers'>>
+}> {
+  const { opening, lineage } = addon().lockDirectory(options)
+  const over = new AbortController()
+  try {
+    const asking = askSinks(prepared, lineage, current, over.signal)
+    const what = `the sink ${prepared.graph.sink.name} says what it has`
+    return { lineage, opening: { opening, answers: await patiently(asking, patience, what) } }
+  } catch (error) {
+    over.abort(error)
+    addon().unlockDirectory(opening)
+    throw error
+  }
 }
 
 /** The options that others look at, and the two that are the opener's own. */
@@ -201,14 +232,23 @@ async function patiently<T>(
   })
 }
 
-function runnerOf(
-  handle: number,
-  graph: Graph,
-  settings: Settings,
-  { whereabouts, config, outputs }: Built,
-  directories: Directories,
-  stream: Pick<OneStream<never>, 'ran' | 'answered' | 'failed' | 'sender'>,
-): Runner {
+function runnerOf({
+  handle,
+  lineage,
+  graph,
+  settings,
+  built: { whereabouts, config, outputs },
+  directories,
+  stream,
+}: {
+  readonly handle: number
+  readonly lineage: string
+  readonly graph: Graph
+  readonly settings: Settings
+  readonly built: Built
+  readonly directories: Directories
+  readonly stream: Pick<OneStream<never>, 'ran' | 'answered' | 'failed' | 'sender'>
+}): Runner {
   const { shards: shardCount, firstShard, shardsOfAll, workers, delivery, durability } = settings
   const listener = {
     event: (event: RunnerEvent) => stream.ran(event),
@@ -227,6 +267,7 @@ function runnerOf(
     shardsOfAll,
     durability,
     directories,
+    lineage,
     limitMemory: limitMemory(),
   }
   if (workers === 0) {

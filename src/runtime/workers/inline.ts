@@ -21,6 +21,7 @@ export interface InlineParts {
   /** Whether somebody waits for outcomes: a handler may, on the same thread. */
   readonly outcomesAwaited: () => boolean
   readonly directories: Directories
+  readonly lineage: string
   readonly limitMemory: SharedArrayBuffer
   /** Where outputs are read. */
   readonly outputs: OutputsDesk | undefined

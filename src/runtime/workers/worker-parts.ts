@@ -27,6 +27,8 @@ export interface SharedTask {
   readonly delivery: string
   readonly durability: unknown
   readonly directories: Directories
+  /** The history of the directory's commits; empty where no sink is asked about them. */
+  readonly lineage: string
   readonly limitMemory: SharedArrayBuffer
   readonly waiting: Waiting
   /** When it starts; newer lists follow. */

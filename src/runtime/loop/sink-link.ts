@@ -1,0 +1,93 @@
+import { toError } from '../../core/errors.js'
+import { retryAfterMsOf } from '../../core/handler-errors.js'
+import type { Sink } from '../../core/sink.js'
+import { caught } from '../../core/thrown.js'
+import { sleep } from '../../core/timers.js'
+import type { TransactionalConnection } from '../../core/transactional.js'
+import { addon, type NativeSeat } from '../../native/addon.js'
+import { exponential } from '../../reliability/backoff.js'
+import { checkBegun, closeConnection, isMisfit } from './connection.js'
+
+/** A sink that fails as a whole is asked again, for as long as it takes (I13). */
+export const askBackoff = exponential('50ms', { max: '10s', jitter: 'full' })
+
+export interface SinkLinkParts {
+  readonly handle: number
+  readonly shard: number
+  readonly seat: NativeSeat
+  readonly sink: Sink<never>
+  readonly lineage: string
+  readonly connect: () => Promise<TransactionalConnection<unknown>>
+}
+
+/**
+ * A shard's way to a transactional sink, by one connection after another: whatever leaves an outcome open
+ * ends one, and the next one begins by asking.
+ */
+export class SinkLink {
+  readonly #parts: SinkLinkParts
+  #connection: TransactionalConnection<unknown> | undefined
+
+  constructor(parts: SinkLinkParts) {
+    this.#parts = parts
+  }
+
+  /** Where it has begun. */
+  get connection(): TransactionalConnection<unknown> {
+    if (this.#connection === undefined) throw new Error('the sink has not been asked')
+    return this.#connection
+  }
+
+  get lineage(): string {
+    return this.#parts.lineage
+  }
+
+  /**
+   * Raises the epoch and asks, over a connection of its own.
+   * @returns how many of the commits that are prepared took effect, from the oldest on
+   * @throws SemelError `SEMEL_SINK_TAKEN`, `SEMEL_SINK_AHEAD`, `SEMEL_SINK_BEHIND`: sink and directory do not
+   * fit each other; anything else: it could not be asked
+   */
+  async ask(): Promise<number> {
+    const { handle, shard, seat, sink, lineage, connect } = this.#parts
+    await this.#hangUp()
+    const connection = (this.#connection = await connect())
+    const { epoch, last } = checkBegun(await connection.begin(lineage), sink, lineage)
+    const { attempt } = seat
+    return addon().askedSink(handle, shard, attempt, epoch, last?.epoch ?? 0, last?.n ?? 0)
+  }
+
+  async #hangUp(): Promise<void> {
+    const connection = this.#connection
+    this.#connection = undefined
+    // It is given up because it failed: how it ends says nothing new.
+    await Promise.resolve(connection?.close()).catch(() => {})
+  }
+
+  /** @throws SemelError `SEMEL_SINK` where the sink fails to close; all that was confirmed is written */
+  async close(): Promise<void> {
+    if (this.#connection !== undefined) await closeConnection(this.#connection, this.#parts.sink)
+  }
+}
+
+/**
+ * Asks until there is an answer.
+ * @param failed told of each attempt in vain
+ * @param wait between two attempts
+ */
+export async function untilAnswered(
+  link: SinkLink,
+  failed: (error: Error, attempt: number, retryInMs: number) => void,
+  wait: (ms: number) => Promise<void> = sleep,
+): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await link.ask()
+    } catch (error) {
+      if (isMisfit(error)) throw error
+      const delayMs = retryAfterMsOf(error) ?? askBackoff.delayMs(attempt)
+      failed(toError(caught(error).thrown), attempt, delayMs)
+      await wait(delayMs)
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import { SemelError, toError } from '../../core/errors.js'
+import { retryAfterMsOf } from '../../core/handler-errors.js'
+import { CommitRefused, type CommitId, type Output } from '../../core/transactional.js'
+import { caught } from '../../core/thrown.js'
+import { addon, type NativePrepared } from '../../native/addon.js'
+import { encodeDetails } from '../../native/details.js'
+import { ownersOf, type Finished } from '../operators/finished.js'
+import { failuresOf, type CommitterParts } from './committer.js'
+import { rejectionOf } from './connection.js'
+import { Pause } from './pause.js'
+import { askBackoff, untilAnswered, type SinkLink } from './sink-link.js'
+
+/** How long to wait for room in the ack log, or among the answers. */
+const roomMs = 1
+/** How often in turn a sink may refuse a commit although it was asked before: somebody else asks too. */
+const refusalsMax = 5
+
+export interface TransactionalParts extends CommitterParts {
+  readonly link: SinkLink
+  /** As outputs know it. */
+  readonly shardOfAll: number
+}
+
+/**
+ * The end of the way where the sink has the last word: the block is prepared, the sink commits outputs and
+ * number in one, and what it has is confirmed. One commit at a time.
+ */
+export class TransactionalCommitter {
+  readonly #parts: TransactionalParts
+  readonly #pause = new Pause()
+  #through: number
+  /** Nothing says yet what was confirmed last. */
+  #isUnrecorded = false
+  #refusals = 0
+
+  constructor(parts: TransactionalParts) {
+    this.#parts = parts
+    this.#through = parts.seat.firstSequence - 1
+  }
+
+  /** The last confirmed sequence. */
+  get through(): number {
+    return this.#through
+  }
+
+  /** Nothing: the link has begun before there was a loop. */
+  async begin(): Promise<void> {}
+
+  stop(): void {
+    this.#pause.stop()
+  }
+
+  /** There is nothing to commit for now: what is confirmed is written down; whether it was. */
+  rest(): boolean {
+    if (!this.#isUnrecorded) return false
+    const { handle, shard, seat } = this.#parts
+    this.#isUnrecorded = !addon().record(handle, shard, seat.attempt)
+    return !this.#isUnrecorded
+  }
+
+  async commit(finished: Finished): Promise<void> {
+    while (!(await this.#tryCommit(finished))) this.#parts.again(finished)
+    const { handle, shard, seat, answers, committed } = this.#parts
+    const told = answers.encode(finished)
+    while (!addon().confirm(handle, shard, seat.attempt, false, told)) await this.#pause.for(roomMs)
+    this.#through += finished.count
+    this.#isUnrecorded = true
+    committed(finished.details)
+  }
+
+  /** Whether all of it took effect; else nothing of it is prepared, and it is to be tried again. */
+  async #tryCommit(finished: Finished): Promise<boolean> {
+    const prepared = await this.#prepare(finished)
+    await this.#reached()
+    if (prepared.n === 0) return true
+    const { link } = this.#parts
+    try {
+      await link.connection.commit(this.#outputs(finished), {
+        id: this.#id(prepared.epoch, prepared.n),
+        parent:
+          prepared.parentN === 0 ? undefined : this.#id(prepared.parentEpoch, prepared.parentN),
+        through: prepared.through,
+      })
+      this.#refusals = 0
+      return true
+    } catch (error) {
+      this.#pause.check()
+      return this.#afterFailure(finished, error)
+    }
+  }
+
+  async #afterFailure(finished: Finished, failure: unknown): Promise<boolean> {
+    const rejection = rejectionOf(failure, finished.outputs.length)
+    if (rejection === undefined) return this.#ask(failure)
+    this.#discard()
+    const { failures, unavailable } = failuresOf(finished, rejection)
+    if (failures.size > 0) this.#parts.refused(failures, finished)
+    if (unavailable !== undefined) await this.#afterSinkFailure(unavailable, 1)
+    return false
+  }
+
+  /** Nobody knows what became of the commit: it is not made again before the sink has said so. */
+  async #ask(failure: unknown): Promise<boolean> {
+    const { link, sinkFailed } = this.#parts
+    this.#refusals = isRefusal(failure) ? this.#refusals + 1 : 0
+    if (this.#refusals > refusalsMax) throw foughtOver(failure)
+    // Somebody has begun meanwhile, perhaps a late call of one's own: that is no failure.
+    if (!isRefusal(failure)) await this.#afterSinkFailure(failure, 1)
+    const found = await untilAnswered(link, sinkFailed, (ms) => this.#pause.for(ms))
+    this.#pause.check()
+    if (found === 0) this.#discard()
+    return found > 0
+  }
+
+  async #prepare({ count, details, outputs }: Finished): Promise<NativePrepared> {
+    const { handle, shard, seat } = this.#parts
+    const encoded = details.size === 0 ? undefined : encodeDetails([...details.values()])
+    for (;;) {
+      const prepared = addon().prepare(
+        handle,
+        shard,
+        seat.attempt,
+        count,
+        outputs.length > 0,
+        encoded,
+      )
+      if (prepared !== undefined) return prepared
+      await this.#pause.for(roomMs)
+    }
+  }
+
+  /** The block is as safe as the level says. */
+  async #reached(): Promise<void> {
+    const { handle, shard, seat } = this.#parts
+    while (addon().prepared(handle, shard, seat.attempt) === 0) await this.#pause.turn()
+  }
+
+  #discard(): void {
+    const { handle, shard, seat } = this.#parts
+    addon().discard(handle, shard, seat.attempt)
+    this.#isUnrecorded = true
+  }
+
+  #id(epoch: number, n: number): CommitId {
+    return { lineage: this.#parts.link.lineage, epoch, n }
+  }
+
+  #outputs(finished: Finished): Output<unknown>[] {
+    const { shardOfAll: shard } = this.#parts
+    const counts = new Map<number, number>()
+    return finished.outputs.map((value, at) => {
+      const sequence = ownersOf(finished.ownersAt(at)).at(-1) as number
+      const index = counts.get(sequence) ?? 0
+      counts.set(sequence, index + 1)
+      return { value, origin: { shard, sequence, index } }
+    })
+  }
+
+  async #afterSinkFailure(failure: unknown, attempt: number): Promise<void> {
+    const delayMs = retryAfterMsOf(failure) ?? askBackoff.delayMs(attempt)
+    this.#parts.sinkFailed(toError(caught(failure).thrown), attempt, delayMs)
+    await this.#pause.for(delayMs)
+  }
+}
+
+/** Also one of another copy of the library, which a connector may have brought along. */
+function isRefusal(thrown: unknown): boolean {
+  return (
+    thrown instanceof CommitRefused || (thrown instanceof Error && thrown.name === 'CommitRefused')
+  )
+}
+
+function foughtOver(failure: unknown): SemelError {
+  return new SemelError(
+    'SEMEL_SINK_TAKEN',
+    `the sink has refused ${refusalsMax + 1} commits in turn, each after it was asked: ${toError(failure).message}; somebody else commits to it under this pipeline's name: find who, and let one of the two go on`,
+    { cause: failure },
+  )
+}

@@ -1,0 +1,70 @@
+import { toError } from '../../core/errors.js'
+import { retryAfterMsOf } from '../../core/handler-errors.js'
+import type { TransactionalConnection } from '../../core/transactional.js'
+import { sleep } from '../../core/timers.js'
+import type { Graph } from '../../pipeline/graph.js'
+import { checkBegun, checkConnection, isMisfit } from '../loop/connection.js'
+import { askBackoff } from '../loop/sink-link.js'
+import type { Settings } from '../settings/options.js'
+
+/**
+ * What a transactional sink says of each shard before the directory is read: its new epoch, and its last
+ * commit's epoch and n. Nothing is restored or cut before.
+ * @param signal ends it between two attempts
+ * @throws SemelError `SEMEL_SINK_TAKEN`; the signal's reason
+ */
+export async function askSinks(
+  { graph, settings }: { readonly graph: Graph; readonly settings: Settings },
+  lineage: string,
+  base: string,
+  signal: AbortSignal,
+): Promise<Float64Array> {
+  const answers = new Float64Array(settings.shards * 3)
+  for (let shard = 0; shard < settings.shards; shard++) {
+    for (let attempt = 1; ; attempt++) {
+      signal.throwIfAborted()
+      try {
+        answers.set(await askOnce(graph, settings, shard, lineage, base), shard * 3)
+        break
+      } catch (error) {
+        if (isMisfit(error)) throw error
+        if (attempt === 1) warn(graph, shard, error)
+        await sleep(retryAfterMsOf(error) ?? askBackoff.delayMs(attempt))
+      }
+    }
+  }
+  return answers
+}
+
+async function askOnce(
+  graph: Graph,
+  settings: Settings,
+  shard: number,
+  lineage: string,
+  base: string,
+): Promise<[number, number, number]> {
+  const { sink } = graph
+  const connected: unknown = await sink.connect({
+    pipeline: graph.name,
+    shard: settings.firstShard + shard,
+    shards: settings.shardsOfAll,
+    epoch: 0,
+    durability: settings.durability,
+    base,
+  })
+  const connection = checkConnection(connected, sink) as TransactionalConnection<unknown>
+  try {
+    const { epoch, last } = checkBegun(await connection.begin(lineage), sink, lineage)
+    return [epoch, last?.epoch ?? 0, last?.n ?? 0]
+  } finally {
+    await Promise.resolve(connection.close()).catch(() => {})
+  }
+}
+
+/** Nobody listens to a stream's events yet, and an opening that waits should not do so in silence. */
+function warn(graph: Graph, shard: number, error: unknown): void {
+  process.emitWarning(
+    `the sink ${graph.sink.name} can't be asked what shard ${shard} has committed: ${toError(error).message}; it is asked again until it answers`,
+    { type: 'SemelWarning', code: 'SEMEL_SINK' },
+  )
+}
