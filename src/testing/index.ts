@@ -19,3 +19,13 @@ export type {
 export { memoryQueue } from './queue.js'
 export type { MemoryQueue, MemoryQueueOptions, QueueCall, QueueFault } from './queue.js'
 export type { Expectation, Runner, Skip } from './runner.js'
+export { drawnFaults } from './transactional/faults.js'
+export type { FaultShares, TransactionalCall, TransactionalFault } from './transactional/faults.js'
+export { memoryTransactional } from './transactional/server.js'
+export type {
+  MemoryTransactional,
+  MemoryTransactionalOptions,
+  TransactionalRecord,
+} from './transactional/server.js'
+export { transactionalSink } from './transactional/sink.js'
+export type { StoredCommit } from './transactional/store.js'
