@@ -1,0 +1,125 @@
+import { SemelError, toError } from '../../core/errors.js'
+import { shown } from '../../core/options.js'
+import type { Database, Statement } from './driver.js'
+import { refusedValue } from './errors.js'
+import type { Rows } from './rows.js'
+import { parameterConversion, type Conversion } from './values.js'
+
+/** Outputs as parameters of the user's own statement. */
+export class StatementRows implements Rows {
+  readonly what = 'the statement'
+  readonly #db: Database
+  readonly #sql: string
+  readonly #parameters: ((output: never) => unknown) | undefined
+  readonly #statement: Statement
+  /** By name, where they have names. */
+  readonly #named: readonly (readonly [string, Conversion])[]
+  /** In order, as far as any output has had them. */
+  readonly #ordered: Conversion[] = []
+
+  constructor(
+    db: Database,
+    path: string,
+    sql: string,
+    parameters: ((output: never) => unknown) | undefined,
+  ) {
+    this.#db = db
+    this.#sql = sql
+    this.#parameters = parameters
+    this.#statement = prepared(db, path, sql)
+    if (this.#statement.reader) {
+      throw new SemelError(
+        'SEMEL_SINK',
+        `${path}: the statement ${shown(sql)} answers rows; leave RETURNING out`,
+      )
+    }
+    this.#named = namesOf(prepared(db, path, sql)).map((name) => [name, parameterConversion(name)])
+  }
+
+  insert(output: unknown): number | bigint {
+    const given = this.#given(output)
+    const bound = this.#named.length > 0 ? this.#byName(given) : this.#inOrder(given)
+    return this.#statement.run(bound).lastInsertRowid
+  }
+
+  isSound(): boolean {
+    try {
+      this.#db.prepare(this.#sql)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** A statement may write anywhere. */
+  danglingRowids(): undefined {
+    return undefined
+  }
+
+  #given(output: unknown): unknown {
+    if (this.#parameters === undefined) return output
+    try {
+      return this.#parameters(output as never)
+    } catch (thrown) {
+      throw refusedValue(`parameters failed: ${toError(thrown).message}`, thrown)
+    }
+  }
+
+  #byName(given: unknown): Readonly<Record<string, unknown>> {
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+      const names = this.#named.map(([name]) => name).join(', ')
+      throw refusedValue(
+        `the statement's parameters have names, and ${shown(given)} is no object with ${names}`,
+      )
+    }
+    const bound: Record<string, unknown> = {}
+    for (const [name, conversion] of this.#named) {
+      bound[name] = conversion((given as Readonly<Record<string, unknown>>)[name])
+    }
+    return bound
+  }
+
+  #inOrder(given: unknown): readonly unknown[] {
+    if (!Array.isArray(given)) {
+      throw refusedValue(
+        `the statement's parameters have no names, and ${shown(given)} is no array of them; give parameters: (output) => [ … ]`,
+      )
+    }
+    return given.map((value, at) =>
+      (this.#ordered[at] ??= parameterConversion(String(at + 1)))(value),
+    )
+  }
+}
+
+function prepared(db: Database, path: string, sql: string): Statement {
+  try {
+    return db.prepare(sql)
+  } catch (thrown) {
+    throw new SemelError(
+      'SEMEL_SINK',
+      `${path} does not take the statement ${shown(sql)}: ${toError(thrown).message}; create what it names, or mend it`,
+      { cause: thrown },
+    )
+  }
+}
+
+/** The names of a statement's parameters: the driver tells them only to the object that it binds. */
+function namesOf(statement: Statement): string[] {
+  const names: string[] = []
+  const asked = new Proxy(
+    {},
+    {
+      getOwnPropertyDescriptor(_, name) {
+        names.push(String(name))
+        return { value: null, configurable: true, enumerable: true, writable: true }
+      },
+      get: () => null,
+    },
+  )
+  try {
+    statement.bind(asked)
+  } catch {
+    // It has such without names too, or none.
+  }
+  return names
+}
