@@ -91,6 +91,10 @@ export function sqliteError(path: string, what: string, thrown: unknown): Error 
         `${said}; it is damaged, or no database: check it with sqlite3's .recover, or put a copy back`,
         { cause: thrown },
       )
+    case 'SQLITE_CANTOPEN':
+      return new SemelError('SEMEL_SINK', `${said}; create it with its table, or check the path`, {
+        cause: thrown,
+      })
     default:
       return new SemelError('SEMEL_SINK', `${said}; check the path and its disk`, { cause: thrown })
   }

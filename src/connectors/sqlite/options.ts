@@ -32,7 +32,7 @@ export interface SqliteTable<T = unknown> extends Common {
    * Others have their defaults.
    * @default each property of an output is a column
    */
-  columns?: readonly string[] | Readonly<Record<string, string | ((output: T) => unknown)>>
+  columns?: Iterable<string> | Readonly<Record<string, string | ((output: T) => unknown)>>
   sql?: never
   parameters?: never
 }
@@ -158,8 +158,9 @@ function checkColumns(columns: unknown): readonly Column[] | undefined {
       `sqlite.columns: ${shown(columns)} names no columns; give ['id', 'price'] or { id: 'id', price: (output) => … }`,
     )
   }
-  const entries: [string, unknown][] = Array.isArray(columns)
-    ? columns.map((name: unknown) => [name as string, name])
+  // An array by its iterator alone: a mapping may have a column 'at', and that is a method of arrays.
+  const entries: [string, unknown][] = isIterable(columns)
+    ? Array.from(columns, (name) => [name as string, name])
     : Object.entries(columns)
   if (entries.length === 0) {
     throw new InvalidArgumentError(
@@ -181,6 +182,10 @@ function checkColumns(columns: unknown): readonly Column[] | undefined {
     }
     return { name, from: from as Column['from'] }
   })
+}
+
+function isIterable(value: object): value is Iterable<unknown> {
+  return Symbol.iterator in value
 }
 
 function checkText(value: unknown, option: string, what: string): string {

@@ -33,7 +33,14 @@ export class StatementRows implements Rows {
         `${path}: the statement ${shown(sql)} answers rows; leave RETURNING out`,
       )
     }
-    this.#named = namesOf(prepared(db, path, sql)).map((name) => [name, parameterConversion(name)])
+    const { names, isWhole } = namesOf(prepared(db, path, sql))
+    if (names.length > 0 && !isWhole) {
+      throw new SemelError(
+        'SEMEL_SINK',
+        `${path}: the statement ${shown(sql)} has parameters with and without names; name all of them, or none`,
+      )
+    }
+    this.#named = names.map((name) => [name, parameterConversion(name)])
   }
 
   insert(output: unknown): number | bigint {
@@ -103,23 +110,27 @@ function prepared(db: Database, path: string, sql: string): Statement {
   }
 }
 
-/** The names of a statement's parameters: the driver tells them only to the object that it binds. */
-function namesOf(statement: Statement): string[] {
-  const names: string[] = []
+/**
+ * The names of a statement's parameters, and whether there are no others: the driver tells them only to
+ * the object that it binds.
+ */
+function namesOf(statement: Statement): { readonly names: string[]; readonly isWhole: boolean } {
+  const named = new Set<string>()
   const asked = new Proxy(
     {},
     {
       getOwnPropertyDescriptor(_, name) {
-        names.push(String(name))
+        named.add(String(name))
         return { value: null, configurable: true, enumerable: true, writable: true }
       },
       get: () => null,
     },
   )
+  let isWhole = true
   try {
     statement.bind(asked)
   } catch {
-    // It has such without names too, or none.
+    isWhole = false
   }
-  return names
+  return { names: [...named], isWhole }
 }

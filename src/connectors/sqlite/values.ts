@@ -6,8 +6,8 @@ export type Conversion = (value: unknown) => unknown
 
 const int64Min = -(2n ** 63n)
 const int64Max = 2n ** 63n - 1n
-/** What SQLite takes for a number where a column wants one. */
-const numeral = /^[\t-\r ]*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[\t-\r ]*$/
+/** What SQLite takes for a number where a column wants one; it looks no further than to a NUL. */
+const numeral = /^[\t-\r ]*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[\t-\r ]*(?:\0|$)/
 
 /** For a statement's parameter: what SQLite holds, and nothing else. */
 export function parameterConversion(name: string): Conversion {
