@@ -118,15 +118,40 @@ export class SqliteConnection implements TransactionalConnection<unknown> {
   #put(values: readonly unknown[], commit: Commit | undefined): void {
     try {
       this.#transaction(() => {
-        if (commit !== undefined && !this.#commits.advance(commit)) throw this.#refusal(commit)
-        this.#insert(values)
+        this.#advance(commit)
+        this.#rows.insertAll(values)
+      })
+    } catch (thrown) {
+      if (this.#refusalOf(thrown) === undefined) throw thrown
+      this.#putEach(values, commit)
+    }
+    this.#isDirty = true
+  }
+
+  /** The same, row by row, so that those that are refused can be named. */
+  #putEach(values: readonly unknown[], commit: Commit | undefined): void {
+    try {
+      this.#transaction(() => {
+        this.#advance(commit)
+        this.#insertEach(values)
       })
     } catch (thrown) {
       // COMMIT itself finds foreign keys that are deferred, and does not say whose.
       if (isConstraint(thrown)) this.#refuseDangling(values, thrown)
       throw thrown
     }
-    this.#isDirty = true
+  }
+
+  /** @throws CommitRefused */
+  #advance(commit: Commit | undefined): void {
+    if (commit === undefined || this.#commits.advance(commit)) return
+    const { id, parent } = commit
+    const { epoch, last } = this.#commits.read()
+    throw new CommitRefused(
+      epoch === id.epoch
+        ? `${this.#path} holds the commit ${textOf(last)}, and ${textOf(parent)} was to be there: another one has committed since`
+        : `${this.#path} has given the epoch ${epoch} since ${id.epoch}: another one has begun`,
+    )
   }
 
   /**
@@ -134,22 +159,25 @@ export class SqliteConnection implements TransactionalConnection<unknown> {
    * all rows that are refused, without a savepoint for each.
    * @throws RejectedOutputs
    */
-  #insert(values: readonly unknown[]): void {
-    const rows = this.#rows
-    let rejected: Map<number, Error> | undefined
-    for (let at = 0; at < values.length; at++) {
+  #insertEach(values: readonly unknown[]): void {
+    const rejected = new Map<number, Error>()
+    for (const [at, value] of values.entries()) {
       try {
-        rows.insert(values[at])
+        this.#rows.insert(value)
       } catch (thrown) {
-        const reason = refusalOf(thrown, rows.what, () => rows.isSound())
+        const reason = this.#refusalOf(thrown)
         if (reason === undefined) throw thrown
-        rejected ??= new Map<number, Error>()
         rejected.set(at, reason)
         // ON CONFLICT ROLLBACK has ended it; of what follows nothing is to stay either.
         if (!this.#db.inTransaction) this.#begin.run()
       }
     }
-    if (rejected !== undefined) throw new RejectedOutputs(rejected)
+    if (rejected.size > 0) throw new RejectedOutputs(rejected)
+  }
+
+  /** Why a single row is refused; undefined where the database as a whole has failed. */
+  #refusalOf(thrown: unknown): Error | undefined {
+    return refusalOf(thrown, this.#rows.what, () => this.#rows.isSound())
   }
 
   /** @throws RejectedOutputs of those whose foreign keys dangle; of all, where nobody can tell which do */
@@ -160,19 +188,10 @@ export class SqliteConnection implements TransactionalConnection<unknown> {
       const named = values.flatMap((_, at) =>
         dangling?.has(rowids[at] as number | bigint) === true ? [at] : [],
       )
-      const reason = refusalOf(thrown, this.#rows.what, () => true) as Error
+      const reason = this.#refusalOf(thrown) as Error
       const refused = named.length > 0 ? named : [...values.keys()]
       throw new RejectedOutputs(new Map(refused.map((at) => [at, reason])))
     })
-  }
-
-  #refusal({ id, parent }: Commit): CommitRefused {
-    const { epoch, last } = this.#commits.read()
-    return new CommitRefused(
-      epoch === id.epoch
-        ? `${this.#path} holds the commit ${textOf(last)}, and ${textOf(parent)} was to be there: another one has committed since`
-        : `${this.#path} has given the epoch ${epoch} since ${id.epoch}: another one has begun`,
-    )
   }
 
   /** All or nothing; it is made and ended in this turn. */

@@ -32,6 +32,7 @@ export function refusalOf(
   isSound: () => boolean,
 ): SemelError | undefined {
   if (thrown instanceof SemelError) return thrown.code === 'SEMEL_OUTPUT' ? thrown : undefined
+  if (thrown instanceof RejectedOutputs || thrown instanceof CommitRefused) return undefined
   const error = toError(thrown)
   const isRows = ((): boolean => {
     switch (primaryOf(thrown)) {
@@ -42,8 +43,8 @@ export function refusalOf(
       case 'SQLITE_ERROR':
         return isSound()
       case '':
-        // The driver's own: too few parameters, say.
-        return error instanceof TypeError || error instanceof RangeError
+        // None of SQLite's: the driver's (too few parameters, say) or the output's own (a proxy).
+        return true
       default:
         return false
     }

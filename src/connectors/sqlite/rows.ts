@@ -1,3 +1,7 @@
+import { toError } from '../../core/errors.js'
+import { shown } from '../../core/options.js'
+import { refusedValue } from './errors.js'
+
 /** How an output gets into the database. */
 export interface Rows {
   /** For error messages: the table, or the statement. */
@@ -8,6 +12,12 @@ export interface Rows {
    * @throws SemelError `SEMEL_OUTPUT` for a value that can't be held; whatever SQLite throws
    */
   insert(output: unknown): number | bigint
+  /**
+   * Writes rows, in order and as fast as it can. After a throw nobody knows which are written: the
+   * transaction is to be undone.
+   * @throws as `insert`
+   */
+  insertAll(outputs: readonly unknown[]): void
   /** Whether the database still understands what is written. */
   isSound(): boolean
   /**
@@ -20,4 +30,13 @@ export interface Rows {
 /** An SQL name, whatever it is. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A property, whose getter may be the user's. */
+export function read(output: unknown, key: string): unknown {
+  try {
+    return (output as Readonly<Record<string, unknown>>)[key]
+  } catch (thrown) {
+    throw refusedValue(`reading ${shown(key)} failed: ${toError(thrown).message}`, thrown)
+  }
 }

@@ -2,7 +2,7 @@ import { SemelError, toError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
 import type { Database, Statement } from './driver.js'
 import { refusedValue } from './errors.js'
-import type { Rows } from './rows.js'
+import { read, type Rows } from './rows.js'
 import { parameterConversion, type Conversion } from './values.js'
 
 /** Outputs as parameters of the user's own statement. */
@@ -12,8 +12,11 @@ export class StatementRows implements Rows {
   readonly #sql: string
   readonly #parameters: ((output: never) => unknown) | undefined
   readonly #statement: Statement
-  /** By name, where they have names. */
-  readonly #named: readonly (readonly [string, Conversion])[]
+  /** Where they have names. */
+  readonly #names: readonly string[]
+  readonly #conversions: readonly Conversion[]
+  /** By name: filled anew for each row. */
+  readonly #bound: Record<string, unknown> = {}
   /** In order, as far as any output has had them. */
   readonly #ordered: Conversion[] = []
 
@@ -40,13 +43,18 @@ export class StatementRows implements Rows {
         `${path}: the statement ${shown(sql)} has parameters with and without names; name all of them, or none`,
       )
     }
-    this.#named = names.map((name) => [name, parameterConversion(name)])
+    this.#names = names
+    this.#conversions = names.map(parameterConversion)
   }
 
   insert(output: unknown): number | bigint {
     const given = this.#given(output)
-    const bound = this.#named.length > 0 ? this.#byName(given) : this.#inOrder(given)
+    const bound = this.#names.length > 0 ? this.#byName(given) : this.#inOrder(given)
     return this.#statement.run(bound).lastInsertRowid
+  }
+
+  insertAll(outputs: readonly unknown[]): void {
+    for (const output of outputs) this.insert(output)
   }
 
   isSound(): boolean {
@@ -74,16 +82,15 @@ export class StatementRows implements Rows {
 
   #byName(given: unknown): Readonly<Record<string, unknown>> {
     if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-      const names = this.#named.map(([name]) => name).join(', ')
       throw refusedValue(
-        `the statement's parameters have names, and ${shown(given)} is no object with ${names}`,
+        `the statement's parameters have names, and ${shown(given)} is no object with ${this.#names.join(', ')}`,
       )
     }
-    const bound: Record<string, unknown> = {}
-    for (const [name, conversion] of this.#named) {
-      bound[name] = conversion((given as Readonly<Record<string, unknown>>)[name])
+    for (let i = 0; i < this.#names.length; i++) {
+      const name = this.#names[i] as string
+      this.#bound[name] = (this.#conversions[i] as Conversion)(read(given, name))
     }
-    return bound
+    return this.#bound
   }
 
   #inOrder(given: unknown): readonly unknown[] {

@@ -3,17 +3,25 @@ import { shown } from '../../core/options.js'
 import type { Database, Statement } from './driver.js'
 import { refusedValue } from './errors.js'
 import type { Column } from './options.js'
-import { quoted, type Rows } from './rows.js'
+import { quoted, read, type Rows } from './rows.js'
 import { columnConversion, type Conversion, type DeclaredColumn } from './values.js'
 
 /** Statements for so many sets of properties are kept. */
 const shapesMax = 64
+/** Rows of one statement: half of what a row costs is the call. Beyond, little is gained. */
+const groupMax = 16
+/** As SQLite is built. */
+const parametersMax = 32_766
 
 /** Outputs with the same properties, or all, where columns are named. */
 interface Shape {
-  readonly keys: readonly string[]
+  /** Of the columns, in the order in which they are bound. */
+  readonly names: readonly string[]
   readonly conversions: readonly Conversion[]
-  readonly statement: Statement
+  readonly one: Statement
+  /** How many rows `group` has; 1: there is none. */
+  readonly rows: number
+  readonly group: Statement
 }
 
 /** Outputs as rows of a table. */
@@ -24,9 +32,8 @@ export class TableRows implements Rows {
   readonly #columns: readonly Column[] | undefined
   readonly #known = new Map<string, Conversion>()
   readonly #shapes = new Map<string, Shape>()
+  /** The newest one; where columns are named, the only one. */
   #shape: Shape | undefined
-  /** Bound, and filled anew for each row. */
-  #values: unknown[] = []
 
   constructor(db: Database, path: string, table: string, columns: readonly Column[] | undefined) {
     this.what = `the table ${shown(table)}`
@@ -60,22 +67,38 @@ export class TableRows implements Rows {
   }
 
   insert(output: unknown): number | bigint {
-    if (typeof output !== 'object' || output === null || Array.isArray(output)) {
-      throw refusedValue(
-        `${this.what} takes objects with its columns, and ${shown(output)} is none; map it to one`,
-      )
+    const shape = this.#shapeFor(output)
+    const values: unknown[] = []
+    this.#bind(output, shape, values, 0)
+    return shape.one.run(values).lastInsertRowid
+  }
+
+  insertAll(outputs: readonly unknown[]): void {
+    let at = 0
+    while (at < outputs.length) {
+      const shape = this.#shapeFor(outputs[at])
+      const width = shape.names.length
+      let values: unknown[] = []
+      let rows = 0
+      for (; at < outputs.length; at++) {
+        if (rows > 0 && this.#shapeFor(outputs[at]) !== shape) break
+        this.#bind(outputs[at], shape, values, rows * width)
+        rows += 1
+        if (rows < shape.rows) continue
+        shape.group.run(values)
+        values = []
+        rows = 0
+      }
+      for (let row = 0; row < rows; row++) {
+        shape.one.run(values.slice(row * width, (row + 1) * width))
+      }
     }
-    const shape =
-      this.#columns === undefined
-        ? this.#takeOwn(output as Readonly<Record<string, unknown>>)
-        : this.#takeNamed(output as Readonly<Record<string, unknown>>, this.#columns)
-    return shape.statement.run(this.#values).lastInsertRowid
   }
 
   isSound(): boolean {
     if (this.#shape === undefined) return true
     try {
-      this.#db.prepare(this.#sql(this.#shape.keys))
+      this.#db.prepare(this.#sql(this.#shape.names, 1))
       return true
     } catch {
       return false
@@ -87,29 +110,28 @@ export class TableRows implements Rows {
     return new Set((dangling as readonly { readonly rowid: number }[]).map(({ rowid }) => rowid))
   }
 
-  #takeOwn(output: Readonly<Record<string, unknown>>): Shape {
-    const keys = Object.keys(output)
-    let shape = this.#shape
-    if (shape === undefined || !isSame(keys, shape.keys)) shape = this.#shapeOf(keys)
-    const { conversions } = shape
-    const values = this.#values
-    values.length = keys.length
-    for (let i = 0; i < keys.length; i++) {
-      values[i] = (conversions[i] as Conversion)(read(output, keys[i] as string))
+  /** @throws SemelError `SEMEL_OUTPUT` for what is no row of this table */
+  #shapeFor(output: unknown): Shape {
+    if (typeof output !== 'object' || output === null || Array.isArray(output)) {
+      throw refusedValue(
+        `${this.what} takes objects with its columns, and ${shown(output)} is none; map it to one`,
+      )
     }
-    return shape
+    if (this.#columns !== undefined) return this.#shape as Shape
+    const keys = Object.keys(output)
+    const newest = this.#shape
+    return newest !== undefined && isSame(keys, newest.names) ? newest : this.#shapeOf(keys)
   }
 
-  #takeNamed(output: Readonly<Record<string, unknown>>, columns: readonly Column[]): Shape {
-    const { conversions } = this.#shape as Shape
-    const values = this.#values
-    values.length = columns.length
-    for (let i = 0; i < columns.length; i++) {
-      const { name, from } = columns[i] as Column
-      const value = typeof from === 'string' ? read(output, from) : call(from, output, name)
-      values[i] = (conversions[i] as Conversion)(value)
+  /** Converts an output's values into `values`, from an index on. */
+  #bind(output: unknown, { names, conversions }: Shape, values: unknown[], from: number): void {
+    const columns = this.#columns
+    for (let i = 0; i < names.length; i++) {
+      const column = columns?.[i]?.from ?? (names[i] as string)
+      const value =
+        typeof column === 'string' ? read(output, column) : call(column, output, names[i] as string)
+      values[from + i] = (conversions[i] as Conversion)(value)
     }
-    return this.#shape as Shape
   }
 
   #shapeOf(keys: readonly string[]): Shape {
@@ -126,23 +148,27 @@ export class TableRows implements Rows {
     return shape
   }
 
-  #prepare(keys: readonly string[]): Shape {
-    if (keys.length === 0) {
+  #prepare(names: readonly string[]): Shape {
+    if (names.length === 0) {
       throw refusedValue(
         `${this.what} takes objects with its columns, and this one has no property`,
       )
     }
-    const conversions = keys.map((name) => {
+    const conversions = names.map((name) => {
       const conversion = this.#known.get(name)
       if (conversion === undefined) throw refusedValue(this.#noColumn(name))
       return conversion
     })
-    return { keys, conversions, statement: this.#db.prepare(this.#sql(keys)) }
+    const rows = Math.min(groupMax, Math.floor(parametersMax / names.length))
+    const one = this.#db.prepare(this.#sql(names, 1))
+    const group = rows === 1 ? one : this.#db.prepare(this.#sql(names, rows))
+    return { names, conversions, one, rows, group }
   }
 
-  #sql(keys: readonly string[]): string {
-    const parameters = keys.map(() => '?').join(', ')
-    return `INSERT INTO main.${quoted(this.#table)} (${keys.map(quoted).join(', ')}) VALUES (${parameters})`
+  #sql(names: readonly string[], rows: number): string {
+    const row = `(${names.map(() => '?').join(', ')})`
+    const values = Array.from({ length: rows }, () => row).join(', ')
+    return `INSERT INTO main.${quoted(this.#table)} (${names.map(quoted).join(', ')}) VALUES ${values}`
   }
 
   #noColumn(name: string): string {
@@ -165,15 +191,6 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true
-}
-
-/** A property, whose getter may be the user's. */
-function read(output: Readonly<Record<string, unknown>>, key: string): unknown {
-  try {
-    return output[key]
-  } catch (thrown) {
-    throw refusedValue(`reading ${shown(key)} failed: ${toError(thrown).message}`, thrown)
-  }
 }
 
 function call(from: (output: never) => unknown, output: unknown, name: string): unknown {

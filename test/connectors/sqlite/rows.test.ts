@@ -163,6 +163,45 @@ describe('a table', () => {
     expect(await thrownBy(() => commit({ id: 2, price: 1 }))).toMatchObject({ code: 'SEMEL_SINK' })
   })
 
+  test.each([{ table: 'bars' }, { sql: 'INSERT INTO bars VALUES (@id)' }])(
+    'refuses alone what throws when it is looked at, with %o',
+    async (options) => {
+      const { path, db } = database('CREATE TABLE bars (id)')
+      const commit = await committing<object>(path, options)
+      const throwing = {
+        get id() {
+          throw new Error('not today')
+        },
+      }
+      const revoked = Proxy.revocable({ id: 1 }, {})
+      revoked.revoke()
+      const refused = await refusedBy(() => commit({ id: 1 }, throwing, revoked.proxy))
+      expect(refused[1]).toBe('reading "id" failed: not today')
+      expect(Object.keys(refused)).toEqual(['1', '2'])
+      await commit({ id: 2 })
+      expect(db.prepare('SELECT id FROM bars').all()).toEqual([{ id: 2 }])
+    },
+  )
+
+  test('takes batches of any size, of outputs alike and not', async () => {
+    const { path, db } = database('CREATE TABLE bars (id, price, note)')
+    const commit = await committing<object>(path, { table: 'bars' })
+    const given: object[] = []
+    for (const count of [1, 15, 16, 17, 32, 33, 100]) {
+      for (const every of [1, 2, 16, 17, 1000]) {
+        const batch = Array.from({ length: count }, (_, at) => {
+          const id = given.length + at
+          return at % every === every - 1
+            ? { price: 1, id, note: null }
+            : { id, price: null, note: 2 }
+        })
+        await commit(...batch)
+        given.push(...batch)
+      }
+    }
+    expect(db.prepare('SELECT * FROM bars ORDER BY rowid').all()).toEqual(given)
+  })
+
   test('takes objects of more kinds than it keeps statements for', async () => {
     const columns = Array.from({ length: 12 }, (_, at) => `c${at}`)
     const { path, db } = database(`CREATE TABLE wide (${columns.join(', ')})`)
