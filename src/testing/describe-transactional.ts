@@ -1,38 +1,10 @@
-import type { RejectedOutputs, Sink, SinkContext } from '../core/sink.js'
+import type { RejectedOutputs, SinkContext } from '../core/sink.js'
+import { sleep } from '../core/timers.js'
 import type { CommitId, TransactionalConnection } from '../core/transactional.js'
 import { Chain } from './transactional/chain.js'
 import { drawLife } from './transactional/drawn-life.js'
-import { testUnless, type Runner, type Skip } from './runner.js'
-
-/** A fresh store, and the ways to look at it. */
-export interface TransactionalFixture {
-  readonly sink: Sink<never, 'transactional'>
-  /** All that a reader of committed outputs sees, whoever wrote it; in any order. */
-  read(): Promise<readonly unknown[]> | readonly unknown[]
-  /** An output that the store refuses, while it takes others. */
-  readonly refused: { readonly output: unknown } | Skip
-  dispose?(): Promise<void> | void
-}
-
-/** A transactional sink as the suite takes it. */
-export interface TransactionalUnderTest {
-  readonly name: string
-  create(): Promise<TransactionalFixture> | TransactionalFixture
-  /** Why no single output is ever refused. */
-  readonly rejects: true | Skip
-  /** Why one commit at a time is under way: `commitsMax` is 1. */
-  readonly pipelines: true | Skip
-  /**
-   * An output with a number, as `read` gives it back.
-   * @default (id) => ({ id, text: `“${id}”` })
-   */
-  output?(id: number): unknown
-  /**
-   * How many drawn lives are compared with a model.
-   * @default 20
-   */
-  readonly lives?: number
-}
+import type { TransactionalFixture, TransactionalUnderTest } from './transactional/under-test.js'
+import { testUnless, type Runner } from './runner.js'
 
 const position = { epoch: 1, through: 1 }
 const through = 1
@@ -288,8 +260,11 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
           () => true,
           () => false,
         )
+        // Closed under it, nobody hears of it any more, and it may still come.
+        if (round % 2 === 1) await chain.connection.close()
         const { last } = await newer.begin('A')
         const isIn = await sent
+        if (round % 2 === 1) await sleep(5)
         expect(await newer.last()).toEqual(last)
         if (isIn) expect(last?.epoch).toBe(chain.begun.epoch)
         const seen = await fixture.read()
@@ -331,6 +306,18 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
       await Promise.all([note('first', chain.send([1], wrong)), note('second', chain.commit([2]))])
       expect(answered).toEqual(['first CommitRefused', 'second CommitRefused'])
       expect(await chain.connection.last()).toBe(undefined)
+      await expectHeld([])
+      if (under.rejects !== true) return
+      const { output: bad } = fixture.refused as { output: unknown }
+      const rejected = await begun()
+      const commit = rejected.next()
+      rejected.parent = commit.id
+      rejected.skip()
+      await Promise.all([
+        note('third', rejected.sendValues([output(3), bad], commit)),
+        note('fourth', rejected.commit([4])),
+      ])
+      expect(answered.slice(2)).toEqual(['third RejectedOutputs', 'fourth CommitRefused'])
       await expectHeld([])
     })
 

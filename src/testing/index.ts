@@ -7,7 +7,7 @@ export type { SinkFixture, SinkUnderTest } from './describe-sink.js'
 export { describeSource } from './describe-source.js'
 export type { ExpectedRow, SourceFixture, SourceUnderTest } from './describe-source.js'
 export { describeTransactionalSink } from './describe-transactional.js'
-export type { TransactionalFixture, TransactionalUnderTest } from './describe-transactional.js'
+export type { TransactionalFixture, TransactionalUnderTest } from './transactional/under-test.js'
 export { memoryPartitions } from './partitions.js'
 export type {
   MemoryPartitions,
