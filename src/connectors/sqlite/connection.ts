@@ -155,21 +155,24 @@ export class SqliteConnection implements TransactionalConnection<unknown> {
   }
 
   /**
-   * A statement that fails takes back what it did and leaves the transaction as it was, so one pass finds
-   * all rows that are refused, without a savepoint for each.
+   * Each row in a savepoint: a failed statement takes back what it did by itself, but for one that its
+   * table or a trigger tells to keep it (FAIL), and what stayed would speak against the rows behind it.
    * @throws RejectedOutputs
    */
   #insertEach(values: readonly unknown[]): void {
     const rejected = new Map<number, Error>()
     for (const [at, value] of values.entries()) {
+      this.#db.exec('SAVEPOINT one_row')
       try {
         this.#rows.insert(value)
+        this.#db.exec('RELEASE one_row')
       } catch (thrown) {
         const reason = this.#refusalOf(thrown)
         if (reason === undefined) throw thrown
         rejected.set(at, reason)
-        // ON CONFLICT ROLLBACK has ended it; of what follows nothing is to stay either.
-        if (!this.#db.inTransaction) this.#begin.run()
+        // ON CONFLICT ROLLBACK has ended all; of what follows nothing is to stay either.
+        if (this.#db.inTransaction) this.#db.exec('ROLLBACK TO one_row; RELEASE one_row')
+        else this.#begin.run()
       }
     }
     if (rejected.size > 0) throw new RejectedOutputs(rejected)

@@ -49,6 +49,17 @@ describe('a failure of the database', () => {
     db.close()
   })
 
+  test('that may not be written is told with its remedy', async (context) => {
+    const folder = small('2m')
+    if (folder === undefined) return context.skip('only root may mount a file system')
+    const { path, db } = database('CREATE TABLE bars (id)', join(folder, 'x.db'))
+    db.close()
+    execFileSync('mount', ['-o', 'remount,ro', folder])
+    const thrown = await thrownBy(() => connect(path, { table: 'bars' }))
+    expect(thrown).toMatchObject({ code: 'SEMEL_READ_ONLY' })
+    expect(thrown.message).toMatch(/let this user write to it and to its directory/)
+  })
+
   test('that is damage is no row’s', async () => {
     const { path, db } = database('CREATE TABLE bars (id INTEGER PRIMARY KEY, text TEXT)')
     const connection = await connect(path, { table: 'bars', journal: 'keep' })

@@ -112,6 +112,21 @@ describe('a table', () => {
     expect(db.prepare('SELECT id FROM bars').all()).toEqual([{ id: 1 }, { id: 2 }])
   })
 
+  test('lets what a refused row has left behind speak against no other', async () => {
+    const { path, db } = database(`
+      CREATE TABLE bars (id INTEGER, bad INTEGER);
+      CREATE TABLE log (id INTEGER UNIQUE);
+      CREATE TRIGGER logged BEFORE INSERT ON bars BEGIN
+        INSERT INTO log VALUES (new.id);
+        SELECT RAISE(FAIL, 'it is bad') WHERE new.bad = 1;
+      END`)
+    const commit = await committing(path, { table: 'bars' })
+    const refused = await refusedBy(() => commit({ id: 1, bad: 1 }, { id: 1, bad: 0 }))
+    expect(refused).toEqual({ 0: 'the table "bars" refuses it: it is bad' })
+    await commit({ id: 1, bad: 0 })
+    expect(db.prepare('SELECT * FROM log').all()).toEqual([{ id: 1 }])
+  })
+
   test('names what a trigger refuses, and what an expression can not read', async () => {
     const { path, db } = database(`
       CREATE TABLE bars (id INTEGER, doc TEXT, name TEXT GENERATED ALWAYS AS (doc ->> 'name') STORED);

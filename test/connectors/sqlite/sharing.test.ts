@@ -137,6 +137,18 @@ describe('a database that is shared', () => {
     for (const shard of [0, 1, 2, 3]) expect(expectWhole(db, shard, 40)).toBe(40)
   })
 
+  test('is free for another lineage once its commits are forgotten, and no epoch is given twice', async () => {
+    const { path, db } = database('CREATE TABLE bars (id)')
+    const commit = await committing(path, { table: 'bars' })
+    await commit({ id: 1 })
+    const other = await connect(path, { table: 'bars' })
+    expect(await other.begin('B')).toEqual({ epoch: 1, last: { lineage: 'A', epoch: 1, n: 1 } })
+    db.exec(`UPDATE semel_commits SET lineage = NULL, commit_epoch = NULL, n = NULL
+      WHERE pipeline = 'test'`)
+    expect(await other.begin('B')).toEqual({ epoch: 2, last: undefined })
+    expect(await thrownBy(() => commit({ id: 2 }))).toMatchObject({ name: 'CommitRefused' })
+  })
+
   test('is waited for while others hold its lock, and the thread goes on meanwhile', async () => {
     const { path, db } = database('CREATE TABLE bars (id)')
     const commit = await committing(path, { table: 'bars' })
