@@ -20,6 +20,10 @@ export const shared = defineConfig({
         replacement: fileURLToPath(new URL('./dist/', import.meta.url)) + '$1.js',
       },
       {
+        find: /^semel\/sqlite$/,
+        replacement: fileURLToPath(new URL('./dist/connectors/sqlite/index.js', import.meta.url)),
+      },
+      {
         find: /^semel\/(measure|testing)$/,
         replacement: fileURLToPath(new URL('./dist/', import.meta.url)) + '$1/index.js',
       },

@@ -87,6 +87,8 @@ describe('the programs of the README and of the pages for users', () => {
       'guarantee.js',
       'sinks.js',
       'outputs.js',
+      'sqlite.js',
+      'ledger.js',
       'sources.js',
       'position.js',
       'queue.js',
@@ -135,6 +137,8 @@ describe('the programs of the README and of the pages for users', () => {
     expect(printed.get('later.js')).toEqual(['[ 2, 1 ]'])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
     expect(printed.get('outputs.js')).toEqual(['10', '20', '20', '30'])
+    expect(printed.get('sqlite.js')).toEqual(['{ rows: 2, sum: 588.5 }'])
+    expect(printed.get('ledger.js')).toEqual(["1 { lineage: 'a lineage', epoch: 1, n: 1 }"])
     expect(printed.get('position.js')).toEqual(['false', '2'])
     expect(printed.get('queue.js')).toEqual(['3 3 1'])
     expect(printed.get('log.js')).toEqual(['3 3'])

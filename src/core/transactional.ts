@@ -35,7 +35,10 @@ export interface Commit {
 
 /** What `begin` found. */
 export interface Begun {
-  /** Higher than any that was given for this pipeline and shard before. */
+  /**
+   * Higher than any that was given for this pipeline and shard before; where another lineage holds the
+   * sink, the newest of these.
+   */
   readonly epoch: number
   /** The newest commit that took effect; undefined where none ever did. */
   readonly last: CommitId | undefined

@@ -1,0 +1,107 @@
+import { SemelError } from '../../core/errors.js'
+import type { Commit, CommitId } from '../../core/transactional.js'
+import type { Database, Statement } from './driver.js'
+
+/** Of the two tables; a newer one is not touched. */
+const layoutVersion = 1
+
+interface Row {
+  readonly epoch: number
+  readonly lineage: string | null
+  readonly commit_epoch: number | null
+  readonly n: number | null
+}
+
+/**
+ * The table `semel_commits` beside the outputs: a row for each shard of a pipeline, with the newest epoch
+ * that was given and the newest commit. What changes it is called in a transaction.
+ */
+export class Commits {
+  readonly #pipeline: string
+  readonly #shard: number
+  readonly #read: Statement
+  readonly #raise: Statement
+  readonly #advance: Statement
+  readonly #touch: Statement
+
+  /** @throws SemelError `SEMEL_FORMAT` where a newer version has made the table */
+  static open(db: Database, path: string, pipeline: string, shard: number): Commits {
+    db.exec(`
+      CREATE TABLE IF NOT EXISTS main.semel_layout (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        version INTEGER NOT NULL,
+        flushes INTEGER NOT NULL DEFAULT 0
+      );
+      CREATE TABLE IF NOT EXISTS main.semel_commits (
+        pipeline TEXT NOT NULL,
+        shard INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        lineage TEXT,
+        commit_epoch INTEGER,
+        n INTEGER,
+        through INTEGER,
+        PRIMARY KEY (pipeline, shard)
+      ) WITHOUT ROWID;
+      INSERT OR IGNORE INTO main.semel_layout (id, version) VALUES (1, ${layoutVersion})`)
+    const { version } = db.prepare('SELECT version FROM main.semel_layout').get() as {
+      readonly version: number
+    }
+    if (version !== layoutVersion) {
+      throw new SemelError(
+        'SEMEL_FORMAT',
+        `${path}: its table semel_commits has layout ${version}, and this version of semel knows ${layoutVersion}; use the version that made it`,
+      )
+    }
+    return new Commits(db, pipeline, shard)
+  }
+
+  private constructor(db: Database, pipeline: string, shard: number) {
+    this.#pipeline = pipeline
+    this.#shard = shard
+    this.#read = db.prepare(
+      'SELECT epoch, lineage, commit_epoch, n FROM main.semel_commits WHERE pipeline = ? AND shard = ?',
+    )
+    this.#raise = db.prepare(
+      'INSERT INTO main.semel_commits (pipeline, shard, epoch) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET epoch = epoch + 1',
+    )
+    this.#advance = db.prepare(
+      `UPDATE main.semel_commits SET lineage = ?, commit_epoch = ?, n = ?, through = ?
+       WHERE pipeline = ? AND shard = ? AND epoch = ? AND lineage IS ? AND commit_epoch IS ? AND n IS ?`,
+    )
+    this.#touch = db.prepare('UPDATE main.semel_layout SET flushes = flushes + 1')
+  }
+
+  read(): { readonly epoch: number; readonly last: CommitId | undefined } {
+    const row = this.#read.get(this.#pipeline, this.#shard) as Row | undefined
+    if (row === undefined) return { epoch: 0, last: undefined }
+    const { epoch, lineage, commit_epoch: commitEpoch, n } = row
+    if (lineage === null || commitEpoch === null || n === null) return { epoch, last: undefined }
+    return { epoch, last: { lineage, epoch: commitEpoch, n } }
+  }
+
+  raise(): void {
+    this.#raise.run(this.#pipeline, this.#shard)
+  }
+
+  /** Keeps a commit, where its epoch is the newest one and its parent is what is kept; else answers false. */
+  advance({ id, parent, through }: Commit): boolean {
+    const { changes } = this.#advance.run(
+      id.lineage,
+      id.epoch,
+      id.n,
+      through,
+      this.#pipeline,
+      this.#shard,
+      id.epoch,
+      parent?.lineage ?? null,
+      parent?.epoch ?? null,
+      parent?.n ?? null,
+    )
+    return changes === 1
+  }
+
+  /** Changes something, so that a sync of the database has something to sync. */
+  touch(): void {
+    this.#touch.run()
+  }
+}
