@@ -48,7 +48,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'revoked-unconfirmed',
-    by: 'test/conformance/replayable-sources.test.ts',
+    by: 'test/conformance/replayable-revocations.test.ts',
     file: 'dist/runtime/sources/leaving.js',
     from: 'if (await this.confirmed()) {',
     to: 'if (this.#deadlineMs === Infinity || (await this.confirmed())) {',
