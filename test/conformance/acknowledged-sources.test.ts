@@ -2,7 +2,7 @@ import { forEach, open, pipeline, type SourceFailed } from 'semel'
 import { describeAcknowledgedSource, memoryQueue } from 'semel/testing'
 import * as vitest from 'vitest'
 import { describe, expect, it } from 'vitest'
-import { scratch, small } from '../runtime/verbs.js'
+import { scratch, small, until } from '../runtime/verbs.js'
 import { durabilities, numbered, opened, orders, pipelineOf, type Order } from './acknowledged.js'
 
 describeAcknowledgedSource(vitest, {
@@ -77,6 +77,46 @@ describe('an acknowledged source', () => {
     letGo()
     await stream.drain()
     await stream.close()
+  })
+
+  it('is acknowledged when a message is as safe as the level says, and not before', async () => {
+    const stream = await opened(
+      pipelineOf('at-least-once', () => {}),
+      scratch(),
+      { durability: { interval: 1000 } },
+    )
+    const queue = memoryQueue<Order>()
+    queue.put(...orders(50))
+    queue.end()
+    const read = stream.consume(queue.source)
+    await until(() => stream.counters().stored === 50)
+    expect(queue.acknowledged).toEqual([])
+    await read
+    expect(queue.acknowledged).toHaveLength(50)
+    await stream.close()
+  })
+
+  it('at most once, leaves a message to whoever it is given to when its lease is over', async () => {
+    const took: number[] = []
+    const stream = await opened(
+      pipelineOf('at-most-once', (id) => took.push(id)),
+      scratch(),
+      durabilities('at-most-once'),
+    )
+    await stream.consume({
+      name: 'late',
+      kind: 'acknowledged',
+      connect: () => ({
+        async *read() {
+          yield orders(3).map((message) => ({ message, token: message.id }))
+        },
+        safe: ([token]) => (token === 1 ? [token] : undefined),
+        close() {},
+      }),
+    })
+    await stream.drain()
+    await stream.close()
+    expect(took).toEqual([0, 2])
   })
 
   it('is acknowledged for a parked message too', async () => {

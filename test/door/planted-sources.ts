@@ -9,7 +9,7 @@ const groups = 'test/conformance/replayable-lives.test.ts'
 export const plantedInSources: readonly Planted[] = [
   {
     name: 'acknowledged-before-stored',
-    by: queues,
+    by: taken,
     file,
     from: 'const refused = await send(',
     to: 'held.safe(token); const refused = await send(',
@@ -25,7 +25,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'stale-is-processed',
-    by: queues,
+    by: taken,
     file: 'dist/runtime/sources/held.js',
     from: 'isOurs = !(Array.isArray(stale) && stale.includes(token));',
     to: 'isOurs = true;',
