@@ -2,7 +2,17 @@ import { Unavailable, forEach, open, pipeline, type OpenOptions } from 'semel'
 import { memoryPartitions } from 'semel/testing'
 import { describe, expect, it } from 'vitest'
 import { expectBalanced, scratch, small, until } from '../runtime/verbs.js'
-import { all, Gate, idOf, onlyBehind, opened, pipelineOf, rows, type Row } from './replayable.js'
+import {
+  all,
+  Gate,
+  idOf,
+  onlyBehind,
+  opened,
+  pipelineOf,
+  rowAt,
+  rows,
+  type Row,
+} from './replayable.js'
 
 describe('a replayable source whose partitions are revoked', () => {
   it.each<[string, Partial<OpenOptions<Row>>]>([
@@ -260,5 +270,30 @@ describe('a replayable source whose partitions are revoked', () => {
     expectBalanced(stream.counters())
     await stream.close()
     expect(took).toEqual(rows('a', 3).map(idOf))
+  })
+
+  it('lets go of one whose stream is closed while it is told what is safe', async () => {
+    const stream = await opened(
+      pipelineOf('exactly-once', () => {}),
+      scratch(),
+      { journal: false },
+    )
+    let letGo: Promise<string> | undefined
+    const reading = stream.consume({
+      name: 'closing',
+      kind: 'replayable',
+      connect: ({ assigned, revoked }) => ({
+        async *read() {
+          await assigned([{ partition: 'a' }])
+          yield { partition: 'a', rows: [rowAt(1) as never], offset: 1 }
+          letGo = revoked(['a']).then(() => 'gone', String)
+          await letGo
+        },
+        safe: () => stream.close({ timeout: 0 }),
+        close() {},
+      }),
+    })
+    await expect(reading).rejects.toMatchObject({ code: 'SEMEL_CLOSED' })
+    expect(await letGo).toBe('gone')
   })
 })
