@@ -296,4 +296,31 @@ describe('a replayable source whose partitions are revoked', () => {
     await expect(reading).rejects.toMatchObject({ code: 'SEMEL_CLOSED' })
     expect(await letGo).toBe('gone')
   })
+
+  it('lets go of one behind a call of safe that threw at once', async () => {
+    const stream = await opened(
+      pipelineOf('exactly-once', () => {}),
+      scratch(),
+    )
+    let calls = 0
+    const letGo: string[] = []
+    await stream.consume({
+      name: 'throwing',
+      kind: 'replayable',
+      connect: ({ assigned, revoked }) => ({
+        async *read() {
+          const [from] = await assigned([{ partition: 'a' }])
+          if (from?.offset === 0) yield { partition: 'a', rows: [rowAt(1) as never], offset: 1 }
+          await until(() => calls > 0)
+          letGo.push(await revoked(['a']).then(() => 'gone', String))
+        },
+        safe() {
+          if (++calls === 1) throw new Error('the connection is lost')
+        },
+        close() {},
+      }),
+    })
+    expect(letGo).toEqual(['gone', 'gone'])
+    await stream.close()
+  })
 })
