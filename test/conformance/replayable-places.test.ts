@@ -50,6 +50,42 @@ describe('a replayable source that goes on from a place', () => {
     expect(group.given).toBe(50)
   })
 
+  it.each([true, false])(
+    'goes on before what was given up, when it is opened again: a journal %s',
+    async (journal) => {
+      const dir = scratch()
+      const took: string[] = []
+      const all20 = rows('a', 20).map((message) => ({ message, offset: message.id + 1 }))
+      let isHeld = true
+      const source: ReplayableSource<Row> = {
+        name: 'lost',
+        kind: 'replayable',
+        connect: ({ assigned, revoked }) => ({
+          async *read() {
+            const [from] = await assigned([{ partition: 'a' }])
+            yield { partition: 'a', rows: all20.slice(Number(from?.offset)), offset: 20 }
+            if (!isHeld) return
+            // Shards are told by then how far it is.
+            await new Promise((resolve) => setTimeout(resolve, 300))
+            await revoked(['a'], { lost: true })
+          },
+          close() {},
+        }),
+      }
+      const definition = pipelineOf('by position', (row) => took.push(idOf(row)), {
+        handle: ({ id }) => (isHeld && id > 5 ? new Promise(() => {}) : undefined),
+      })
+      for (let opening = 0; opening < 2; opening++) {
+        const stream = await opened(definition, dir, { shards: 2, journal })
+        await stream.consume(source)
+        await stream.drain()
+        await stream.close()
+        isHeld = false
+      }
+      expect(took.toSorted()).toEqual(all(20, 'a'))
+    },
+  )
+
   it('is told safe when all before is committed, and not when it is stored', async () => {
     const gate = new Gate()
     const group = memoryPartitions<Row>()

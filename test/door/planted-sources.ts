@@ -79,4 +79,28 @@ export const plantedInSources: readonly Planted[] = [
     to: 'known.filter(({ name }) => name !== "p1")',
     what: 'two partitions have one number, and pass for each other',
   },
+  {
+    name: 'told-beyond-the-confirmed',
+    by: 'test/conformance/replayable-places.test.ts',
+    file: 'dist/runtime/sources/assignment.js',
+    from: 'const { offset = 0 } = this.confirmed;',
+    to: 'const offset = this.reached;',
+    what: 'shards are told of an offset ahead of what is confirmed',
+  },
+  {
+    name: 'told-beyond-the-taken',
+    by: 'test/runtime/source-readings.test.ts',
+    file: 'dist/runtime/sources/row-taker.js',
+    from: 'partition.reached = canonical(row.offset);',
+    to: 'partition.reached = canonical(batch.offset);',
+    what: 'shards are told of an offset ahead of the rows that were taken of a batch',
+  },
+  {
+    name: 'told-of-a-closed-stream',
+    by: 'test/conformance/replayable-revocations.test.ts',
+    file: 'dist/runtime/sources/assignment.js',
+    from: '|| ends(0) === undefined',
+    to: '',
+    what: 'a partition is not let go where its stream is closed while its source is told what is safe',
+  },
 ]
