@@ -1,4 +1,4 @@
-import { fixed, forEach, open, pipeline, type Definition, type Stream } from 'semel'
+import { fixed, forEach, open, pipeline, type Definition, type Place, type Stream } from 'semel'
 import { small } from '../runtime/verbs.js'
 
 export interface Row {
@@ -70,3 +70,19 @@ export function counted(took: readonly string[]): Map<string, number> {
   for (const one of took) times.set(one, (times.get(one) ?? 0) + 1)
   return times
 }
+
+export const all = (count: number, ...partitions: string[]): string[] =>
+  partitions.flatMap((partition) => rows(partition, count).map(idOf)).toSorted()
+
+/** Fails where a place is told safe before all rows up to there have had their effect. */
+export const onlyBehind =
+  (took: readonly string[]) =>
+  ({ partition, offset }: Place): void => {
+    const missing = rows(partition, Number(offset)).find((row) => !took.includes(idOf(row)))
+    if (missing !== undefined) throw new Error(`${offset} is safe without ${idOf(missing)}`)
+  }
+
+export const rowAt = (offset: unknown): object => ({
+  message: { id: 1, partition: 'a', key: 1 },
+  offset,
+})

@@ -1,14 +1,15 @@
 import type { Planted } from './bug.js'
 
 const file = 'dist/runtime/sources/acknowledged.js'
-const by = 'test/conformance/acknowledged-sources.test.ts'
-const lives = 'test/conformance/replayable-lives.test.ts'
+const taken = 'test/conformance/acknowledged-sources.test.ts'
+const queues = 'test/conformance/acknowledged-lives.test.ts'
+const groups = 'test/conformance/replayable-lives.test.ts'
 
 /** What an acknowledged source is told, and when. */
 export const plantedInSources: readonly Planted[] = [
   {
     name: 'acknowledged-before-stored',
-    by,
+    by: taken,
     file,
     from: 'const refused = await send(',
     to: 'held.safe(token); const refused = await send(',
@@ -16,7 +17,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'processed-before-acknowledged',
-    by,
+    by: queues,
     file,
     from: "const isFirst = target.settings.delivery === 'at-most-once';",
     to: 'const isFirst = false;',
@@ -24,7 +25,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'stale-is-processed',
-    by,
+    by: taken,
     file: 'dist/runtime/sources/held.js',
     from: 'isOurs = !(Array.isArray(stale) && stale.includes(token));',
     to: 'isOurs = true;',
@@ -32,7 +33,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'never-extended',
-    by,
+    by: taken,
     file: 'dist/runtime/sources/held.js',
     from: 'if (this.#held.size === 0 || this.#extending !== undefined)',
     to: 'if (this.#held.size >= 0)',
@@ -40,7 +41,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'safe-before-confirmed',
-    by: lives,
+    by: groups,
     file: 'dist/runtime/sources/confirmed.js',
     from: 'ends[index].ended >= last',
     to: 'ends[index].stored >= last',
@@ -48,7 +49,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'revoked-unconfirmed',
-    by: 'test/conformance/replayable-sources.test.ts',
+    by: 'test/conformance/replayable-revocations.test.ts',
     file: 'dist/runtime/sources/leaving.js',
     from: 'if (await this.confirmed()) {',
     to: 'if (this.#deadlineMs === Infinity || (await this.confirmed())) {',
@@ -56,7 +57,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'given-up-has-effect',
-    by: lives,
+    by: groups,
     file: 'dist/runtime/loop/give-ups.js',
     from: 'failures.withdraw(finished, out);',
     to: '',
@@ -64,7 +65,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'given-up-is-lost',
-    by: lives,
+    by: groups,
     file: 'dist/runtime/sources/source-offsets.js',
     from: 'this.#stored[shard]?.set(number, offsetBefore(offset));',
     to: 'void [shard, offset];',
@@ -72,10 +73,34 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'two-partitions-one-number',
-    by: lives,
+    by: groups,
     file: 'dist/runtime/sources/assignments.js',
     from: 'known.filter(({ name }) => name === partition)',
     to: 'known.filter(({ name }) => name !== "p1")',
     what: 'two partitions have one number, and pass for each other',
+  },
+  {
+    name: 'told-beyond-the-confirmed',
+    by: 'test/conformance/replayable-places.test.ts',
+    file: 'dist/runtime/sources/assignment.js',
+    from: 'const { offset = 0 } = this.confirmed;',
+    to: 'const offset = this.reached;',
+    what: 'shards are told of an offset ahead of what is confirmed',
+  },
+  {
+    name: 'told-beyond-the-taken',
+    by: 'test/runtime/source-readings.test.ts',
+    file: 'dist/runtime/sources/row-taker.js',
+    from: 'partition.reached = canonical(row.offset);',
+    to: 'partition.reached = canonical(batch.offset);',
+    what: 'shards are told of an offset ahead of the rows that were taken of a batch',
+  },
+  {
+    name: 'told-of-a-closed-stream',
+    by: 'test/conformance/replayable-revocations.test.ts',
+    file: 'dist/runtime/sources/assignment.js',
+    from: '|| ends(0) === undefined',
+    to: '',
+    what: 'a partition is not let go where its stream is closed while its source is told what is safe',
   },
 ]

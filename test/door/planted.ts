@@ -1,6 +1,7 @@
 import type { Planted } from './bug.js'
 import { plantedAtTheDoor } from './planted-door.js'
 import { plantedInFiles } from './planted-files.js'
+import { plantedInMessages } from './planted-messages.js'
 import { plantedInSources } from './planted-sources.js'
 import { plantedInWaits } from './planted-waits.js'
 
@@ -8,6 +9,7 @@ import { plantedInWaits } from './planted-waits.js'
 export const planted: readonly Planted[] = [
   ...plantedAtTheDoor.map((bug) => ({ ...bug, by: 'door' as const })),
   ...plantedInFiles,
+  ...plantedInMessages,
   ...plantedInSources,
   ...plantedInWaits,
 ]

@@ -134,6 +134,23 @@ describe.each([
     expect(ids(sink.outputs)).toEqual([5, 3, 2, 1, 4, 6])
   })
 
+  test('comes behind one that was sent later and was due before, where both are when it is opened again', async () => {
+    const runs: Run[] = []
+    const sink = memory<Task>()
+    const definition = tasks(runs, { isAsync }).to(sink)
+    const dir = scratch()
+    const at = soon(600)
+    const first = await opened(definition, inline(dir))
+    for (const id of [1, 2, 3, 4]) first.push({ id, fails: id === 2 ? 1 : 0 }, { at: at - id })
+    await first.close()
+    expect(runs).toEqual([])
+    await until(() => Date.now() > at)
+    const second = await opened(definition, inline(dir))
+    await second.drain({ timeout: 5000 })
+    expect(ids(sink.outputs)).toEqual([4, 3, 2, 1])
+    expect(runs).toHaveLength(5)
+  })
+
   test('is processed at once where its time has passed, in its turn', async () => {
     const sink = memory<Task>()
     const stream = await opened(tasks([], { isAsync }).to(sink), inline())

@@ -82,6 +82,19 @@ describe('a limit of the whole stream', () => {
     expect((at[9] as number) - (at[0] as number)).toBeLessThan(tookMs)
   })
 
+  test('begins with a full bucket, and has one again behind a rest', async () => {
+    const limiter = new Limiter([limitOf('20/s', { burst: 3 })], limitMemory())
+    const burst = (): unknown[] => [1, 2, 3, 4].map(() => limiter.turn())
+    const first = burst()
+    expect(first.slice(0, 3)).toEqual([undefined, undefined, undefined])
+    await first[3]
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    const second = burst()
+    expect(second.slice(0, 3)).toEqual([undefined, undefined, undefined])
+    expect(second[3]).toBeInstanceOf(Promise)
+    limiter.stop()
+  })
+
   test('holds for all workers together', async () => {
     const dir = scratch()
     const to = join(dir, 'at')

@@ -51,6 +51,21 @@ describe.each(openings)('a loop over outputs, %s,', (_, workers) => {
     expect(await loop.next()).toEqual({ done: true, value: undefined })
   })
 
+  test('is given each once, however slowly it takes them', async () => {
+    const stream = await setting(workers, { waiting: 7 }).open()
+    await pushAll(stream, numbered(0, 30))
+    const read: number[] = []
+    for await (const { n } of stream.outputs()) {
+      read.push(n)
+      // Each is told, and committed, alone, while others wait.
+      await new Promise((resolve) => {
+        setTimeout(resolve, 2)
+      })
+      if (read.length === 30) break
+    }
+    expect(read).toEqual(range(0, 30))
+  })
+
   test('at most once has done with an output when it is given', async () => {
     const stream = await setting(workers, { delivery: 'at-most-once' }).open()
     await pushAll(stream, numbered(0, 10))

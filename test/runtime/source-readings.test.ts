@@ -2,6 +2,7 @@
 // side, behind a failure, with the stream open or opened again.
 import * as fc from 'fast-check'
 import {
+  forEach,
   iterableSource,
   memory,
   pipeline,
@@ -85,6 +86,31 @@ function setUp(delivery: Delivery, shards = 1) {
 
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, i) => from + i)
+
+it('goes on in the middle of a batch for whose rows there was no room at its signal', async () => {
+  let letGo!: () => void
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const took: number[] = []
+  const definition = pipeline('rows')
+    .accepts<Row>()
+    .deliver('at-least-once')
+    .tap(() => held)
+    .to(forEach(({ n }: Row) => void took.push(n)))
+  const stream = await opened<Row>(definition, { dir: scratch(), workers: 0, ...small })
+  const table = new Table()
+  table.append('a', range(0, 5000))
+  const abort = new AbortController()
+  const read = stream.consume(table.source(['a'], Infinity, 5000), { signal: abort.signal })
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  abort.abort()
+  expect((await read).rows).toBeLessThan(5000)
+  letGo()
+  await stream.consume(table.source(['a']))
+  await stream.drain()
+  expect(took).toEqual(table.all)
+})
 
 describe.each(deliveries)('%s', (delivery) => {
   it.each([

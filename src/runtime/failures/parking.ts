@@ -62,7 +62,9 @@ export class Parking {
   /** Whether a message of the key is parked whose turn is before that of this sequence. */
   isBlocked(key: Key | undefined, sequence: number): boolean {
     const first = key === undefined ? undefined : this.#lines.get(key)?.[0]
-    return first !== undefined && first.after < sequence
+    if (first === undefined) return false
+    const own = this.#joined.get(sequence)
+    return own === undefined ? first.after < sequence : compared(first, own) < 0
   }
 
   /** Whether the turn of a message that is being tried has come: no earlier one of its key waits. */

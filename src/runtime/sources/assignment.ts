@@ -89,8 +89,9 @@ export class Assignment implements ReadPartition {
   tellShards(nowMs: number): void {
     const { offset = 0 } = this.confirmed
     if (offset <= this.#toldShards || nowMs - this.#toldShardsMs < tellShardsMs) return
-    for (const [i, { handle, settings, offsets }] of this.#targets.entries()) {
-      if (!offsets.areTold) continue
+    for (const [i, { handle, settings, offsets, ends }] of this.#targets.entries()) {
+      // The stream may have been closed while the source was told.
+      if (!offsets.areTold || ends(0) === undefined) continue
       for (let shard = 0; shard < settings.shards; shard++) {
         const number = this.numbers[i] as number
         if (!addon().appendOffset(handle, shard, number, offset)) return

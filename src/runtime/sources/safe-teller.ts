@@ -46,7 +46,8 @@ export class SafeTeller {
 
   async #call(places: readonly Place[]): Promise<void> {
     try {
-      await this.#safe?.(places)
+      // A promise also of what throws at once: the call is to be known as under way before it is over.
+      await (async () => this.#safe?.(places))()
     } catch (error) {
       if (this.#isOver) return
       this.end()
