@@ -73,6 +73,7 @@
       "binding/file_locks.cc",
       "binding/lifecycle.cc",
       "binding/maintenance.cc",
+      "binding/opening.cc",
       "binding/replies.cc",
       "binding/seats.cc",
       "binding/views.cc",

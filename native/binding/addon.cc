@@ -35,6 +35,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_lifecycle(env, exports);
   export_append(env, exports);
   export_replies(env, exports);
+  export_opening(env, exports);
   export_worker(env, exports);
   export_commits(env, exports);
   export_file_locks(env, exports);

@@ -77,6 +77,7 @@ class Environment {
   Napi::FunctionReference error_class;
   // Directories that are locked, and their streams not open yet: until their sinks have been asked.
   std::map<uint32_t, std::unique_ptr<Stream>> openings;
+  uint32_t last_opening = 0;
 
  private:
   // Before the environment's thread-safe functions go: nobody may call them any more.

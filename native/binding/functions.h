@@ -5,7 +5,8 @@
 
 namespace semel::binding {
 
-void export_lifecycle(Napi::Env env, Napi::Object exports);  // open, close, files, inspect
+void export_opening(Napi::Env env, Napi::Object exports);    // open, and its two steps
+void export_lifecycle(Napi::Env env, Napi::Object exports);  // close, files, numbers, inspect
 void export_append(Napi::Env env, Napi::Object exports);     // append …: the ingest thread
 void export_replies(Napi::Env env, Napi::Object exports);    // replies, progress: the ingest thread
 void export_worker(Napi::Env env, Napi::Object exports);     // poll, commit …: the shard's worker

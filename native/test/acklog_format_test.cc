@@ -57,6 +57,20 @@ TEST(AckLogFormat, writes_the_bytes_of_the_worked_example) {
   second.sources = sources;
   second.clean_close = true;
   ASSERT_TRUE(log.value()->append(second).is_ok());
+  AckBlock third;
+  third.header = second.header;
+  third.header.through = 5;
+  third.header.journal_position = 320;
+  third.header.journal_durable = 5;
+  third.header.counters.processed = 5;
+  third.commit = CommitStamp{.epoch = 7,
+                             .n = 3,
+                             .parent = {6, 2},
+                             .confirmed = {6, 2},
+                             .through = 4,
+                             .journal_position = 256,
+                             .dead_letter_bytes = 4096};
+  ASSERT_TRUE(log.value()->append(third).is_ok());
 
   const std::vector<uint8_t> meant = test::documented("../acklog/FORMAT.md");
   const std::vector<uint8_t>& bytes = disk.files.at(test::segment_path(1))->bytes;

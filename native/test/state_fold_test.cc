@@ -1,0 +1,117 @@
+// Which blocks count, of logs that are written down by hand.
+#include "acklog/state_fold.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace semel::acklog {
+namespace {
+
+constexpr CommitNumber kRoot{};
+
+class StateFoldTest : public ::testing::Test {
+ protected:
+  // A block through `through`, as commit `n` of `epoch` (0: without outputs) on `parent`.
+  void block(uint64_t through, CommitNumber own, CommitNumber parent, CommitNumber confirmed,
+             uint8_t flags = 0) {
+    AckBlock block;
+    block.header.through = through;
+    block.commit = CommitStamp{.epoch = own.epoch, .n = own.n, .parent = parent, .confirmed = confirmed};
+    const uint64_t bytes = block_bytes(block, 0);
+    bytes_.emplace_back(bytes);
+    put(bytes_.back().data(), block, 0, bytes, {.number = bytes_.size(), .flags = flags, .seed = 1});
+    BlockView view;
+    ASSERT_EQ(check(bytes_.back(), 1, &view), BlockCheck::valid);
+    const Status taken = fold_.take(view);
+    ASSERT_TRUE(taken.is_ok()) << taken.message();
+  }
+  uint64_t through() const { return fold_.header().through; }
+  Code ask(uint64_t epoch, CommitNumber last) { return fold_.ask({epoch, last}).code(); }
+
+  IdVisitor visitor_;
+  StateFold fold_{visitor_};
+  std::vector<std::vector<uint8_t>> bytes_;
+};
+
+TEST_F(StateFoldTest, holds_back_what_nobody_has_confirmed) {
+  block(1, {1, 1}, kRoot, kRoot);
+  block(2, {1, 2}, {1, 1}, kRoot);
+  EXPECT_EQ(through(), 0u);
+  block(3, {1, 3}, {1, 2}, {1, 1});
+  EXPECT_EQ(through(), 1u);
+  EXPECT_EQ(ask(2, {1, 2}), Code::ok);
+  EXPECT_EQ(through(), 2u);
+}
+
+TEST_F(StateFoldTest, follows_parents_and_not_the_order_of_the_log) {
+  block(1, {1, 1}, kRoot, kRoot);
+  block(3, {1, 2}, {1, 1}, kRoot);
+  block(2, {1, 3}, {1, 1}, kRoot);  // in the stead of the second
+  block(4, {1, 4}, {1, 3}, kRoot);
+  EXPECT_EQ(ask(2, {1, 3}), Code::ok);
+  EXPECT_EQ(through(), 2u);
+}
+
+TEST_F(StateFoldTest, lets_a_block_without_outputs_count_with_its_parent) {
+  block(1, {1, 0}, kRoot, kRoot);
+  EXPECT_EQ(through(), 1u);
+  block(2, {1, 1}, kRoot, kRoot);
+  block(3, {1, 0}, {1, 1}, kRoot);
+  block(4, {1, 2}, {1, 1}, kRoot);
+  block(5, {1, 0}, {1, 2}, kRoot);
+  EXPECT_EQ(through(), 1u);
+  EXPECT_EQ(ask(2, {1, 1}), Code::ok);
+  EXPECT_EQ(through(), 3u);
+}
+
+TEST_F(StateFoldTest, is_over_with_what_an_asking_did_not_confirm) {
+  block(1, {1, 1}, kRoot, kRoot);
+  block(2, {1, 2}, {1, 1}, kRoot);
+  block(1, {2, 0}, {1, 1}, {1, 1});
+  EXPECT_EQ(through(), 1u);
+  EXPECT_EQ(ask(3, {1, 2}), Code::sink_ahead);
+}
+
+TEST_F(StateFoldTest, tells_what_does_not_fit) {
+  block(1, {3, 7}, kRoot, kRoot);
+  block(2, {3, 8}, {3, 7}, {3, 7});
+  EXPECT_EQ(ask(4, {3, 9}), Code::sink_ahead);
+  EXPECT_EQ(ask(5, {4, 1}), Code::sink_ahead);
+  EXPECT_EQ(ask(4, {3, 6}), Code::sink_behind);
+  EXPECT_EQ(ask(4, {2, 9}), Code::sink_behind);
+  EXPECT_EQ(ask(4, kRoot), Code::sink_behind);
+  EXPECT_EQ(ask(3, {3, 8}), Code::sink_behind);
+  EXPECT_EQ(ask(4, {3, 8}), Code::ok);
+}
+
+TEST_F(StateFoldTest, adopts_an_empty_sink_only_where_none_has_been) {
+  EXPECT_EQ(ask(1, {1, 1}), Code::sink_ahead);
+  EXPECT_EQ(ask(1, kRoot), Code::ok);
+  block(1, {1, 1}, kRoot, kRoot);
+  EXPECT_EQ(ask(2, kRoot), Code::ok);
+  EXPECT_EQ(through(), 0u);
+  EXPECT_EQ(ask(2, kRoot), Code::sink_behind);
+}
+
+TEST_F(StateFoldTest, begins_with_a_snapshot) {
+  block(90, {8, 0}, {7, 70}, {7, 70}, kSnapshot);
+  EXPECT_EQ(through(), 90u);
+  block(91, {8, 71}, {7, 70}, {7, 70});
+  EXPECT_EQ(ask(9, {8, 71}), Code::ok);
+  EXPECT_EQ(through(), 91u);
+}
+
+TEST_F(StateFoldTest, refuses_a_chain_with_a_hole) {
+  block(1, {1, 1}, kRoot, kRoot);
+  AckBlock broken;
+  broken.commit = CommitStamp{.epoch = 1, .n = 9, .parent = {1, 8}, .confirmed = {1, 8}};
+  std::vector<uint8_t> bytes(block_bytes(broken, 0));
+  put(bytes.data(), broken, 0, bytes.size(), {.number = 2, .seed = 1});
+  BlockView view;
+  ASSERT_EQ(check(bytes, 1, &view), BlockCheck::valid);
+  EXPECT_EQ(fold_.take(view).code(), Code::damaged);
+}
+
+}  // namespace
+}  // namespace semel::acklog
