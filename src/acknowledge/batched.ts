@@ -1,6 +1,6 @@
 import type { Acknowledgment } from '../core/acknowledge.js'
 import type { Outcome } from '../core/message.js'
-import { after, atEndOfTick, type End } from '../core/timers.js'
+import { after, atEndOfTick, type End } from '../core/waiting/timers.js'
 import { marks } from '../native/replies.js'
 import { Awaited, type Desk, type Teller } from './awaited.js'
 import { endOf, type BatchedEnd, type Told } from './ends.js'

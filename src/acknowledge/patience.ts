@@ -1,5 +1,5 @@
 import { AckTimeoutError } from '../core/errors.js'
-import { after } from '../core/timers.js'
+import { after } from '../core/waiting/timers.js'
 import { addAborted, removeAborted } from './aborts.js'
 
 /** How long a sender waits. */

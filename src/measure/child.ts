@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { SemelError } from '../core/errors.js'
-import { timerMsMax } from '../core/timers.js'
+import { timerMsMax } from '../core/waiting/timers.js'
 import { Scratch } from './scratch.js'
 
 /** What a child ends with. */

@@ -1,6 +1,6 @@
 import type { MessageHeaders } from '../core/headers.js'
 import type { AcknowledgedConnection, AcknowledgedSource, HandedOut } from '../core/source.js'
-import { sleep } from '../core/timers.js'
+import { sleep } from '../core/waiting/timers.js'
 import { testUnless, type Runner, type Skip } from './runner.js'
 
 /** A queue with messages that are known, and the ways to look at it. */

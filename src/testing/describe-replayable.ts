@@ -8,8 +8,8 @@ import type {
   ReplayableSource,
 } from '../core/replayable-source.js'
 import type { SourceBatch, SourceRow } from '../core/source.js'
-import { sleep } from '../core/timers.js'
-import { untilEnded } from '../core/until-ended.js'
+import { sleep } from '../core/waiting/timers.js'
+import { untilEnded } from '../core/waiting/until-ended.js'
 import { testUnless, type Runner, type Skip } from './runner.js'
 
 /** Partitions with rows that are known. */

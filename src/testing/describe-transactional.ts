@@ -1,5 +1,5 @@
 import type { RejectedOutputs, SinkContext } from '../core/sink.js'
-import { sleep } from '../core/timers.js'
+import { sleep } from '../core/waiting/timers.js'
 import type { CommitId, TransactionalConnection } from '../core/transactional.js'
 import { Chain } from './transactional/chain.js'
 import { drawLife } from './transactional/drawn-life.js'

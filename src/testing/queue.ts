@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '../core/errors.js'
 import type { MessageHeaders } from '../core/headers.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import type { AcknowledgedConnection, AcknowledgedSource, HandedOut } from '../core/source.js'
-import { after, nowMs, type End } from '../core/timers.js'
+import { after, nowMs, type End } from '../core/waiting/timers.js'
 
 /** A call of a connection that a fault may strike. */
 export type QueueCall = 'connect' | 'read' | 'safe' | 'extend'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { after, every, nowMs, sleep, Turns, within } from '../../dist/core/timers.js'
+import { after, every, nowMs, sleep, Turns, within } from '../../dist/core/waiting/timers.js'
 
 describe('a timer', () => {
   test('beyond what one of Node counts does not fire at once', async () => {

@@ -2,7 +2,7 @@ import { deliveries, type Delivery, type Durability } from '../../core/delivery.
 import { durationMs, type Duration } from '../../core/durations.js'
 import { shown } from '../../core/options.js'
 import { sizeBytes } from '../../core/sizes.js'
-import { timerMsMax } from '../../core/timers.js'
+import { timerMsMax } from '../../core/waiting/timers.js'
 import { UsageError } from '../failures.js'
 import {
   amountOf,

@@ -2,7 +2,7 @@ import { InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
 import { oneNotMany } from '../../core/many.js'
 import { checkOptions, shown } from '../../core/options.js'
 import type { Source, SourceBatch, SourceContext, SourceRow } from '../../core/source.js'
-import { turn } from '../../core/timers.js'
+import { turn } from '../../core/waiting/timers.js'
 
 export interface IterableSourceOptions {
   /**

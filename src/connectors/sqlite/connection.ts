@@ -1,6 +1,6 @@
 import { ClosedError, SemelError } from '../../core/errors.js'
 import { RejectedOutputs, type SinkContext } from '../../core/sink.js'
-import { nowMs, sleep } from '../../core/timers.js'
+import { nowMs, sleep } from '../../core/waiting/timers.js'
 import {
   CommitRefused,
   type Begun,

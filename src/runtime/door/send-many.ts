@@ -1,9 +1,9 @@
 import type { Awaited, Teller } from '../../acknowledge/awaited.js'
 import { Many, type Status } from '../../acknowledge/many.js'
 import { limit, type Patience } from '../../acknowledge/patience.js'
-import { Turns } from '../../core/timers.js'
-import { untilEnded } from '../../core/until-ended.js'
-import { throwIfAborted } from '../../core/wait.js'
+import { Turns } from '../../core/waiting/timers.js'
+import { untilEnded } from '../../core/waiting/until-ended.js'
+import { throwIfAborted } from '../../core/waiting/wait.js'
 
 /** A message on its way; `left` where it waits for room, and for how long. */
 export interface Entered {

@@ -2,7 +2,7 @@ import { addon } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { LetterReader, type DeadLetter } from './letter-reader.js'
 import { shapesOf } from '../message/structures.js'
-import { checkWait, type Wait, type WaitOptions } from '../../core/wait.js'
+import { checkWait, type Wait, type WaitOptions } from '../../core/waiting/wait.js'
 
 /** Read at a time, so that a long list takes little memory. */
 const pageSize = 64

@@ -1,4 +1,4 @@
-import { nowMs } from '../../core/timers.js'
+import { nowMs } from '../../core/waiting/timers.js'
 import { outcomes } from '../../native/slots.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { Answers } from '../replies/answers.js'

@@ -1,4 +1,4 @@
-import { every, type End } from '../../core/timers.js'
+import { every, type End } from '../../core/waiting/timers.js'
 
 /** Words between two workers' counters: none shares its cache lines with another's. */
 const strideWords = 32

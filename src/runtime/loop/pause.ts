@@ -1,5 +1,5 @@
 import { ClosedError } from '../../core/errors.js'
-import { after, turn } from '../../core/timers.js'
+import { after, turn } from '../../core/waiting/timers.js'
 
 /** The waits of something that may be stopped: then each of them ends, and nothing goes on. */
 export class Pause {

@@ -1,6 +1,6 @@
 import type { Durability } from '../../core/delivery.js'
 import type { OutputReader, SinkConnection, SinkContext } from '../../core/sink.js'
-import { sleep } from '../../core/timers.js'
+import { sleep } from '../../core/waiting/timers.js'
 import type { TransactionalConnection } from '../../core/transactional.js'
 import { isTransactional } from '../../delivery/transactional.js'
 import { checkConnection, closeConnection } from './connection.js'

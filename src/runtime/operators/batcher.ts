@@ -1,4 +1,4 @@
-import { after, type End } from '../../core/timers.js'
+import { after, type End } from '../../core/waiting/timers.js'
 import { Collector, isPromise, type Chain } from './chain.js'
 import { noContext, type AttemptContext } from './context.js'
 import { failureOf, type Failure } from './failure.js'

@@ -1,4 +1,4 @@
-import { within } from '../../core/timers.js'
+import { within } from '../../core/waiting/timers.js'
 
 /** How long an iterator that is not read to its end may take to close. */
 const closeMsMax = 1000

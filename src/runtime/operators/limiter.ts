@@ -1,5 +1,5 @@
 import type { Key } from '../../core/message.js'
-import { after, processNs, type End } from '../../core/timers.js'
+import { after, processNs, type End } from '../../core/waiting/timers.js'
 import type { Limit } from '../../reliability/limit.js'
 
 /** Keys that are known to have gone lately. */

@@ -1,6 +1,6 @@
 import { toError } from '../../core/errors.js'
 import { isUnavailable, retryAfterMsOf } from '../../core/handler-errors.js'
-import { after, nowMs, type End } from '../../core/timers.js'
+import { after, nowMs, type End } from '../../core/waiting/timers.js'
 import { exponential } from '../../reliability/backoff.js'
 
 /** As that of a sink that fails as a whole. */

@@ -1,6 +1,6 @@
 import { durationText } from '../../core/durations.js'
 import { SemelError } from '../../core/errors.js'
-import { after } from '../../core/timers.js'
+import { after } from '../../core/waiting/timers.js'
 import type { Collector } from './chain.js'
 import type { AttemptContext } from './context.js'
 

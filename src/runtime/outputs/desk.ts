@@ -1,6 +1,6 @@
 import { SemelError } from '../../core/errors.js'
 import type { OutputReader } from '../../core/sink.js'
-import { after, nextTurn, type End } from '../../core/timers.js'
+import { after, nextTurn, type End } from '../../core/waiting/timers.js'
 import { Taken } from './taken.js'
 
 /** How long outputs wait without a loop before somebody is told. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../../core/errors.js'
-import { checkWait, throwIfAborted, type WaitOptions } from '../../core/wait.js'
+import { checkWait, throwIfAborted, type WaitOptions } from '../../core/waiting/wait.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { OutputsDesk, ShardOutputs } from './desk.js'
 

@@ -6,7 +6,7 @@ import { InvalidArgumentError } from '../../core/errors.js'
 import { checkHeaders, type MessageHeaders } from '../../core/headers.js'
 import { oneNotMany } from '../../core/many.js'
 import { checkOptions, shown } from '../../core/options.js'
-import { checkWait, type WaitOptions } from '../../core/wait.js'
+import { checkWait, type WaitOptions } from '../../core/waiting/wait.js'
 
 /** What messages carry besides themselves. */
 export interface MessageOptions {

@@ -1,7 +1,7 @@
 import { asOffset, type Offset } from '../../core/offset.js'
 import { shown } from '../../core/options.js'
 import type { AssignedPartition, Place, RevokedOptions } from '../../core/replayable-source.js'
-import { every, nowMs, type End } from '../../core/timers.js'
+import { every, nowMs, type End } from '../../core/waiting/timers.js'
 import { Assignment } from './assignment.js'
 import { AllShards } from './confirmed.js'
 import { Leaving } from './leaving.js'

@@ -1,6 +1,6 @@
 import type { Offset } from '../../core/offset.js'
 import type { Source, SourceNotice } from '../../core/source.js'
-import type { WaitOptions } from '../../core/wait.js'
+import type { WaitOptions } from '../../core/waiting/wait.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { Ingest } from '../door/ingest.js'
 import type { Sender } from '../door/sender.js'

@@ -1,6 +1,6 @@
-import { atEndOfTick, every, type End } from '../../core/timers.js'
+import { atEndOfTick, every, type End } from '../../core/waiting/timers.js'
 import type { AcknowledgedConnection } from '../../core/source.js'
-import { unlessAborted } from '../../core/unless-aborted.js'
+import { unlessAborted } from '../../core/waiting/unless-aborted.js'
 
 /**
  * What a connection has handed out and has not been told of: tells it what is safe, a batch at a time,

@@ -1,4 +1,4 @@
-import { nowMs, sleep } from '../../core/timers.js'
+import { nowMs, sleep } from '../../core/waiting/timers.js'
 import type { Assignment } from './assignment.js'
 import type { AllShards } from './confirmed.js'
 import type { Target } from './row-taker.js'

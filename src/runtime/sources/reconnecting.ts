@@ -1,6 +1,6 @@
 import { SemelError, toError } from '../../core/errors.js'
-import { sleep } from '../../core/timers.js'
-import { unlessAborted } from '../../core/unless-aborted.js'
+import { sleep } from '../../core/waiting/timers.js'
+import { unlessAborted } from '../../core/waiting/unless-aborted.js'
 import { exponential } from '../../reliability/backoff.js'
 import type { ConsumeOptions, Destination } from './consumption.js'
 

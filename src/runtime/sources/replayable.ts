@@ -8,8 +8,8 @@ import type {
   RevokedOptions,
 } from '../../core/replayable-source.js'
 import type { SourceBatch } from '../../core/source.js'
-import { nowMs, within } from '../../core/timers.js'
-import { untilEnded } from '../../core/until-ended.js'
+import { nowMs, within } from '../../core/waiting/timers.js'
+import { untilEnded } from '../../core/waiting/until-ended.js'
 import type { Assignment } from './assignment.js'
 import { Assignments } from './assignments.js'
 import { together } from './consume.js'

@@ -1,4 +1,4 @@
-import { unlessAborted } from '../../core/unless-aborted.js'
+import { unlessAborted } from '../../core/waiting/unless-aborted.js'
 
 /** What is found to be read: numbers of partitions, and more. */
 interface Found {

@@ -1,7 +1,7 @@
 import { toError } from '../../core/errors.js'
 import { retryAfterMsOf } from '../../core/handler-errors.js'
 import type { TransactionalConnection } from '../../core/transactional.js'
-import { sleep } from '../../core/timers.js'
+import { sleep } from '../../core/waiting/timers.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { checkBegun, checkConnection, isMisfit } from '../loop/connection.js'
 import { askBackoff } from '../loop/sink-link.js'

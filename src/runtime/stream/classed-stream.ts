@@ -20,7 +20,7 @@ import type { Sender } from '../door/sender.js'
 import type { MessageOptions } from '../settings/send-options.js'
 import { sumStages, type StageTimes } from './stage-times.js'
 import { Stream, type StreamEvents } from './stream.js'
-import { checkWait, type WaitOptions } from '../../core/wait.js'
+import { checkWait, type WaitOptions } from '../../core/waiting/wait.js'
 
 const events = [
   'dead-letter',

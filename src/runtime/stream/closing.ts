@@ -1,5 +1,5 @@
 import { SemelError } from '../../core/errors.js'
-import { nowMs, sleep } from '../../core/timers.js'
+import { nowMs, sleep } from '../../core/waiting/timers.js'
 import { addon } from '../../native/addon.js'
 import type { Runner } from '../workers/runner.js'
 import type { Sender } from '../door/sender.js'

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { atEndOfTick } from '../../core/timers.js'
+import { atEndOfTick } from '../../core/waiting/timers.js'
 
 /**
  * Events whose listeners concern nobody but themselves: what one of them throws ends neither the others'

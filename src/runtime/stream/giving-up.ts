@@ -1,6 +1,6 @@
 import type { Offset } from '../../core/offset.js'
 import { ClosedError } from '../../core/errors.js'
-import { sleep } from '../../core/timers.js'
+import { sleep } from '../../core/waiting/timers.js'
 import type { NativeStatus } from '../../native/addon.js'
 import type { ShardAnswer } from '../failures/shard-event.js'
 import type { Ingest } from '../door/ingest.js'

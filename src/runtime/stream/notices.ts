@@ -1,4 +1,4 @@
-import { nextTurn } from '../../core/timers.js'
+import { nextTurn } from '../../core/waiting/timers.js'
 import { addon } from '../../native/addon.js'
 import type { Settings } from '../settings/options.js'
 

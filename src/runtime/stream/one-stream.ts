@@ -4,7 +4,7 @@ import type { Delivery, Durability } from '../../core/delivery.js'
 import type { Sourced } from '../../pipeline/deliver.js'
 import { ClosedError, type SemelError } from '../../core/errors.js'
 import type { Counters, Outcome } from '../../core/message.js'
-import { atEndOfTick, nowMs } from '../../core/timers.js'
+import { atEndOfTick, nowMs } from '../../core/waiting/timers.js'
 import { guaranteeOf, type Guarantee } from '../../delivery/guarantee.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
@@ -28,7 +28,7 @@ import { Readings } from './readings.js'
 import { stageTimes, type StageTimes } from './stage-times.js'
 import { standingText, Troubles } from './standing.js'
 import { Stream } from './stream.js'
-import { checkWait, Wait, type WaitOptions } from '../../core/wait.js'
+import { checkWait, Wait, type WaitOptions } from '../../core/waiting/wait.js'
 
 /** How long `close` waits for what is in flight, before it leaves that to the next opening. */
 const closeTimeoutMs = 10_000

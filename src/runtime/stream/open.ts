@@ -1,6 +1,6 @@
 import { limit } from '../../acknowledge/patience.js'
 import { InvalidArgumentError, SemelError } from '../../core/errors.js'
-import { nowMs } from '../../core/timers.js'
+import { nowMs } from '../../core/waiting/timers.js'
 import { isTransactional } from '../../delivery/transactional.js'
 import { addon, type NativeOptions } from '../../native/addon.js'
 import { requireThreads } from '../../native/permission.js'
@@ -30,7 +30,7 @@ import { prepare, type Prepared } from '../settings/prepare.js'
 import { limitMemory, type Directories } from '../loop/shard-open.js'
 import type { Runner, RunnerEvent } from '../workers/runner.js'
 import type { Stream } from './stream.js'
-import { checkWait, throwIfAborted, type WaitOptions } from '../../core/wait.js'
+import { checkWait, throwIfAborted, type WaitOptions } from '../../core/waiting/wait.js'
 import { Workers } from '../workers/workers.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { WaitOptions } from '../../core/wait.js'
+import type { WaitOptions } from '../../core/waiting/wait.js'
 import { addon, type NativeRecovery, type NativeStatus } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { Sender } from '../door/sender.js'

@@ -1,7 +1,7 @@
 import { limit } from '../../acknowledge/patience.js'
 import { SemelError } from '../../core/errors.js'
-import { nowMs, Turns } from '../../core/timers.js'
-import { checkWait, throwIfAborted, type WaitOptions } from '../../core/wait.js'
+import { nowMs, Turns } from '../../core/waiting/timers.js'
+import { checkWait, throwIfAborted, type WaitOptions } from '../../core/waiting/wait.js'
 import { addon } from '../../native/addon.js'
 
 export interface RoomParts {

@@ -1,4 +1,4 @@
-import { nowMs } from '../../core/timers.js'
+import { nowMs } from '../../core/waiting/timers.js'
 import { durationText } from '../../core/durations.js'
 import type { ShardCounters } from './counters.js'
 import type { RunnerEvent } from '../workers/runner.js'

@@ -1,7 +1,7 @@
 import type { Status } from '../../acknowledge/many.js'
-import { Turns } from '../../core/timers.js'
-import { untilEnded } from '../../core/until-ended.js'
-import { throwIfAborted } from '../../core/wait.js'
+import { Turns } from '../../core/waiting/timers.js'
+import { untilEnded } from '../../core/waiting/until-ended.js'
+import { throwIfAborted } from '../../core/waiting/wait.js'
 
 type Told<In> = Status<unknown> & { readonly message: In }
 

@@ -29,7 +29,7 @@ import type { Sender } from '../door/sender.js'
 import type { Sourced } from '../../pipeline/deliver.js'
 import type { StageTimes } from './stage-times.js'
 import { statusesOf } from './statuses.js'
-import type { WaitOptions } from '../../core/wait.js'
+import type { WaitOptions } from '../../core/waiting/wait.js'
 import { nodeWritable, webWritable } from './writables.js'
 
 export interface StreamEvents {

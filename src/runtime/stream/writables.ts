@@ -1,8 +1,8 @@
 import { Writable, type WritableOptions } from 'node:stream'
 import { WritableStream, type QueuingStrategy } from 'node:stream/web'
 import { toError } from '../../core/errors.js'
-import { Turns } from '../../core/timers.js'
-import type { WaitOptions } from '../../core/wait.js'
+import { Turns } from '../../core/waiting/timers.js'
+import type { WaitOptions } from '../../core/waiting/wait.js'
 
 /** What the writables need of a stream. */
 interface Taker<In> {

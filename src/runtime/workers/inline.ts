@@ -1,5 +1,5 @@
 import { ClosedError, SemelError, toError } from '../../core/errors.js'
-import { after, nextTurn, nowMs, within, type End } from '../../core/timers.js'
+import { after, nextTurn, nowMs, within, type End } from '../../core/waiting/timers.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { GiveUps } from '../operators/given-up.js'
 import { Pulse } from '../loop/heartbeat.js'

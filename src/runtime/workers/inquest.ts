@@ -1,5 +1,5 @@
 import { SemelError, toError } from '../../core/errors.js'
-import { sleep } from '../../core/timers.js'
+import { sleep } from '../../core/waiting/timers.js'
 import { addon, type NativeDeath } from '../../native/addon.js'
 import { actions, encodeDetails } from '../../native/details.js'
 import type { RetryPolicy } from '../../reliability/retry.js'

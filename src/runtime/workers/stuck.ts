@@ -1,4 +1,4 @@
-import { after } from '../../core/timers.js'
+import { after } from '../../core/waiting/timers.js'
 
 /** Who waits for what might never be settled. */
 const waiting = new Set<() => void>()

@@ -1,6 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import { SemelError, toError } from '../../core/errors.js'
-import { after, within } from '../../core/timers.js'
+import { after, within } from '../../core/waiting/timers.js'
 import { addon } from '../../native/addon.js'
 import type { ShardAnswer } from '../failures/shard-event.js'
 import { noGiveUps, type GiveUps } from '../operators/given-up.js'

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Piscina } from 'piscina'
 import { SemelError } from '../../core/errors.js'
-import { turn, within } from '../../core/timers.js'
+import { turn, within } from '../../core/waiting/timers.js'
 import { Watch } from '../loop/heartbeat.js'
 import type { WorkerEnd, WorkerTask } from './worker.js'
 

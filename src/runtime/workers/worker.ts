@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { SemelError, toError } from '../../core/errors.js'
-import { after, every, nextTurn, nowMs, sleep, turn, type End } from '../../core/timers.js'
+import { after, every, nextTurn, nowMs, sleep, turn, type End } from '../../core/waiting/timers.js'
 import { addon } from '../../native/addon.js'
 import { loadGraph } from './load.js'
 import type { Waiting } from '../settings/open-options.js'

@@ -1,5 +1,5 @@
 import type { SemelError } from '../../core/errors.js'
-import { nowMs, within } from '../../core/timers.js'
+import { nowMs, within } from '../../core/waiting/timers.js'
 import { addon } from '../../native/addon.js'
 import type { GiveUps } from '../operators/given-up.js'
 import { pulseMemory, pulseOf } from '../loop/heartbeat.js'

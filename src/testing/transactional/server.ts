@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { InvalidArgumentError } from '../../core/errors.js'
 import { checkOptions, shown, wholeNumber } from '../../core/options.js'
 import type { Sink } from '../../core/sink.js'
-import { sleep } from '../../core/timers.js'
+import { sleep } from '../../core/waiting/timers.js'
 import type { CommitId } from '../../core/transactional.js'
 import { CallRules } from './call-rules.js'
 import type { TransactionalCall, TransactionalFault } from './faults.js'

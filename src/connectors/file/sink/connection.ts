@@ -10,7 +10,7 @@ import {
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { ClosedError, SemelError } from '../../../core/errors.js'
-import { nowMs } from '../../../core/timers.js'
+import { nowMs } from '../../../core/waiting/timers.js'
 import type { SinkConnection, SinkContext } from '../../../core/sink.js'
 import { checkOfEnd, endsAt, syncDirectory, syncDirectoryNow, writeAt } from './disk.js'
 import { sinkError } from '../errors.js'

@@ -1,5 +1,5 @@
-import { InvalidArgumentError, SemelError } from './errors.js'
-import { checkOptions, shown } from './options.js'
+import { InvalidArgumentError, SemelError } from '../errors.js'
+import { checkOptions, shown } from '../options.js'
 import { nowMs, sleep, timerMsMax } from './timers.js'
 
 export interface WaitOptions {

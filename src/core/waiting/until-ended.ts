@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from './errors.js'
-import { shown } from './options.js'
+import { InvalidArgumentError } from '../errors.js'
+import { shown } from '../options.js'
 import { after, within, type End } from './timers.js'
 
 /** In place of what a source gives, where nobody waits for that any more. */
