@@ -100,8 +100,8 @@ const rooms: Record<
     ],
   },
   loop: {
-    below: ['directory', 'failures', 'message', 'operators', 'replies'],
-    face: ['heartbeat', 'rounds', 'shard-loop', 'shard-open'],
+    below: ['directory', 'failures', 'message', 'operators', 'replies', 'settings'],
+    face: ['ask-sinks', 'heartbeat', 'rounds', 'shard-loop', 'shard-open'],
   },
   outputs: {
     below: [],

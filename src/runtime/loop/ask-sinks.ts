@@ -3,8 +3,8 @@ import { retryAfterMsOf } from '../../core/handler-errors.js'
 import type { TransactionalConnection } from '../../core/transactional.js'
 import { sleep } from '../../core/waiting/timers.js'
 import type { Graph } from '../../pipeline/graph.js'
-import { checkBegun, checkConnection, isMisfit } from '../loop/connection.js'
-import { askBackoff } from '../loop/sink-link.js'
+import { checkBegun, checkConnection, isMisfit } from './connection.js'
+import { askBackoff } from './sink-link.js'
 import type { Settings } from '../settings/options.js'
 
 /**
