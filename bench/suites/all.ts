@@ -6,6 +6,7 @@ import { occupancy } from './occupancy.js'
 import { parts } from './parts.js'
 import { shards } from './shards.js'
 import { sizes } from './sizes.js'
+import { sqliteCommits } from './sqlite-commits.js'
 import type { Suite } from './suite.js'
 
 /** In the order in which they are measured and printed. */
@@ -17,5 +18,6 @@ export const suites: readonly Suite[] = [
   shards,
   duplicates,
   occupancy,
+  sqliteCommits,
   parts,
 ]

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -20,7 +21,7 @@ interface Bar {
 }
 
 /** The module of a pipeline into the database. */
-function moduleFor(path: string): URL {
+function moduleFor(path: string, delivery = "'at-least-once'"): URL {
   const module = join(mkdtempSync(join(folder, 'bars-')), 'bars.pipeline.js')
   writeFileSync(
     module,
@@ -28,7 +29,7 @@ function moduleFor(path: string): URL {
 import { sqlite } from 'semel/sqlite'
 export default pipeline('bars')
   .accepts()
-  .deliver('at-least-once')
+  .deliver(${delivery})
   .retry({ attempts: 1 })
   .to(sqlite(${JSON.stringify(path)}, { table: 'bars' }))
 `,
@@ -54,4 +55,58 @@ test.each([0, 2])(
       sum: 19_900 - 7 - 57 - 107 - 157,
     })
   },
+)
+
+/** Sends bars with ids from the first one on that was not answered, until it is killed. */
+const sender = (module: URL, dir: string, workers: number, from: number): string => `
+import { open } from 'semel'
+const stream = await open(new URL(${JSON.stringify(module.href)}), {
+  dir: ${JSON.stringify(dir)}, workers: ${workers}, shards: 2, acknowledge: 'processed',
+})
+for (let id = ${from}; ; id += 20) {
+  const bars = Array.from({ length: 20 }, (_, at) => ({ id: id + at, price: 1 }))
+  await Promise.all(bars.map((bar) => stream.send(bar)))
+  process.stdout.write(id + 20 + '\\n')
+}
+`
+
+/** Up to which id all were answered when it was killed. */
+function killed(program: string, afterMs: number): Promise<{ answered: number; errors: string }> {
+  const file = join(mkdtempSync(join(folder, 'sender-')), 'sender.js')
+  writeFileSync(file, program)
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [file])
+    let out = ''
+    let errors = ''
+    child.stderr.on('data', (data: Buffer) => (errors += data.toString()))
+    child.stdout.on('data', (data: Buffer) => {
+      if (out === '') setTimeout(() => child.kill('SIGKILL'), afterMs)
+      out += data.toString()
+    })
+    child.on('close', () => resolve({ answered: Number(out.split('\n').at(-2) ?? 0), errors }))
+  })
+}
+
+test.each([0, 2])(
+  'a stream with %i workers has each row once, however often it is killed',
+  async (workers) => {
+    const { path, db } = database('CREATE TABLE bars (id INTEGER, price REAL)')
+    const module = moduleFor(path, "'exactly-once', { id: (bar) => String(bar.id), window: '1h' }")
+    const dir = join(scratch(), 'stream')
+    let answered = 0
+    for (let life = 0; life < 4; life++) {
+      const ended = await killed(sender(module, dir, workers, answered), 10 + life * 20)
+      expect(ended.errors).toBe('')
+      answered = Math.max(answered, ended.answered)
+    }
+    const stream = await open<Bar>(module, { dir, workers, shards: 2 })
+    await stream.drain()
+    await stream.close()
+    const rows = db.prepare('SELECT id FROM bars ORDER BY id').all() as readonly Bar[]
+    const ids = rows.map(({ id }) => id)
+    expect(ids.length).toBe(new Set(ids).size)
+    expect(ids.slice(0, answered)).toEqual(Array.from({ length: answered }, (_, id) => id))
+    expect(answered).toBeGreaterThan(100)
+  },
+  60_000,
 )
