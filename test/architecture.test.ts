@@ -310,9 +310,9 @@ describe('src', () => {
   // A test that fakes them (vi.useFakeTimers) must not stop the stream.
   test.each(
     sources
-      .filter(({ path }) => !/^src\/(?:cli|measure)\/|^src\/core\/timers\.ts$/.test(path))
+      .filter(({ path }) => !/^src\/(?:cli|measure)\/|^src\/core\/waiting\/timers\.ts$/.test(path))
       .map((file) => [file.path, file] as const),
-  )('%s takes time and turns from core/timers.ts alone', (_, { text }) => {
+  )('%s takes time and turns from core/waiting/timers.ts alone', (_, { text }) => {
     const direct =
       /\b(?:setTimeout|setInterval|setImmediate|queueMicrotask|nextTick|performance\.now)\(/
     expect(text.split('\n').filter((line) => direct.test(line))).toEqual([])

@@ -42,7 +42,9 @@ function whatText(delivery: Delivery, kind: SinkKind): string {
     case 'idempotent':
       return 'After a crash what was not committed is written again, which changes nothing.'
     case 'transactional':
-      return 'After a crash what was not committed is written again: its position is not asked for, so a transaction that it had committed may come twice.'
+      return delivery === 'exactly-once'
+        ? 'Each transaction carries the number of its commit; after a crash, or where an answer is lost, it is asked which one it has before anything is written again.'
+        : 'After a crash what was not committed is written again: its position is not asked for, so a transaction that it had committed may come twice.'
     case 'repeatable':
       return 'After a crash what was not committed is written again.'
     default:
@@ -73,6 +75,8 @@ function whyText({ graph, opening }: Subject): string {
       : ''
     return `${word}${batches}An output counts as written when its call has returned or its promise has resolved; how durable it is then is the sink's affair.${ahead}`
   }
+  if (sink.kind === 'transactional' && deliver.delivery === 'exactly-once')
+    return 'It compares number and epoch, and takes only what follows on what it has: so neither a zombie nor a second directory can write. How durable a transaction is, is its affair.'
   if (flushes(opening)) return 'It is flushed before its outputs are acknowledged.'
   return deliver.delivery === 'at-most-once'
     ? 'It is never flushed: what it has written survives the process, and not a power loss.'
@@ -89,7 +93,9 @@ function limitText({ graph, opening }: Subject): string | null {
   if (promiseOf(deliver.delivery, sink.kind) === 'at-least-once') {
     return 'which may be given again what was not committed'
   }
-  return sink.kind === 'rewindable' && !flushes(opening) ? 'which a power loss may cut short' : null
+  if (flushes(opening)) return null
+  if (sink.kind === 'rewindable') return 'which a power loss may cut short'
+  return sink.kind === 'transactional' ? 'which a power loss may part from its directory' : null
 }
 
 function flushes({ durability }: Subject['opening']): boolean {
@@ -141,6 +147,18 @@ function keptCrash(
           'It may have less than was committed to it: opening then refuses (SEMEL_SINK_BEHIND).',
         ]
       : undefined
+  }
+  if (kind === 'transactional' && graph.deliver.delivery === 'exactly-once') {
+    if (fault !== 'power-loss') return undefined
+    return flushes(opening)
+      ? [
+          'limited',
+          'A transaction is as durable as the sink makes it: where it has lost one, opening refuses (SEMEL_SINK_BEHIND).',
+        ]
+      : [
+          'unknown',
+          'It may have more than its directory knows, or less: opening then refuses (SEMEL_SINK_AHEAD, SEMEL_SINK_BEHIND).',
+        ]
   }
   // The journal itself promises nothing then.
   if (fault === 'power-loss' && !flushes(opening)) return undefined
