@@ -28,10 +28,18 @@ class Surveyor {
     SEMEL_TRY(manifest_.journal ? look_at_journal() : look_at_no_journal());
     if (!survey_.refusals.empty()) return std::move(survey_);
     SEMEL_TRY(look_at_letters());
+    refuse_undecided();
     return std::move(survey_);
   }
 
  private:
+  // What counts is for the sink to say, and so what there is to be repaired.
+  void refuse_undecided() {
+    const bool damaged = std::any_of(survey_.findings.begin(), survey_.findings.end(),
+                                     [](const Finding& one) { return is_damage(one.kind); });
+    if (damaged && survey_.state.undecided > 0) refuse("ack-*.log", kUndecided);
+  }
+
   void find(FindingKind kind, const std::string& name, uint64_t offset, std::string what) {
     survey_.findings.push_back(
         {kind, survey_.directory + "/" + name, offset, std::move(what),
@@ -84,6 +92,9 @@ class Surveyor {
     for (const Finding& fault : survey_.log.faults) add(fault);
     if (survey_.log.faults.empty()) add_strict(chain.status());
     survey_.state = survey_.log.state;
+    if (survey_.log.state.has_commits && survey_.refusals.empty()) {
+      refuse("ack-*.log", kUndecided);
+    }
     if (survey_.log.blocks.empty() && survey_.refusals.empty()) {
       refuse("ack-*.log", kNoState);
     }
@@ -217,6 +228,9 @@ class Surveyor {
   static constexpr const char* kPutBack =
       "is another stream's or shard's, or another version's: put the right file in its place, or move "
       "it away; a missing file is repaired as far as the others allow";
+  static constexpr const char* kUndecided =
+      "has commits of which only its transactional sink knows whether they took effect, and repair does "
+      "not ask it; put a copy of the directory back";
   static constexpr const char* kNoState =
       "holds nothing that can be read, so what is done is not known: restore it from a copy, or begin "
       "with another directory";

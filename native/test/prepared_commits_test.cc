@@ -8,11 +8,13 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "repair/repair.h"
 #include "shard/stream.h"
 
 namespace semel {
@@ -337,6 +339,34 @@ TEST_P(PreparedCommitsTest, ADirectoryWithOpenCommitsWantsItsSink) {
   ASSERT_TRUE(stream_->close().is_ok());
   options_.transactional = false;
   EXPECT_TRUE(Stream::open(Storage::real(), options_).is_ok());
+}
+
+TEST_P(PreparedCommitsTest, IsVerifiedAfterAKillAndNotRepairedWithoutItsSink) {
+  open();
+  for (uint64_t id = 1; id <= 8; ++id) ASSERT_TRUE(send(id));
+  ASSERT_EQ(poll(8), 8u);
+  ASSERT_TRUE(prepare(4, [] { return Outcome::processed; }));
+  drain();
+  ASSERT_TRUE(prepare(4, [] { return Outcome::dead_lettered; }));
+  ASSERT_TRUE(send(9));
+  ASSERT_EQ(poll(1), 1u);
+  ASSERT_TRUE(prepare(1, [] { return Outcome::processed; }));
+  while (consumer().prepared()->reached() < 2) stream_->hurry_syncer();
+  crash();
+  auto plan = plan_repair(Storage::real(), directory_);
+  ASSERT_TRUE(plan.is_ok()) << plan.status().message();
+  EXPECT_FALSE(plan.value().needed());
+
+  // The second block of a log of which others claim that it is there.
+  const std::string path = directory_ + "/shard-0/ack-0000000000000001.log";
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(4096 + 20);
+  file.put(99);
+  file.close();
+  plan = plan_repair(Storage::real(), directory_);
+  ASSERT_TRUE(plan.is_ok()) << plan.status().message();
+  ASSERT_EQ(plan.value().refusals.size(), 1u);
+  EXPECT_NE(plan.value().refusals[0].find("transactional sink"), std::string::npos);
 }
 
 TEST_P(PreparedCommitsTest, DrawnLives) {
