@@ -50,7 +50,9 @@ export interface Begun {
  * keeps none. What it keeps, it keeps for a pipeline and a shard (`SinkContext`).
  *
  * Whenever a call has failed in a way that leaves its outcome open, the connection is closed, another one
- * is opened, and that begins: so nothing is written again before the sink has been asked.
+ * is opened, and that begins: so nothing is written again before the sink has been asked. That is tried
+ * until it succeeds, but for a SemelError that is not `retriable` while the stream is being opened: that
+ * ends the opening.
  */
 export interface TransactionalConnection<T> extends SinkConnection<T> {
   /**

@@ -1,9 +1,9 @@
-import { toError } from '../../core/errors.js'
+import { SemelError, toError } from '../../core/errors.js'
 import { retryAfterMsOf } from '../../core/handler-errors.js'
 import type { TransactionalConnection } from '../../core/transactional.js'
 import { sleep } from '../../core/waiting/timers.js'
 import type { Graph } from '../../pipeline/graph.js'
-import { checkBegun, checkConnection, isMisfit } from './connection.js'
+import { checkBegun, checkConnection } from './connection.js'
 import { askBackoff } from './sink-link.js'
 import type { Settings } from '../settings/options.js'
 
@@ -11,7 +11,7 @@ import type { Settings } from '../settings/options.js'
  * What a transactional sink says of each shard before the directory is read: its new epoch, and its last
  * commit's epoch and n. Nothing is restored or cut before.
  * @param signal ends it between two attempts
- * @throws SemelError `SEMEL_SINK_TAKEN`; the signal's reason
+ * @throws SemelError what asking again can't help: `SEMEL_SINK_TAKEN`, `SEMEL_SINK`; the signal's reason
  */
 export async function askSinks(
   { graph, settings }: { readonly graph: Graph; readonly settings: Settings },
@@ -27,7 +27,8 @@ export async function askSinks(
         answers.set(await askOnce(graph, settings, shard, lineage, base), shard * 3)
         break
       } catch (error) {
-        if (isMisfit(error)) throw error
+        // What no second attempt can help: it does not fit, is wrongly configured, or is no such sink.
+        if (error instanceof SemelError && !error.retriable) throw error
         if (attempt === 1) warn(graph, shard, error)
         await sleep(retryAfterMsOf(error) ?? askBackoff.delayMs(attempt))
       }

@@ -120,7 +120,7 @@ class StoreConnection implements TransactionalConnection<unknown> {
 }
 
 function lost(): SemelError {
-  return new SemelError('SEMEL_SINK', 'the connection to the store is lost')
+  return new SemelError('SEMEL_SINK', 'the connection to the store is lost', { retriable: true })
 }
 
 /** @throws RejectedOutputs for those that have no structured clone */
