@@ -1,4 +1,4 @@
-import { toError } from '../../core/errors.js'
+import { ClosedError, toError } from '../../core/errors.js'
 import { retryAfterMsOf } from '../../core/handler-errors.js'
 import type { Sink } from '../../core/sink.js'
 import { caught } from '../../core/thrown.js'
@@ -27,6 +27,7 @@ export interface SinkLinkParts {
 export class SinkLink {
   readonly #parts: SinkLinkParts
   #connection: TransactionalConnection<unknown> | undefined
+  #isClosed = false
 
   constructor(parts: SinkLinkParts) {
     this.#parts = parts
@@ -52,6 +53,10 @@ export class SinkLink {
     const { handle, shard, seat, sink, lineage, connect } = this.#parts
     await this.#hangUp()
     const connection = (this.#connection = await connect())
+    if (this.#isClosed) {
+      await this.#hangUp()
+      throw new ClosedError()
+    }
     const { epoch, last } = checkBegun(await connection.begin(lineage), sink, lineage)
     const { attempt } = seat
     return addon().askedSink(handle, shard, attempt, epoch, last?.epoch ?? 0, last?.n ?? 0)
@@ -66,6 +71,7 @@ export class SinkLink {
 
   /** @throws SemelError `SEMEL_SINK` where the sink fails to close; all that was confirmed is written */
   async close(): Promise<void> {
+    this.#isClosed = true
     if (this.#connection !== undefined) await closeConnection(this.#connection, this.#parts.sink)
   }
 }
@@ -84,7 +90,7 @@ export async function untilAnswered(
     try {
       return await link.ask()
     } catch (error) {
-      if (isMisfit(error)) throw error
+      if (isMisfit(error) || error instanceof ClosedError) throw error
       const delayMs = retryAfterMsOf(error) ?? askBackoff.delayMs(attempt)
       failed(toError(caught(error).thrown), attempt, delayMs)
       await wait(delayMs)

@@ -6,12 +6,14 @@ import { addon, type NativePrepared } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
 import { failuresOf, type CommitterParts } from './committer.js'
-import { rejectionOf } from './connection.js'
+import { rejectionOf, type Rejection } from './connection.js'
 import { Pause } from './pause.js'
 import { askBackoff, untilAnswered, type SinkLink } from './sink-link.js'
 
 /** How long to wait for room in the ack log, or among the answers. */
 const roomMs = 1
+/** So often, one turn of the event loop after the other, it is looked whether a group has ended; then less. */
+const turnsMax = 100
 /** How often in turn a sink may refuse a commit although it was asked before: somebody else asks too. */
 const refusalsMax = 5
 
@@ -31,6 +33,8 @@ export class TransactionalCommitter {
   #through: number
   /** Nothing says yet what was confirmed last. */
   #isUnrecorded = false
+  /** In turn: commits that failed, and those that were refused as not following. */
+  #failures = 0
   #refusals = 0
 
   constructor(parts: TransactionalParts) {
@@ -81,6 +85,7 @@ export class TransactionalCommitter {
           prepared.parentN === 0 ? undefined : this.#id(prepared.parentEpoch, prepared.parentN),
         through: prepared.through,
       })
+      this.#failures = 0
       this.#refusals = 0
       return true
     } catch (error) {
@@ -90,12 +95,17 @@ export class TransactionalCommitter {
   }
 
   async #afterFailure(finished: Finished, failure: unknown): Promise<boolean> {
-    const rejection = rejectionOf(failure, finished.outputs.length)
+    let rejection: Rejection | undefined
+    try {
+      rejection = wholeRejectionOf(failure, finished.outputs.length)
+    } catch (error) {
+      return this.#ask(error)
+    }
     if (rejection === undefined) return this.#ask(failure)
     this.#discard()
     const { failures, unavailable } = failuresOf(finished, rejection)
     if (failures.size > 0) this.#parts.refused(failures, finished)
-    if (unavailable !== undefined) await this.#afterSinkFailure(unavailable, 1)
+    if (unavailable !== undefined) await this.#afterSinkFailure(unavailable)
     return false
   }
 
@@ -105,7 +115,7 @@ export class TransactionalCommitter {
     this.#refusals = isRefusal(failure) ? this.#refusals + 1 : 0
     if (this.#refusals > refusalsMax) throw foughtOver(failure)
     // Somebody has begun meanwhile, perhaps a late call of one's own: that is no failure.
-    if (!isRefusal(failure)) await this.#afterSinkFailure(failure, 1)
+    if (!isRefusal(failure)) await this.#afterSinkFailure(failure)
     const found = await untilAnswered(link, sinkFailed, (ms) => this.#pause.for(ms))
     this.#pause.check()
     if (found === 0) this.#discard()
@@ -132,7 +142,10 @@ export class TransactionalCommitter {
   /** The block is as safe as the level says. */
   async #reached(): Promise<void> {
     const { handle, shard, seat } = this.#parts
-    while (addon().prepared(handle, shard, seat.attempt) === 0) await this.#pause.turn()
+    for (let looks = 0; addon().prepared(handle, shard, seat.attempt) === 0; looks++) {
+      if (looks < turnsMax) await this.#pause.turn()
+      else await this.#pause.for(roomMs)
+    }
   }
 
   #discard(): void {
@@ -156,11 +169,25 @@ export class TransactionalCommitter {
     })
   }
 
-  async #afterSinkFailure(failure: unknown, attempt: number): Promise<void> {
-    const delayMs = retryAfterMsOf(failure) ?? askBackoff.delayMs(attempt)
-    this.#parts.sinkFailed(toError(caught(failure).thrown), attempt, delayMs)
+  async #afterSinkFailure(failure: unknown): Promise<void> {
+    this.#failures += 1
+    const delayMs = retryAfterMsOf(failure) ?? askBackoff.delayMs(this.#failures)
+    this.#parts.sinkFailed(toError(caught(failure).thrown), this.#failures, delayMs)
     await this.#pause.for(delayMs)
   }
+}
+
+/**
+ * What a commit has refused; undefined where it is no rejection.
+ * @throws SemelError `SEMEL_SINK` for one that can't be: then nobody knows what took effect
+ */
+function wholeRejectionOf(thrown: unknown, outputs: number): Rejection | undefined {
+  const rejection = rejectionOf(thrown, outputs)
+  if (rejection === undefined || rejection.written === 0) return rejection
+  throw new SemelError(
+    'SEMEL_SINK',
+    `commit threw RejectedOutputs with ${rejection.written} written outputs; a transaction takes effect as a whole or not at all: roll it back, and leave written at 0`,
+  )
 }
 
 /** Also one of another copy of the library, which a connector may have brought along. */
