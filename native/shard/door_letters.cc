@@ -50,7 +50,9 @@ Result<bool> Door::append_retry(Shard& shard, uint64_t number) {
   auto letter = shard.dead_letters()->read(number);
   if (!letter.is_ok()) return letter.status();
   if (letter.value().type == static_cast<uint8_t>(FrameType::malformed)) {
-    return refused(number, " is a row that could not be read; send it mended, and drop it");
+    return refused(number,
+                   " is a row that could not be read, and so no message to send again; send the "
+                   "corrected row as a new message, then drop the letter");
   }
   const std::vector<uint8_t>& payload = letter.value().payload;
   FrameHeader header;

@@ -63,6 +63,19 @@ Status differing(const StreamOptions& options, const char* option, const std::st
                               is + "; open it so, or use another directory"};
 }
 
+// As pipelines say it: `dedup` is no word of theirs.
+Status differing_ids(const StreamOptions& options) {
+  const std::string with_id = "deliver(..., { id, window })";
+  const std::string without_id = options.delivery == Delivery::exactly_once
+                                     ? "deliver('exactly-once', { by: 'position' })"
+                                     : "a deliver without id";
+  const std::string& was = options.dedup ? without_id : with_id;
+  const std::string& is = options.dedup ? with_id : without_id;
+  return {Code::mismatch, options.directory + " was made by a pipeline with " + was +
+                              ", and this one has " + is + "; go back to " + was +
+                              ", or use another directory"};
+}
+
 Status compare(const Manifest& manifest, const StreamOptions& options) {
   const auto differs = [&](const char* option, const std::string& was, const std::string& is) {
     return differing(options, option, was, is);
@@ -74,9 +87,7 @@ Status compare(const Manifest& manifest, const StreamOptions& options) {
   if (manifest.delivery != options.delivery) {
     return differs("delivery", delivery_name(manifest.delivery), delivery_name(options.delivery));
   }
-  if (manifest.dedup != options.dedup) {
-    return differs("dedup", manifest.dedup ? "on" : "off", options.dedup ? "on" : "off");
-  }
+  if (manifest.dedup != options.dedup) return differing_ids(options);
   if (manifest.ring_bytes != options.ring_bytes) {
     return differs("ring", std::to_string(manifest.ring_bytes),
                    std::to_string(options.ring_bytes));

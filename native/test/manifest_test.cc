@@ -203,8 +203,28 @@ TEST_F(ManifestTest, NamesTheOptionThatDiffersAndBothValues) {
          [](StreamOptions& o) { o.delivery = Delivery::at_least_once; });
   expect("delivery exactly-once, not at-most-once",
          [](StreamOptions& o) { o.delivery = Delivery::at_most_once; });
-  expect("dedup on, not off", [](StreamOptions& o) { o.dedup = false; });
   expect("ring 16777216, not 65536", [](StreamOptions& o) { o.ring_bytes = 65536; });
+}
+
+TEST_F(ManifestTest, TellsOfIdsAsThePipelineSaysIt) {
+  const auto expect_at = [&](Delivery delivery, bool had, const std::string& was,
+                             const std::string& is) {
+    options_.delivery = delivery;
+    options_.dedup = had;
+    ASSERT_TRUE(open_manifest(storage_, options_).is_ok());
+    const Status status = reopen_with([&](StreamOptions& o) { o.dedup = !had; });
+    EXPECT_EQ(status.code(), Code::mismatch);
+    EXPECT_EQ(status.message(), directory_ + " was made by a pipeline with " + was +
+                                    ", and this one has " + is + "; go back to " + was +
+                                    ", or use another directory");
+    std::filesystem::remove(directory_ + "/stream");
+  };
+  const std::string with_id = "deliver(..., { id, window })";
+  const std::string by_position = "deliver('exactly-once', { by: 'position' })";
+  expect_at(Delivery::exactly_once, true, with_id, by_position);
+  expect_at(Delivery::exactly_once, false, by_position, with_id);
+  expect_at(Delivery::at_least_once, true, with_id, "a deliver without id");
+  expect_at(Delivery::at_least_once, false, "a deliver without id", with_id);
 }
 
 TEST_F(ManifestTest, KeepsWhatPayloadsAreAndNamesBothWhereTheyDiffer) {

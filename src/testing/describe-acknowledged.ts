@@ -1,6 +1,7 @@
 import type { MessageHeaders } from '../core/headers.js'
 import type { AcknowledgedConnection, AcknowledgedSource, HandedOut } from '../core/source.js'
 import { sleep } from '../core/waiting/timers.js'
+import { FixtureOfEach } from './fixture-of-each.js'
 import { testUnless, type Runner, type Skip } from './runner.js'
 
 /** A queue with messages that are known, and the ways to look at it. */
@@ -34,60 +35,48 @@ export interface AcknowledgedUnderTest {
  * describeAcknowledgedSource(vitest, { name: 'queue', create, leases: true })
  */
 export function describeAcknowledgedSource(runner: Runner, under: AcknowledgedUnderTest): void {
-  const { describe, test, beforeEach, afterEach, expect } = runner
+  const { describe, test, expect } = runner
   describe(`acknowledged source ${under.name}`, () => {
-    let fixture: AcknowledgedFixture
-    const connections: Reading[] = []
-    beforeEach(async () => {
-      fixture = await under.create()
-    })
-    afterEach(async () => {
-      for (const connection of connections.splice(0)) await connection.close()
-      await fixture.dispose?.()
-    })
-
-    async function connect(): Promise<Reading> {
-      const reading = await Reading.of(fixture.source)
-      connections.push(reading)
-      return reading
-    }
+    const fixture = new FixtureOfEach(runner, () => under.create())
+    const connect = async (): Promise<Reading> =>
+      fixture.opened(await Reading.of(fixture.current.source))
 
     test('hands out each message once, in order, and forgets what is safe', async () => {
       const reading = await connect()
-      const given = await reading.take(fixture.messages.length)
-      expect(given.map(messageOf)).toEqual(fixture.messages)
+      const given = await reading.take(fixture.current.messages.length)
+      expect(given.map(messageOf)).toEqual(fixture.current.messages)
       expect(given.map(headersOf)).toEqual(
-        fixture.messages.map((_, at) => fixture.headers?.[at] ?? {}),
+        fixture.current.messages.map((_, at) => fixture.current.headers?.[at] ?? {}),
       )
       await reading.connection.safe(given.map(({ token }) => token))
-      expect(await fixture.left()).toBe(0)
+      expect(await fixture.current.left()).toBe(0)
     })
 
     test('forgets in any order, and one at a time', async () => {
       const reading = await connect()
-      const given = await reading.take(fixture.messages.length)
+      const given = await reading.take(fixture.current.messages.length)
       let left = given.length
       for (const { token } of given.toReversed()) {
         await reading.connection.safe([token])
         left -= 1
-        expect(await fixture.left()).toBe(left)
+        expect(await fixture.current.left()).toBe(left)
       }
     })
 
     test('gives again what was not safe when its connection was closed', async () => {
       const first = await connect()
-      const given = await first.take(fixture.messages.length)
+      const given = await first.take(fixture.current.messages.length)
       await first.connection.safe([given[1], given[3]].map((one) => one?.token))
       await first.close()
       const second = await connect()
-      const again = await second.take(fixture.messages.length - 2)
-      const wanted = fixture.messages.filter((_, at) => at !== 1 && at !== 3)
+      const again = await second.take(fixture.current.messages.length - 2)
+      const wanted = fixture.current.messages.filter((_, at) => at !== 1 && at !== 3)
       expect(again.map(messageOf).toSorted(byText)).toEqual(wanted.toSorted(byText))
     })
 
     test('ends its reading soon after the signal', async () => {
       const reading = await connect()
-      await reading.take(fixture.messages.length)
+      await reading.take(fixture.current.messages.length)
       const ended = reading.next()
       reading.abort()
       expect(await Promise.race([ended, sleep(2000).then(() => 'late')])).toBe(undefined)
@@ -97,7 +86,7 @@ export function describeAcknowledgedSource(runner: Runner, under: AcknowledgedUn
       const reading = await connect()
       const leaseMs = reading.connection.leaseMs as number
       expect(leaseMs).toBeGreaterThan(0)
-      const [first] = await reading.take(fixture.messages.length)
+      const [first] = await reading.take(fixture.current.messages.length)
       await sleep(leaseMs * 1.5)
       const [again] = await reading.take(1)
       expect(messageOf(again as HandedOut<unknown>)).toEqual(messageOf(first as HandedOut<unknown>))
@@ -108,14 +97,14 @@ export function describeAcknowledgedSource(runner: Runner, under: AcknowledgedUn
     testUnless(runner, under.leases, 'keeps to itself what is extended', async () => {
       const reading = await connect()
       const leaseMs = reading.connection.leaseMs as number
-      const given = await reading.take(fixture.messages.length)
+      const given = await reading.take(fixture.current.messages.length)
       const tokens = given.map(({ token }) => token)
       for (let i = 0; i < 6; i++) {
         await sleep(leaseMs / 3)
         await reading.connection.extend?.(tokens)
       }
       expect((await reading.connection.safe(tokens)) ?? []).toEqual([])
-      expect(await fixture.left()).toBe(0)
+      expect(await fixture.current.left()).toBe(0)
     })
   })
 }

@@ -10,6 +10,7 @@ import type {
 import type { SourceBatch, SourceRow } from '../core/source.js'
 import { sleep } from '../core/waiting/timers.js'
 import { untilEnded } from '../core/waiting/until-ended.js'
+import { FixtureOfEach } from './fixture-of-each.js'
 import { testUnless, type Runner, type Skip } from './runner.js'
 
 /** Partitions with rows that are known. */
@@ -46,31 +47,22 @@ const waitMs = 10_000
  * describeReplayableSource(vitest, { name: 'log', create, safe: true, groups: true, trims: true })
  */
 export function describeReplayableSource(runner: Runner, under: ReplayableUnderTest): void {
-  const { describe, test, beforeEach, afterEach, expect } = runner
+  const { describe, test, expect } = runner
   describe(`replayable source ${under.name}`, () => {
-    let fixture: ReplayableFixture
-    const members: Member[] = []
-    beforeEach(async () => {
-      fixture = await under.create()
-    })
-    afterEach(async () => {
-      for (const member of members.splice(0)) await member.close()
-      await fixture.dispose?.()
-    })
+    const fixture = new FixtureOfEach(runner, () => under.create())
 
     async function join(places: ReadonlyMap<string, Offset> = new Map()): Promise<Member> {
-      const member = new Member(fixture.source(), places)
-      members.push(member)
+      const member = fixture.opened(new Member(fixture.current.source(), places))
       await member.connect()
       return member
     }
 
-    const count = (): number => [...fixture.messages.values()].flat().length
+    const count = (): number => [...fixture.current.messages.values()].flat().length
 
     test('gives each row once, in order, with offsets that grow', async () => {
       const member = await join()
       await member.reads(() => member.rows >= count())
-      for (const [name, messages] of fixture.messages) {
+      for (const [name, messages] of fixture.current.messages) {
         expect(member.of(name).map(messageOf)).toEqual(messages)
       }
       for (const { rows, offset } of member.batches) {
@@ -88,7 +80,7 @@ export function describeReplayableSource(runner: Runner, under: ReplayableUnderT
       const whole = await join()
       await whole.reads(() => whole.rows >= count())
       await whole.close()
-      const [name = '', messages = []] = [...fixture.messages][0] ?? []
+      const [name = '', messages = []] = [...fixture.current.messages][0] ?? []
       const rows = whole.of(name)
       for (const at of [0, 1, rows.length - 2]) {
         const member = await join(new Map([[name, (rows[at] as SourceRow<unknown>).offset]]))
@@ -108,7 +100,7 @@ export function describeReplayableSource(runner: Runner, under: ReplayableUnderT
     testUnless(runner, under.safe, 'remembers what is safe, and begins there', async () => {
       const member = await join()
       await member.reads(() => member.rows >= count())
-      const places = [...fixture.messages.keys()].map((partition, i) => ({
+      const places = [...fixture.current.messages.keys()].map((partition, i) => ({
         partition,
         offset: (member.of(partition)[i] as SourceRow<unknown>).offset,
       }))
@@ -124,10 +116,10 @@ export function describeReplayableSource(runner: Runner, under: ReplayableUnderT
 
     testUnless(runner, under.groups, 'gives each partition to one member at a time', async () => {
       const first = await join()
-      await first.reads(() => first.assigned.size === fixture.messages.size)
+      await first.reads(() => first.assigned.size === fixture.current.messages.size)
       const second = await join()
       await Promise.all([
-        first.reads(() => first.assigned.size < fixture.messages.size),
+        first.reads(() => first.assigned.size < fixture.current.messages.size),
         second.reads(() => second.assigned.size > 0),
       ])
       for (const name of second.assigned) expect(first.assigned.has(name)).toBe(false)
@@ -136,8 +128,8 @@ export function describeReplayableSource(runner: Runner, under: ReplayableUnderT
     })
 
     testUnless(runner, under.trims, 'says so where a place is gone', async () => {
-      const [name = ''] = fixture.messages.keys()
-      await fixture.trim?.(name, 3)
+      const [name = ''] = fixture.current.messages.keys()
+      await fixture.current.trim?.(name, 3)
       const member = await join()
       await member.reads(() => member.error !== undefined)
       expect(member.error).toBeInstanceOf(SemelError)

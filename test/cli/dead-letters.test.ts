@@ -155,7 +155,7 @@ describe('semel dead-letters, on a closed directory', () => {
     })
     const row = await workspace.line('dead-letters retry data 0:3')
     expect(row.stderr).toMatch(
-      /^semel: SEMEL_INVALID_ARGUMENT: .* 0:3 of data is a row .*drop it\n$/,
+      /^semel: SEMEL_INVALID_ARGUMENT: .* 0:3 of data is a row .*semel dead-letters drop data 0:3\n$/,
     )
     const { stdout } = await workspace.line('dead-letters retry data --all --json')
     expect(JSON.parse(stdout)).toMatchObject({ letters: 2, rows: 1, done: false })

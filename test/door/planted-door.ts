@@ -94,13 +94,6 @@ export const plantedAtTheDoor: readonly Bug[] = [
     to: '() => 0',
   },
   {
-    name: 'side-by-side',
-    what: 'two readings of one source do not know of each other',
-    file: 'dist/runtime/sources/source-claims.js',
-    from: 'if (busy !== undefined)',
-    to: 'if (false)',
-  },
-  {
     name: 'bad-row-ends',
     what: 'a row that can not be taken ends the reading',
     file: 'dist/runtime/sources/row-taker.js',

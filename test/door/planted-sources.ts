@@ -3,6 +3,8 @@ import type { Planted } from './bug.js'
 const file = 'dist/runtime/sources/acknowledged.js'
 const taken = 'test/conformance/acknowledged-sources.test.ts'
 const queues = 'test/conformance/acknowledged-lives.test.ts'
+const revoked = 'test/conformance/replayable-revocations.test.ts'
+const readings = 'test/runtime/source-readings.test.ts'
 const groups = 'test/conformance/replayable-lives.test.ts'
 
 /** What an acknowledged source is told, and when. */
@@ -49,7 +51,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'revoked-unconfirmed',
-    by: 'test/conformance/replayable-revocations.test.ts',
+    by: revoked,
     file: 'dist/runtime/sources/leaving.js',
     from: 'if (await this.confirmed()) {',
     to: 'if (this.#deadlineMs === Infinity || (await this.confirmed())) {',
@@ -57,7 +59,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'given-up-has-effect',
-    by: groups,
+    by: revoked,
     file: 'dist/runtime/loop/give-ups.js',
     from: 'failures.withdraw(finished, out);',
     to: '',
@@ -89,7 +91,7 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'told-beyond-the-taken',
-    by: 'test/runtime/source-readings.test.ts',
+    by: readings,
     file: 'dist/runtime/sources/row-taker.js',
     from: 'partition.reached = canonical(row.offset);',
     to: 'partition.reached = canonical(batch.offset);',
@@ -97,10 +99,18 @@ export const plantedInSources: readonly Planted[] = [
   },
   {
     name: 'told-of-a-closed-stream',
-    by: 'test/conformance/replayable-revocations.test.ts',
+    by: revoked,
     file: 'dist/runtime/sources/assignment.js',
     from: '|| ends(0) === undefined',
     to: '',
     what: 'a partition is not let go where its stream is closed while its source is told what is safe',
+  },
+  {
+    name: 'side-by-side',
+    by: readings,
+    file: 'dist/runtime/sources/source-claims.js',
+    from: 'if (busy !== undefined)',
+    to: 'if (false)',
+    what: 'two readings of one source do not know of each other',
   },
 ]

@@ -40,7 +40,7 @@ export const plantedInWaits: readonly Planted[] = [
   {
     name: 'deaf-consume',
     what: 'consume does not hear its signal while the ring is full',
-    by: waits,
+    by: 'test/runtime/source-readings.test.ts',
     file: 'dist/runtime/sources/row-taker.js',
     from: 'taken.target.ready({ signal })',
     to: 'taken.target.ready({})',
@@ -64,7 +64,7 @@ export const plantedInWaits: readonly Planted[] = [
   {
     name: 'endless-wait',
     what: 'a wait does not end with its timeout',
-    by: drawn,
+    by: waits,
     file: 'dist/core/waiting/wait.js',
     from: 'if (nowMs() >= this.#deadlineMs) {',
     to: 'if (false) {',

@@ -125,7 +125,7 @@ test('a malformed row is listed with its place, and is not retried', async () =>
   const [letter] = [...stream.deadLetters.list()]
   expect(letter).toMatchObject({ malformed: { text: '{"id":', line: 9, reason: 'no JSON' } })
   await expect(stream.deadLetters.retry({ shard: 0, number: 1 })).rejects.toThrow(
-    'is a row that could not be read; send it mended, and drop it',
+    'is a row that could not be read, and so no message to send again; send the corrected row as a new message, then drop the letter',
   )
 })
 

@@ -21,6 +21,10 @@ interface Order {
   readonly id: number
 }
 
+const refuse = (): never => {
+  throw new RejectedOutputs(new Map([[0, new Error('it is refused')]]))
+}
+
 /** A store of one shard in this thread; what a test sets `next` to becomes of the next commit. */
 class Store {
   epoch = 0
@@ -145,10 +149,6 @@ test('a commit whose answer is lost is asked about, and not made again', async (
 
 test('rows that it refuses are the failures of their messages alone', async () => {
   const store = new Store()
-  const refuse = (commit: () => void): void => {
-    void commit
-    throw new RejectedOutputs(new Map([[0, new Error('it is refused')]]))
-  }
   store.next.push(refuse)
   const stream = await opened<Order>(ordersTo(store.sink), options(scratch()))
   const ends = await Promise.all([stream.send({ id: 1 }), stream.send({ id: 2 })])

@@ -70,7 +70,8 @@ export const lettersCommands: Readonly<Record<(typeof actions)[number], CommandS
     arguments: [dirArgument, letterArgument],
     says:
       'Sends the messages of letters again, past the dedup index. A message that fails for good once\n' +
-      'more is a new letter. A row that could not be read can only be dropped.',
+      'more is a new letter. The letter of a row that could not be read can only be\n' +
+      'dropped: send the corrected row as a new message first.',
     options: [all, ...both],
     notes: whenDone,
   },

@@ -116,7 +116,10 @@ async function request({
   }
   const what = plural(chosen.length, 'letter')
   const done = action === 'retry' ? 'retried' : 'dropped'
-  const left = rows === 0 ? '' : `; ${plural(rows, 'row')} can only be dropped`
+  const left =
+    rows === 0
+      ? ''
+      : `; ${plural(rows, 'letter')} of rows that could not be read can only be dropped`
   await print(
     isDone ? `${done} ${what}${left}\n` : `${what} to be ${done} by ${whoDoes(report)}${left}\n`,
   )
@@ -170,9 +173,10 @@ async function found(dir: string, names: readonly LetterName[]): Promise<DeadLet
 }
 
 function rowError(dir: string, letter: DeadLetter): SemelError {
+  const name = nameOf(letter)
   return new SemelError(
     'SEMEL_INVALID_ARGUMENT',
-    `the dead letter ${nameOf(letter)} of ${dir} is a row that could not be read; send it mended, and drop it`,
+    `the dead letter ${name} of ${dir} is a row that could not be read, and so no message to send again; send the corrected row as a new message, then drop the letter: semel dead-letters drop ${dir} ${name}`,
   )
 }
 

@@ -127,7 +127,7 @@ export class JobEnds {
           const at = this.#slots.slotOf(sequence)
           return this.#failures.hopeless.malformed(sequence, at, finished)
         }
-        const failure = failureOf(new Error('malformed row'))
+        const failure = failureOf(new Error('a row that could not be read'))
         return this.#failures.failed(sequence, attempt, history, failure, key, finished)
       }
       case 'delayed': {
