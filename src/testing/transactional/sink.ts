@@ -1,6 +1,7 @@
 import { createConnection, type Socket } from 'node:net'
 import { serialize } from 'node:v8'
-import { ClosedError, InvalidArgumentError, SemelError, toError } from '../../core/errors.js'
+import { ClosedError, InvalidArgumentError, toError } from '../../core/errors.js'
+import { Unavailable } from '../../core/handler-errors.js'
 import { shown } from '../../core/options.js'
 import { RejectedOutputs, type Sink, type SinkContext } from '../../core/sink.js'
 import {
@@ -119,8 +120,8 @@ class StoreConnection implements TransactionalConnection<unknown> {
   }
 }
 
-function lost(): SemelError {
-  return new SemelError('SEMEL_SINK', 'the connection to the store is lost', { retriable: true })
+function lost(): Unavailable {
+  return new Unavailable('the connection to the store is lost')
 }
 
 /** @throws RejectedOutputs for those that have no structured clone */
