@@ -172,6 +172,9 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
     entry.Set("clean", shard.clean);
     entry.Set("deadLettersOpen", static_cast<double>(shard.dead_letters_open));
     entry.Set("sinkPlace", static_cast<double>(shard.header.sink_place));
+    entry.Set("commitEpoch", static_cast<double>(shard.confirmed.epoch));
+    entry.Set("commitN", static_cast<double>(shard.confirmed.n));
+    entry.Set("undecided", static_cast<double>(shard.undecided));
     shards.Set(i, entry);
   }
   result.Set("shards", shards);

@@ -60,6 +60,8 @@ Result<ShardInspection> inspect_shard(Storage& storage, const std::string& direc
   found.parked = acked.value().parked.size();
   found.ids = acked.value().ids;
   found.clean = acked.value().clean;
+  found.confirmed = acked.value().confirmed;
+  found.undecided = acked.value().undecided;
   found.stored = found.header.through;
 
   if (manifest.journal) {

@@ -18,6 +18,10 @@ struct ShardInspection {
   uint64_t ids = 0;
   uint64_t bytes = 0;  // of the shard's files
   uint64_t dead_letters_open = 0;
+  // Of a transactional sink: the newest commit that it is known to have, and blocks that count only if it
+  // has more, which nobody has asked.
+  CommitNumber confirmed;
+  uint64_t undecided = 0;
   bool clean = false;
 };
 

@@ -175,6 +175,10 @@ export interface NativeInspection {
     deadLettersOpen: number
     /** -1: none. */
     sinkPlace: number
+    commitEpoch: number
+    /** 0: none. */
+    commitN: number
+    undecided: number
   })[]
 }
 

@@ -19,6 +19,8 @@ const shard = {
   clean: true,
   deadLettersOpen: 2,
   sinkPlace: 4096,
+  sinkCommit: undefined,
+  undecided: 0,
 }
 const directory: DirectoryReport = {
   name: 'trades',
@@ -52,6 +54,14 @@ not closed in order: opening it again recovers it
   dead letters open         4         2         2
 `,
     )
+  })
+
+  it('says which blocks wait for what a transactional sink says', () => {
+    const waiting = { ...shard, clean: false, sinkCommit: { epoch: 3, n: 7 }, undecided: 1 }
+    const text = inspectionText('data', { ...directory, shards: [waiting] }, 80)
+    expect(text).toContain('\n1 block not counted: the next opening asks the sink about them\n\n')
+    const json = JSON.parse(inspectionJson('data', { ...directory, shards: [waiting] }))
+    expect(json.shards[0]).toMatchObject({ sinkCommit: { epoch: 3, n: 7 }, undecided: 1 })
   })
 
   it('shows one shard without a total, and who holds it', () => {

@@ -45,6 +45,7 @@ export function inspectionText(
   const lines = [
     `${paint('bold', report.name)}: ${report.delivery}, ${plural(shards.length, 'shard')}${framesText(report)}, ${dir}`,
     state,
+    ...undecidedText(report),
   ]
   const all = [
     { title: 'total', counters: total, facts: totalFacts(total) },
@@ -65,6 +66,13 @@ export function inspectionText(
     lines.push('', ...tableLines([title, ...counters, ...facts], paint))
   }
   return `${lines.join('\n')}\n`
+}
+
+/** Whether they count is for the sink to say; the counters are without them. */
+function undecidedText({ shards }: DirectoryReport): string[] {
+  const undecided = shards.reduce((sum, shard) => sum + shard.undecided, 0)
+  if (undecided === 0) return []
+  return [`${plural(undecided, 'block')} not counted: the next opening asks the sink about them`]
 }
 
 /** Objects are what is usual. */

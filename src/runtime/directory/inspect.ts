@@ -40,6 +40,10 @@ export interface ShardReport {
   readonly deadLettersOpen: number
   /** Where a rewindable sink's committed outputs end, of a file its length; undefined without one. */
   readonly sinkPlace: number | undefined
+  /** The newest commit that a transactional sink is known to have; undefined without one. */
+  readonly sinkCommit: { readonly epoch: number; readonly n: number } | undefined
+  /** Blocks that count only if that sink has them: the next opening asks it. */
+  readonly undecided: number
 }
 
 /**
@@ -53,9 +57,10 @@ export function inspectDirectory(dir: string): DirectoryReport {
     ...report,
     delivery: deliveries[delivery] as Delivery,
     accepts: acceptsOf(payloads, frameBytes),
-    shards: shards.map((shard) => ({
+    shards: shards.map(({ commitEpoch: epoch, commitN: n, ...shard }) => ({
       ...shard,
       sinkPlace: shard.sinkPlace < 0 ? undefined : shard.sinkPlace,
+      sinkCommit: n === 0 ? undefined : { epoch, n },
     })),
   }
 }
