@@ -79,7 +79,8 @@ Result<std::unique_ptr<Stand>> Stand::open(SimulatedStorage& disk, const Setting
 
 Worker::Rules Stand::rules() const {
   return {.flushes = setting_.syncs(),
-          .durable_only = setting_.durability == Durability::disk &&
+          // Without a journal its source has it.
+          .durable_only = setting_.journal && setting_.durability == Durability::disk &&
                           setting_.sink != SinkKind::rewindable &&
                           setting_.sink != SinkKind::transactional,
           .history_bytes = setting_.history_bytes};
