@@ -29,11 +29,14 @@ namespace semel {
   X(letter_not_synced, "a dead letter is acknowledged before it is durable")               \
   X(in_flight_forgotten, "a new worker does not get what the old one had in flight")       \
   X(two_outcomes, "a parked message that has ended is tried again")                        \
-  X(ids_seen_at_prepare, "an id counts as seen before the sink has its effect")             \
+  X(ids_seen_at_prepare, "an id counts as seen before the sink has its effect")            \
   X(ring_freed_at_prepare, "ring space is reclaimed before the sink has the commit")       \
   X(discarded_letters_stay, "letters of a commit that took no effect stay")                \
   X(confirmed_discarded, "what a sink turns out to have is thrown away")                   \
-  X(backup_adopted, "a sink that knows more than the directory is taken as it is")
+  X(backup_adopted, "a sink that knows more than the directory is taken as it is")         \
+  X(sent_before_reached, "the sink is given a commit before its block is durable")         \
+  X(confirmation_not_recorded, "an idle shard does not write down what is confirmed")      \
+  X(snapshot_amid_commits, "the log turns over while commits are under way")
 
 enum class Bug {
   none,

@@ -1,7 +1,7 @@
 // The campaigns on the simulated disk, as a program. `npm run faults` runs it.
 //
 //   semel_faults --power-loss 20000 --deaths 5000 --damage 5000 --failed-syncs 200 --seed 1
-//                [--json FILE] [--planted BUG]
+//                [--json FILE] [--planted BUG] [--sink transactional]
 //   semel_faults --power-loss 1000 --episode 123    one history again, by the seed that a failure named
 //   semel_faults --bugs                             which bugs there are to plant
 //
@@ -31,6 +31,7 @@ struct Words {
   uint64_t damage = 0;
   uint64_t failed_syncs = 0;
   std::optional<uint64_t> episode;
+  bool transactional = false;  // histories over such a sink alone
   std::string json;
   std::string planted;
 };
@@ -48,7 +49,8 @@ Row run_episodes(const char* fault, Crash crash, uint64_t images, const Words& w
   Random seeds(words.seed * 2 + (crash == Crash::power_loss ? 0 : 1));
   while (!row.found && row.tally.images < images) {
     const uint64_t seed = words.episode.value_or(seeds());
-    Episode episode(seed, crash, std::min(kImagesOfEpisode, images - row.tally.images));
+    Episode episode(seed, crash, std::min(kImagesOfEpisode, images - row.tally.images),
+                    words.transactional);
     row.found = episode.run();
     row.tally.add(episode.tally());
     if (words.episode) break;
@@ -138,6 +140,9 @@ bool read_words(int count, char** words, Words* into) {
       into->failed_syncs = number;
     } else if (word == "--episode") {
       into->episode = number;
+    } else if (word == "--sink") {
+      if (std::strcmp(value, "transactional") != 0) return false;
+      into->transactional = true;
     } else if (word == "--json") {
       into->json = value;
     } else if (word == "--planted") {

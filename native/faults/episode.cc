@@ -10,7 +10,7 @@ constexpr uint64_t kRowIds = uint64_t{1} << 40;
 constexpr int kStepsMax = 4000;
 constexpr uint64_t kStepUs = 800;
 
-Setting draw_setting(Random& random, Crash crash) {
+Setting draw_setting(Random& random, Crash crash, bool transactional) {
   Setting setting;
   const uint64_t levels = random() % 8;
   setting.durability = levels < 5   ? Durability::disk
@@ -18,12 +18,19 @@ Setting draw_setting(Random& random, Crash crash) {
                                     : Durability::process;
   // A process may die at any level alike; of a power loss `process` promises little.
   if (crash == Crash::process_death && random() % 2 == 0) setting.durability = Durability::process;
-  if (random() % 4 == 0) {
+  if (transactional) {
+    setting.sink = SinkKind::transactional;
+  } else if (random() % 4 == 0) {
     setting.delivery = Delivery::at_least_once;
     setting.dedup = random() % 2 == 0;
     setting.sink = random() % 2 == 0 ? SinkKind::rewindable : SinkKind::repeatable;
   } else if (random() % 4 == 0) {
     setting.sink = SinkKind::idempotent;
+  } else if (random() % 3 == 0) {
+    setting.sink = SinkKind::transactional;
+  }
+  if (setting.sink == SinkKind::transactional) {
+    setting.history_bytes = static_cast<uint32_t>(random() % 3 * 400);
   }
   setting.source = random() % 4 == 0;
   if (setting.source) {
@@ -37,15 +44,16 @@ Setting draw_setting(Random& random, Crash crash) {
 
 }  // namespace
 
-Episode::Episode(uint64_t seed, Crash crash, uint64_t images_max)
+Episode::Episode(uint64_t seed, Crash crash, uint64_t images_max, bool transactional)
     : seed_(seed),
       crash_(crash),
       images_max_(images_max),
       random_(seed),
-      setting_(draw_setting(random_, crash)),
+      setting_(draw_setting(random_, crash, transactional)),
       restless_(chance(4)),
       known_(Ledger(seed, setting_.keys)),
       disk_(std::make_unique<SimulatedStorage>()) {
+  known_.external.reseed(random_());
   on_point([this](const char*) {
     observe(Moment::step);
     interleave();
@@ -129,6 +137,7 @@ void Episode::end_of_life() {
   fate_.reset();
   known_.ledger.crashed();
   unknown_.clear();
+  dropped_.clear();
   if (setting_.source) return;
   for (uint64_t id = 1; id <= known_.ledger.last_id(); ++id) {
     if (!known_.ledger.entry(id).receipted) unknown_.push_back(id);
@@ -192,6 +201,7 @@ void Episode::step() {
   }
   if (!failure_ && stand_ != nullptr) {
     give_receipts();
+    check_dropped();
     observe(Moment::step);
   }
 }
@@ -312,12 +322,17 @@ void Episode::end_letter() {
   if (chance(2) || chosen->type == static_cast<uint8_t>(FrameType::malformed)) {
     header.type = FrameType::drop;
     known_.ledger.entry(id).letter_dropped = true;
-    static_cast<void>(intake.append_full(header, &chosen->number, sizeof chosen->number));
+    const bool is_taken = intake.append_full(header, &chosen->number, sizeof chosen->number);
+    // One that is sent again as well may be dealt with by that, and come back with its commit.
+    if (is_taken && !known_.ledger.entry(id).letter_retried) {
+      dropped_.emplace(chosen->number, false);
+    }
   } else {
     header.type = FrameType::retry;
     header.id = {chosen->number, kInternalHigh};
     header.id_kind = IdKind::wide;
     known_.ledger.entry(id).letter_retried = true;
+    dropped_.erase(chosen->number);
     known_.sequence = intake.sequence() + 1;
     if (intake.append_full(header, chosen->payload.data(),
                            static_cast<uint32_t>(chosen->payload.size()))) {
@@ -326,6 +341,17 @@ void Episode::end_letter() {
   }
   intake.publish();
   sending_ = false;
+}
+
+// What was dropped stays so, whatever becomes of the commits behind it.
+void Episode::check_dropped() {
+  for (auto& [number, is_gone] : dropped_) {
+    const bool is_open = stand_->shard().dead_letters()->contains_open(number);
+    if (is_gone && is_open) {
+      return fail({"dropped", "dead letter " + std::to_string(number) + " was dropped, and is back"});
+    }
+    is_gone |= !is_open;
+  }
 }
 
 void Episode::work() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,7 +22,8 @@ struct Found {
 
 class Episode {
  public:
-  Episode(uint64_t seed, Crash crash, uint64_t images_max);
+  // `transactional`: over such a sink, and no other.
+  Episode(uint64_t seed, Crash crash, uint64_t images_max, bool transactional = false);
   ~Episode();
 
   // Runs to the end of the history, of the images, or to the first failure.
@@ -65,6 +67,7 @@ class Episode {
   bool send_one(uint64_t id);
   void send_old_copy();
   void end_letter();
+  void check_dropped();
   void work();
   void sync();
   void give_receipts();
@@ -84,6 +87,7 @@ class Episode {
   uint64_t now_us_ = 1'000'000'000'000;
   uint64_t rows_ = 0;
   std::vector<uint64_t> unknown_;  // to be sent again
+  std::map<uint64_t, bool> dropped_;  // letters that are asked to be dropped in this life: whether they were
   std::optional<Fate> fate_;       // how this life ends, as soon as the step is over
   bool sending_ = false;
   bool working_ = false;

@@ -23,10 +23,18 @@ class Judge {
 
  private:
   bool survives() const { return crash_ == Crash::process_death || setting_.syncs(); }
+  bool transacts() const { return setting_.sink == SinkKind::transactional; }
+  // Of an opening after a crash that the level does not survive.
+  bool is_answer(const Status& refused) const {
+    return refused.code() == Code::damaged || (transacts() && refused.code() == Code::sink_ahead);
+  }
   std::optional<Failure> check_recovered(Stand& stand) const;
   std::optional<Failure> check_claims(Stand& stand);
   std::optional<Failure> check_second(const Image& image, const std::string& first);
   std::optional<Failure> show(Stand& stand, Shown* shown) const;
+  std::optional<Failure> check_agreement(Stand& stand) const;
+  std::optional<Failure> check_once(const Shown& shown);
+  std::optional<Failure> check_recorded(const SimulatedStorage& disk);
   std::optional<Failure> check_ids(const Shown& shown);
   std::optional<Failure> check_id(uint64_t id, const Shown& shown);
   std::optional<Failure> check_order(const Shown& shown);
@@ -38,7 +46,7 @@ class Judge {
   const Ledger& ledger_;
   Random& random_;
   Tally& tally_;
-  std::vector<uint64_t> external_;
+  External external_{1};
   uint64_t resumed_ = 0;  // the id up to which a source need not be read again
 };
 
@@ -46,6 +54,7 @@ std::optional<Failure> Judge::judge(const Image& image) {
   tally_.images += 1;
   tally_.acknowledged += ledger_.receipts();
   external_ = witness_.known.external;
+  external_.reseed(random_());
   SimulatedStorage disk(image);
   Image amid;  // a second crash, while the first is being recovered from
   const uint64_t second_at = random_() % 8 == 0 ? 1 + random_() % 24 : 0;
@@ -57,7 +66,7 @@ std::optional<Failure> Judge::judge(const Image& image) {
   auto opened = Stand::open(disk, setting_, ledger_, external_);
   disk.before = nullptr;
   if (!opened.is_ok()) {
-    if (!survives() && opened.status().code() == Code::damaged) {
+    if (!survives() && is_answer(opened.status())) {
       tally_.refused += 1;
       return std::nullopt;
     }
@@ -69,6 +78,7 @@ std::optional<Failure> Judge::judge(const Image& image) {
   tally_.torn += stand.shard().recovery().ack_torn > 0 || stand.shard().recovery().journal_cut > 0;
   if (auto failure = check_recovered(stand)) return failure;
   if (auto failure = check_claims(stand)) return failure;
+  if (auto failure = check_agreement(stand)) return failure;
   const std::string first = stand.recovered();
   if (!amid.files.empty()) {
     if (auto failure = check_second(amid, first)) return failure;
@@ -80,6 +90,9 @@ std::optional<Failure> Judge::judge(const Image& image) {
   Status drained = stand.begin(now_us);
   if (drained.is_ok()) drained = stand.drain(&now_us);
   if (!drained.is_ok()) {
+    if (drained.code() == Code::sink_ahead || drained.code() == Code::sink_behind) {
+      return Failure{"refuses", drained.message()};
+    }
     if (!survives()) {
       // What this level does not promise may be gone, but what comes must be what was sent.
       const bool wrong = drained.message().starts_with("wrong payload");
@@ -90,8 +103,11 @@ std::optional<Failure> Judge::judge(const Image& image) {
                    drained.message()};
   }
   if (auto failure = check_recovered(stand)) return failure;
-  if (!survives()) return std::nullopt;
+  if (!survives() && !transacts()) return std::nullopt;
+  if (auto failure = check_agreement(stand)) return failure;
   if (auto failure = show(stand, &shown)) return failure;
+  if (!survives()) return check_once(shown);
+  if (auto failure = check_recorded(disk)) return failure;
   if (auto failure = check_ids(shown)) return failure;
   return check_order(shown);
 }
@@ -149,7 +165,7 @@ std::optional<Failure> Judge::check_claims(Stand& stand) {
 // The same bytes, or those that a crash in the middle of the recovery left, give the same state.
 std::optional<Failure> Judge::check_second(const Image& image, const std::string& first) {
   SimulatedStorage disk(image);
-  std::vector<uint64_t> external = external_;
+  External external = external_;
   auto opened = Stand::open(disk, setting_, ledger_, external);
   if (!opened.is_ok()) {
     if (!survives()) return std::nullopt;
@@ -159,6 +175,39 @@ std::optional<Failure> Judge::check_second(const Image& image, const std::string
   if (second == first) return std::nullopt;
   if (!survives()) return std::nullopt;
   return Failure{"recovers twice", "first " + first + "; then " + second};
+}
+
+// What counts has exactly the effects that the sink has.
+std::optional<Failure> Judge::check_agreement(Stand& stand) const {
+  if (!transacts()) return std::nullopt;
+  const uint64_t processed = stand.shard().consumer().counters().outcomes.processed;
+  if (processed == external_.effects.size()) return std::nullopt;
+  return Failure{"sink and directory disagree",
+                 std::to_string(processed) + " messages count as processed, the sink has " +
+                     std::to_string(external_.effects.size()) + " effects"};
+}
+
+// After a crash that the level does not survive messages are gone, but none may have its effect again.
+std::optional<Failure> Judge::check_once(const Shown& shown) {
+  for (uint64_t id = 1; id <= ledger_.last_id(); ++id) {
+    if (shown.effects_of[id] < 2 || may_repeat(id)) continue;
+    tally_.twice += 1;
+    return Failure{"twice", "message " + std::to_string(id) + " has " +
+                                std::to_string(shown.effects_of[id]) + " effects"};
+  }
+  return std::nullopt;
+}
+
+// At rest the directory itself says what the sink has: an older one is refused.
+std::optional<Failure> Judge::check_recorded(const SimulatedStorage& disk) {
+  if (!transacts() || external_.last().is_none() || random_() % 8 != 0) return std::nullopt;
+  SimulatedStorage left(crash_ == Crash::power_loss ? disk.crash(random_) : disk.survive());
+  External older = external_;
+  older.lose_newest();
+  auto opened = Stand::open(left, setting_, ledger_, older);
+  if (opened.status().code() == Code::sink_behind) return std::nullopt;
+  return Failure{"written down", "a sink that has lost its newest commit is not refused: " +
+                                     (opened.is_ok() ? "it opens" : opened.status().message())};
 }
 
 std::optional<Failure> Judge::show(Stand& stand, Shown* shown) const {
@@ -230,7 +279,7 @@ std::optional<Failure> Judge::check_id(uint64_t id, const Shown& shown) {
     return Failure{"lost", what + ", though it was stored"};
   }
   const bool repeats =
-      setting_.sink == SinkKind::rewindable && (setting_.dedup || setting_.source);
+      (setting_.sink == SinkKind::rewindable || transacts()) && (setting_.dedup || setting_.source);
   if (ends > 1 && setting_.delivery == Delivery::exactly_once && repeats && !may_repeat(id)) {
     tally_.twice += 1;
     return Failure{"twice", what};

@@ -39,7 +39,7 @@ struct Known {
   explicit Known(Ledger start) : ledger(std::move(start)) {}
 
   Ledger ledger;
-  std::vector<uint64_t> external;
+  External external{1};
   uint32_t epoch = 0;             // of the stream that crashed, 0 before the first opening ended
   uint64_t durable_sequence = 0;  // whose frame, and all before it, it had synced
   uint64_t sequence = 0;          // of the newest message that it had taken, or begun to take

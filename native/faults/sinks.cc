@@ -79,7 +79,7 @@ class FileSink final : public Sink {
 
 class ExternalSink final : public Sink {
  public:
-  explicit ExternalSink(std::vector<uint64_t>& effects) : effects_(effects) {}
+  explicit ExternalSink(External& external) : effects_(external.effects) {}
 
   Status begin(int64_t) override { return Status::ok(); }
   Status write(const std::vector<uint64_t>& ids) override {
@@ -100,8 +100,8 @@ std::unique_ptr<Sink> file_sink(Storage& storage, const std::string& directory) 
   return std::make_unique<FileSink>(storage, directory);
 }
 
-std::unique_ptr<Sink> external_sink(std::vector<uint64_t>& effects) {
-  return std::make_unique<ExternalSink>(effects);
+std::unique_ptr<Sink> external_sink(External& external) {
+  return std::make_unique<ExternalSink>(external);
 }
 
 }  // namespace semel::faults

@@ -4,17 +4,19 @@
 //   rewindable  a file on the simulated disk, cut back to its committed place; what was not synced
 //               may be lost with the rest
 //   external    somebody else's system, which has had every effect from the moment it was written:
-//               idempotent or repeatable by what the episode asks of it
+//               idempotent or repeatable by what the episode asks of it, or transactional, and then the
+//               worker's to write to (transactional_worker.h)
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "core/storage.h"
+#include "faults/external.h"
 
 namespace semel::faults {
 
-enum class SinkKind { rewindable, idempotent, repeatable };
+enum class SinkKind { rewindable, idempotent, repeatable, transactional };
 
 class Sink {
  public:
@@ -29,7 +31,7 @@ class Sink {
 };
 
 std::unique_ptr<Sink> file_sink(Storage& storage, const std::string& directory);
-// `effects` outlives it, and the stream's crashes.
-std::unique_ptr<Sink> external_sink(std::vector<uint64_t>& effects);
+// `external` outlives it, and the stream's crashes.
+std::unique_ptr<Sink> external_sink(External& external);
 
 }  // namespace semel::faults

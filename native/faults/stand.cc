@@ -1,5 +1,6 @@
 #include "faults/stand.h"
 
+#include "faults/transactional_worker.h"
 #include "shard/box.h"
 #include "shard/manifest.h"
 
@@ -19,7 +20,8 @@ std::string Setting::name() const {
                                                : ", process";
   text += sink == SinkKind::rewindable   ? ", rewindable"
           : sink == SinkKind::idempotent ? ", idempotent"
-                                         : ", repeatable";
+          : sink == SinkKind::repeatable ? ", repeatable"
+                                         : ", transactional";
   if (delivery != Delivery::exactly_once && dedup) text += ", dedup";
   if (source) text += ", source";
   if (source && !dedup) text += " without ids";
@@ -33,8 +35,10 @@ StreamOptions stream_options(const Setting& setting) {
   options.directory = kDirectory;
   options.delivery = setting.delivery;
   options.durability = setting.durability;
-  options.visibility =
-      setting.sink == SinkKind::rewindable ? Visibility::published : Visibility::durable;
+  options.transactional = setting.sink == SinkKind::transactional;
+  options.visibility = setting.sink == SinkKind::rewindable || options.transactional
+                           ? Visibility::published
+                           : Visibility::durable;
   options.journal = setting.journal;
   options.ring_bytes = 64 << 10;
   options.segment_bytes = 64 << 10;
@@ -47,17 +51,20 @@ StreamOptions stream_options(const Setting& setting) {
 }
 
 Result<std::unique_ptr<Stand>> Stand::open(SimulatedStorage& disk, const Setting& setting,
-                                           const Ledger& ledger, std::vector<uint64_t>& external) {
+                                           const Ledger& ledger, External& external) {
   const StreamOptions options = stream_options(setting);
   std::unique_ptr<Stand> stand(new Stand());
   stand->setting_ = setting;
   stand->ledger_ = &ledger;
+  stand->external_ = &external;
   SEMEL_TRY(disk.make_directory(kDirectory));
   auto manifest = open_manifest(disk, options);
   if (!manifest.is_ok()) return manifest.status();
   auto made = read_box(disk, kDirectory, kShardsBox, manifest.value().salt);
   if (!made.is_ok()) return made.status();
-  auto shard = Shard::open(disk, options, manifest.value(), 0, !made.value().empty());
+  const SinkAnswer answer = options.transactional ? external.begin() : SinkAnswer{};
+  auto shard =
+      Shard::open(disk, options, manifest.value(), 0, !made.value().empty(), answer);
   if (!shard.is_ok()) return shard.status();
   if (made.value().empty()) {
     const uint8_t count[] = {'1'};
@@ -72,15 +79,24 @@ Result<std::unique_ptr<Stand>> Stand::open(SimulatedStorage& disk, const Setting
 
 Worker::Rules Stand::rules() const {
   return {.flushes = setting_.syncs(),
-          .durable_only =
-              setting_.durability == Durability::disk && setting_.sink != SinkKind::rewindable};
+          // Without a journal its source has it.
+          .durable_only = setting_.journal && setting_.durability == Durability::disk &&
+                          setting_.sink != SinkKind::rewindable &&
+                          setting_.sink != SinkKind::transactional,
+          .history_bytes = setting_.history_bytes};
 }
 
-Status Stand::begin(uint64_t now_us) { return replace_worker(now_us); }
+Status Stand::begin(uint64_t now_us) { return begin_worker(true, now_us); }
 
-Status Stand::replace_worker(uint64_t now_us) {
-  worker_ = std::make_unique<Worker>(*shard_, *sink_, *ledger_, rules());
-  SEMEL_TRY(worker_->begin());
+Status Stand::replace_worker(uint64_t now_us) { return begin_worker(false, now_us); }
+
+Status Stand::begin_worker(bool is_first, uint64_t now_us) {
+  if (setting_.sink == SinkKind::transactional) {
+    worker_ = std::make_unique<TransactionalWorker>(*shard_, *sink_, *external_, *ledger_, rules());
+  } else {
+    worker_ = std::make_unique<Worker>(*shard_, *sink_, *ledger_, rules());
+  }
+  SEMEL_TRY(worker_->begin(is_first));
   // The sink's first place is durable before there are outputs behind it.
   while (worker_->has_commit_waiting() || !shard_->acks_durable()) {
     SEMEL_TRY(sync(now_us));
@@ -129,7 +145,8 @@ Status Stand::drain(uint64_t* now_us) {
     SEMEL_TRY(worker_->finish(64, *now_us));
     SEMEL_TRY(sync(*now_us));
     const bool has_ended = shard_->consumer().counters().through == shard_->intake().sequence();
-    if (!has_ended || worker_->parked() > 0 || shard_->has_unsynced()) continue;
+    if (!has_ended || worker_->parked() > 0 || !worker_->is_at_rest()) continue;
+    if (shard_->has_unsynced()) continue;
     if (shard_->durable_sequence() == shard_->intake().sequence()) return Status::ok();
     return {Code::io, "a message that was stored never gets its receipt"};
   }

@@ -20,6 +20,7 @@ struct Setting {
   bool source = false;  // messages come from a source that can be read again, and not from senders
   bool journal = true;  // without, of a source alone
   uint32_t keys = 8;
+  uint32_t history_bytes = 0;  // of each failure, so that segments fill
 
   bool syncs() const { return durability != Durability::process; }
   std::string name() const;
@@ -32,10 +33,10 @@ StreamOptions stream_options(const Setting& setting);
 
 class Stand {
  public:
-  // Makes the directory or recovers it. `external` holds the effects of a sink that is not on this
-  // disk.
+  // Makes the directory or recovers it. `external` is the sink where that is not on this
+  // disk; a transactional one is asked.
   static Result<std::unique_ptr<Stand>> open(SimulatedStorage& disk, const Setting& setting,
-                                             const Ledger& ledger, std::vector<uint64_t>& external);
+                                             const Ledger& ledger, External& external);
   // … and brings the sink to the committed place: work may begin.
   Status begin(uint64_t now_us);
   // The worker's thread has died; another takes over.
@@ -55,9 +56,11 @@ class Stand {
  private:
   Stand() = default;
   Worker::Rules rules() const;
+  Status begin_worker(bool is_first, uint64_t now_us);
 
   Setting setting_;
   const Ledger* ledger_ = nullptr;
+  External* external_ = nullptr;
   Doorbell doorbell_;
   std::unique_ptr<Shard> shard_;
   std::unique_ptr<Sink> sink_;

@@ -9,7 +9,7 @@ constexpr std::size_t kRetriesMax = 64;
 
 }  // namespace
 
-Status Worker::begin() {
+Status Worker::begin(bool) {
   consumer_.adopt();
   committed_ = polled_ = consumer_.first_in_flight() - 1;
   const int64_t place = consumer_.sink_place();
@@ -30,10 +30,16 @@ Status Worker::poll(uint32_t max, uint64_t now_us) {
 
 Status Worker::finish(uint32_t max, uint64_t now_us) {
   if (waiting_) return commit();
+  SEMEL_TRY(draft(max, now_us));
+  return count_ == 0 && decisions_.empty() ? Status::ok() : write_and_commit();
+}
+
+Status Worker::draft(uint32_t max, uint64_t now_us) {
   count_ = 0;
   outputs_.clear();
+  owners_.clear();
   decisions_.clear();
-  blocked_.clear();
+  blocked_ = held_back_;
   tried_.clear();
   for (const Parked* one = consumer_.parked().next(0); one != nullptr;
        one = consumer_.parked().next(one->sequence)) {
@@ -41,11 +47,12 @@ Status Worker::finish(uint32_t max, uint64_t now_us) {
   }
   SEMEL_TRY(retry_due(now_us));
   while (count_ < max && committed_ + count_ < polled_) {
-    SEMEL_TRY(end(committed_ + count_ + 1, now_us));
+    const uint64_t sequence = committed_ + count_ + 1;
+    if (waits(consumer_.slots()[sequence % consumer_.capacity()])) break;
+    SEMEL_TRY(end(sequence, now_us));
     ++count_;
   }
-  if (count_ == 0 && decisions_.empty()) return Status::ok();
-  return write_and_commit();
+  return Status::ok();
 }
 
 Result<Message> Worker::message_of(std::span<const uint8_t> payload) const {
@@ -56,7 +63,7 @@ Result<Message> Worker::message_of(std::span<const uint8_t> payload) const {
 
 // Of each key from the front, as far as they are due and get through.
 Status Worker::retry_due(uint64_t now_us) {
-  std::set<uint32_t> stuck;
+  std::set<uint32_t> stuck = held_back_;
   for (const Parked* one = consumer_.parked().next(0); one != nullptr;
        one = consumer_.parked().next(one->sequence)) {
     const uint32_t key = ledger_.key_of(one->payload);
@@ -74,7 +81,7 @@ Status Worker::retry_due(uint64_t now_us) {
       continue;
     }
     if (consumer_.is_duplicate(*one)) {
-      decisions_.push_back({{one->sequence, Detail::Action::settle, 0, 0, Outcome::duplicate, {}}, ""});
+      decisions_.push_back({{one->sequence, Detail::Action::settle, 0, 0, Outcome::duplicate, {}}, "", key});
       continue;
     }
     const bool again = one->type == static_cast<uint8_t>(FrameType::retry);
@@ -95,12 +102,12 @@ Status Worker::end(uint64_t sequence, uint64_t now_us) {
   if (type == FrameType::malformed) {
     slot.outcome = static_cast<int32_t>(Outcome::dead_lettered);
     decisions_.push_back({{sequence, Detail::Action::dead_letter, 0, 0, Outcome::dead_lettered, {}},
-                          "a row"});
+                          "a row", message.key});
     return Status::ok();
   }
   if (blocked_.contains(message.key)) {
     slot.outcome = static_cast<int32_t>(Outcome::parked);
-    park(sequence, 0, now_us);
+    park(sequence, message.key, 0, now_us);
     return Status::ok();
   }
   if ((slot.kind & kInFlightBit) != 0) {
@@ -117,12 +124,10 @@ Status Worker::decide(uint64_t sequence, const Message& message, uint32_t attemp
     if (in_flight) {
       consumer_.slots()[sequence % consumer_.capacity()].outcome = static_cast<int32_t>(outcome);
     } else {
-      decisions_.push_back({{sequence, Detail::Action::settle, attempt, 0, outcome, {}}, ""});
+      decisions_.push_back({{sequence, Detail::Action::settle, attempt, 0, outcome, {}}, "", message.key});
     }
   };
-  const bool fails = (message.kind == Kind::poison && !again) ||
-                     (message.kind == Kind::flaky && attempt < rules_.attempts_max);
-  if (!fails) {
+  if (!fails(message, sequence, attempt, again)) {
     if (message.kind == Kind::filtered) {
       ends(Outcome::filtered);
       return Status::ok();
@@ -134,6 +139,7 @@ Status Worker::decide(uint64_t sequence, const Message& message, uint32_t attemp
       return {Code::damaged, "an effect comes before its message is durable"};
     }
     outputs_.push_back(message.id);
+    owners_.push_back(sequence);
     ends(Outcome::processed);
     return Status::ok();
   }
@@ -143,7 +149,7 @@ Status Worker::decide(uint64_t sequence, const Message& message, uint32_t attemp
           static_cast<int32_t>(Outcome::parked);
     }
     blocked_.insert(message.key);
-    park(sequence, attempt, now_us + rules_.retry_us);
+    park(sequence, message.key, attempt, now_us + rules_.retry_us);
     return Status::ok();
   }
   if (in_flight) {
@@ -151,13 +157,21 @@ Status Worker::decide(uint64_t sequence, const Message& message, uint32_t attemp
         static_cast<int32_t>(Outcome::dead_lettered);
   }
   decisions_.push_back(
-      {{sequence, Detail::Action::dead_letter, attempt, 0, Outcome::dead_lettered, {}}, "no attempt works"});
+      {{sequence, Detail::Action::dead_letter, attempt, 0, Outcome::dead_lettered, {}},
+       "no attempt works" + std::string(rules_.history_bytes, '.'), message.key});
   return Status::ok();
 }
 
-void Worker::park(uint64_t sequence, uint32_t attempts, uint64_t due_us) {
+bool Worker::fails(const Message& message, uint64_t, uint32_t attempt, bool again) {
+  return (message.kind == Kind::poison && !again) ||
+         (message.kind == Kind::flaky && attempt < rules_.attempts_max);
+}
+
+void Worker::park(uint64_t sequence, uint32_t key, uint32_t attempts, uint64_t due_us) {
   decisions_.push_back({{sequence, Detail::Action::park, attempts, due_us, Outcome::processed, {}},
-                        "attempt " + std::to_string(attempts) + " fails"});
+                        "attempt " + std::to_string(attempts) + " fails" +
+                            std::string(rules_.history_bytes, '.'),
+                        key});
 }
 
 Status Worker::write_and_commit() {
@@ -169,14 +183,18 @@ Status Worker::write_and_commit() {
   return commit();
 }
 
-Status Worker::commit() {
-  std::vector<Detail> details;
+std::vector<Detail> Worker::details() const {
+  std::vector<Detail> told;
   for (const Decision& decision : decisions_) {
-    details.push_back(decision.detail);
-    details.back().history = {reinterpret_cast<const uint8_t*>(decision.history.data()),
-                              decision.history.size()};
+    told.push_back(decision.detail);
+    told.back().history = {reinterpret_cast<const uint8_t*>(decision.history.data()),
+                           decision.history.size()};
   }
-  auto committed = consumer_.commit(count_, sink_.place(), details);
+  return told;
+}
+
+Status Worker::commit() {
+  auto committed = consumer_.commit(count_, sink_.place(), details());
   if (!committed.is_ok()) return committed.status();
   if (committed.value() == Committed::full) return Status::ok();
   waiting_ = false;

@@ -55,6 +55,7 @@ Result<Polled> Consumer::poll(uint32_t max, uint64_t now_us) {
   // What ends parked messages alone is not in flight, and comes before.
   if (prepared_ == nullptr || prepared_->empty()) {
     if (Status applied = control_.apply(); !applied.is_ok()) return fail(applied);
+    if (prepared_ != nullptr) prepared_->keep_letters();
   }
   if (control_.is_pending()) {
     auto appended = append_control();

@@ -30,7 +30,8 @@ Result<Committed> Consumer::prepare(uint32_t count, bool has_outputs,
   AckBlock block = draft->block(ids, state_.sink_place);
   block.commit = commits.stamp(has_outputs);
   // A segment's snapshot has no commit that is under way.
-  const bool fits = commits.empty() || commits.level().fits(block);
+  const bool fits = commits.empty() || commits.level().fits(block) ||
+                    planted(Bug::snapshot_amid_commits);
   if (!fits || (draft->has_letters() && !level_.has_room(block))) {
     commits.give_back(std::move(draft));
     return Committed::full;
@@ -91,7 +92,9 @@ Status Consumer::discard() {
 Result<Committed> Consumer::record() {
   if (!cause_.is_ok()) return cause_;
   // The next block of those that are under way says so as well.
-  if (prepared_->is_recorded() || !prepared_->empty()) return Committed::done;
+  if (prepared_->is_recorded() || !prepared_->empty() || planted(Bug::confirmation_not_recorded)) {
+    return Committed::done;
+  }
   return append_idle(empty_block());
 }
 

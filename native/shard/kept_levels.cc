@@ -46,7 +46,9 @@ Result<Committed> PreparedLevel::append(AckBlock block) {
   [[maybe_unused]] const uint64_t prepared = block.header.journal_position;
   auto appended = ProcessLevel::append(std::move(block));
   const bool done = appended.is_ok() && appended.value() == Committed::done;
-  if (done && planted(Bug::ring_freed_at_prepare)) ring_.release(prepared);
+  if (done && planted(Bug::ring_freed_at_prepare) && prepared > ring_.released()) {
+    ring_.release(prepared);
+  }
   if (done && durable_sequence_ == nullptr && confirmed > ring_.released()) ring_.release(confirmed);
   return appended;
 }

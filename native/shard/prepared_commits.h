@@ -68,6 +68,8 @@ class PreparedCommits {
   // A block says so.
   void recorded(const CommitStamp& stamp) { recorded_ = stamp; }
   bool is_recorded() const { return recorded_ == idle_stamp(); }
+  // Nothing is under way: what the file of letters has, counts, also what no commit has written.
+  void keep_letters() { letters_ = level_.letters_length(); }
   uint64_t confirmed_letters() const { return letters_; }
 
   // The sink was asked: how many of the oldest took effect. Code::sink_ahead, Code::sink_behind.

@@ -53,7 +53,7 @@ class CrashIssue : public testing::Test {
 
   Setting setting_;
   Ledger ledger_{1, 4};
-  std::vector<uint64_t> external_;
+  External external_{1};
   std::unique_ptr<SimulatedStorage> disk_ = std::make_unique<SimulatedStorage>();
   std::unique_ptr<Stand> stand_;
   uint64_t now_us_ = kStartUs;

@@ -369,6 +369,32 @@ TEST_P(PreparedCommitsTest, IsVerifiedAfterAKillAndNotRepairedWithoutItsSink) {
   EXPECT_NE(plan.value().refusals[0].find("transactional sink"), std::string::npos);
 }
 
+TEST_P(PreparedCommitsTest, ADroppedLetterStaysSoWhenTheCommitBehindItIsDiscarded) {
+  open();
+  ASSERT_TRUE(send(1));
+  ASSERT_EQ(poll(1), 1u);
+  ASSERT_TRUE(prepare(1, [] { return Outcome::dead_lettered; }));
+  confirm();
+  const uint64_t number = 1;
+  ASSERT_TRUE(shard().dead_letters()->contains_open(number));
+  FrameHeader drop;
+  drop.type = FrameType::drop;
+  shard().intake().begin(stream_->clock().now_us());
+  ASSERT_TRUE(shard().intake().append_full(drop, &number, sizeof number));
+  ASSERT_TRUE(send(2));
+  ASSERT_EQ(poll(1), 1u);
+  ASSERT_FALSE(shard().dead_letters()->contains_open(number));
+
+  ASSERT_TRUE(prepare(1, [] { return Outcome::processed; }));
+  ASSERT_TRUE(ask(false).is_ok());
+  under_way_.clear();
+  EXPECT_FALSE(shard().dead_letters()->contains_open(number));
+  while (shard().has_unsynced()) std::this_thread::yield();
+  crash();
+  open();
+  EXPECT_FALSE(shard().dead_letters()->contains_open(number));
+}
+
 TEST_P(PreparedCommitsTest, DrawnLives) {
   const char* runs = std::getenv("SEMEL_RUNS");
   const int lives = runs == nullptr ? 12 : std::atoi(runs);
