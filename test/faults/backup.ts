@@ -1,4 +1,4 @@
-import { cpSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, renameSync, rmSync } from 'node:fs'
 import type { KeptCommit } from './database.js'
 import type { Finding } from './finding.js'
 import type { Ended } from './program.js'
@@ -17,7 +17,6 @@ export class Backup {
 
   /** While nothing runs. @param commits that the sink holds */
   take(commits: readonly KeptCommit[]): void {
-    if (!existsSync(this.#data)) return
     cpSync(this.#data, this.#copy, { recursive: true })
     this.#commits = commits
   }

@@ -137,7 +137,7 @@ class Running {
     const { backup, id } = this.#plan
     if (this.#database === undefined || this.#findings.length > 0) return
     const { commits } = this.#database
-    if (number === backup?.takenAfter) this.#backup.take(commits)
+    if (number === backup?.takenAfter && this.#report !== undefined) this.#backup.take(commits)
     if (number !== backup?.putBackAfter) return
     const job = { ...this.#job(number, undefined), seed: `${this.#options.seed} case ${id} backup` }
     const moment = { after: 'opened', ms: 50, lines: 0 } as const

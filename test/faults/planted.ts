@@ -12,11 +12,11 @@ const isOfGroup = ({ groupRows, journal }: Setting): boolean => groupRows > 0 &&
 
 /** Of the core's bugs, those that only commits over a database can show. */
 const overDatabase = [
-  'ids_seen_at_prepare',
-  'ring_freed_at_prepare',
-  'discarded_letters_stay',
-  'confirmed_discarded',
-  'backup_adopted',
+  'ids-seen-at-prepare',
+  'ring-freed-at-prepare',
+  'discarded-letters-stay',
+  'confirmed-discarded',
+  'backup-adopted',
 ]
 
 export function isOverDatabase(bug: string): boolean {
