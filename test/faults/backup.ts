@@ -8,11 +8,17 @@ export class Backup {
   readonly #data: string
   readonly #copy: string
   #commits: readonly KeptCommit[] | undefined
+  #refused = 0
 
   /** @param data the stream's directory */
   constructor(data: string) {
     this.#data = data
     this.#copy = `${data}-copy`
+  }
+
+  /** How often it was put back and refused. */
+  get refused(): number {
+    return this.#refused
   }
 
   /** While nothing runs. @param commits that the sink holds */
@@ -45,8 +51,12 @@ export class Backup {
     const { ledger, stderr } = await open()
     rmSync(this.#data, { recursive: true })
     renameSync(newest, this.#data)
-    if (!ledger.includes('\nopened ') && stderr.includes('SEMEL_SINK_AHEAD')) return []
-    const how = ledger.includes('\nopened ') ? 'was opened' : `was refused otherwise: ${stderr}`
+    const wasOpened = ledger.includes('\nopened ')
+    if (!wasOpened && stderr.includes('SEMEL_SINK_AHEAD')) {
+      this.#refused += 1
+      return []
+    }
+    const how = wasOpened ? 'was opened' : `was refused otherwise: ${stderr}`
     return [{ check: 'ended', text: `a directory that is older than the sink ${how}` }]
   }
 }

@@ -41,6 +41,8 @@ export interface CaseResult {
   readonly parked: number
   readonly deadLettered: number
   readonly rotations: number
+  /** Older copies of the directory that were refused. */
+  readonly refused: number
   readonly seconds: number
 }
 
@@ -126,6 +128,7 @@ class Running {
       parked: this.#parked,
       deadLettered: this.#ledger.lives.at(-1)?.letters.length ?? 0,
       rotations: isKept(setting) && isRight ? rotations(this.#data, setting.shards) : 0,
+      refused: this.#backup.refused,
       seconds: (performance.now() - began) / 1000,
     }
     if (isRight) rmSync(this.#dir, { recursive: true, force: true })

@@ -38,7 +38,7 @@ async function runKills(kills: number, options: CampaignOptions): Promise<Campai
   const traffic = trafficOf(results)
   const failures = results.flatMap((result) => describeFailure(result, options.seed))
   if (options.caseId === undefined && options.only.length === 0) {
-    failures.push(...shortfalls(traffic, all))
+    failures.push(...shortfalls(traffic, [...points, ...upstream], database))
   }
   return { rows: rowsOf(results), notes: notesOf(traffic, all), failures }
 
@@ -149,13 +149,13 @@ function grouped(results: readonly CaseResult[]): Map<string, CaseResult[]> {
 }
 
 function notesOf(traffic: ReturnType<typeof trafficOf>, points: readonly Point[]): string[] {
-  const { kills, hits, redelivered, parked, deadLettered, rotations } = traffic
+  const { kills, hits, redelivered, parked, deadLettered, rotations, refused } = traffic
   const atPoints = [...hits.values()].reduce((sum, count) => sum + count, 0)
   const missed = points.filter(({ name }) => !hits.has(name)).map(({ name }) => name)
   return [
     `${kills} kills met a running child, ${atPoints} of them at ${hits.size} of ${points.length} fault points`,
     ...(missed.length > 0 ? [`no child ended at ${missed.join(', ')}`] : []),
-    `${redelivered} messages in flight and ${parked} parked at reopenings, ${deadLettered} dead letters, ${rotations} rotations of ack logs`,
+    `${redelivered} messages in flight and ${parked} parked at reopenings, ${deadLettered} dead letters, ${rotations} rotations of ack logs, ${refused} older directories refused`,
     `points: ${[...hits]
       .toSorted(([a], [b]) => a.localeCompare(b))
       .map(([name, count]) => `${name} ×${count}`)
