@@ -1,23 +1,26 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspectDirectory, type DirectoryReport } from 'semel/directory'
+import { Backup } from './backup.js'
 import { CommittedReader } from './committed.js'
+import { createDatabase, DatabaseReader } from './database.js'
 import {
   checkBalanced,
   checkConserved,
   checkEpoch,
   checkReceipts,
   checkReopened,
+  checkReopenedAtEnd,
   rotations,
 } from './directory.js'
 import { readEffects } from './effects.js'
 import type { Finding } from './finding.js'
-import type { Job } from './job.js'
+import { outputPath, type Job } from './job.js'
 import { judge } from './judge.js'
 import { Ledger, type Life } from './ledger.js'
 import type { End, Plan } from './plan.js'
-import { runChild, type Build, type Ended } from './program.js'
-import { hasUpstream, isKept } from './setting.js'
+import { runChild, type Build, type Ended, type Moment } from './program.js'
+import { hasUpstream, isKept, isTransactional } from './setting.js'
 import { Upstream } from './upstream/upstream.js'
 import { SourceWriter } from './writer.js'
 
@@ -38,6 +41,8 @@ export interface CaseResult {
   readonly parked: number
   readonly deadLettered: number
   readonly rotations: number
+  /** Older copies of the directory that were refused. */
+  readonly refused: number
   readonly seconds: number
 }
 
@@ -68,6 +73,8 @@ class Running {
   readonly #ledger = new Ledger()
   readonly #findings: Finding[] = []
   readonly #reader: CommittedReader
+  readonly #database: DatabaseReader | undefined
+  readonly #backup: Backup
   readonly #given = new Set<string>()
   readonly #writer: SourceWriter
   readonly #upstream: Upstream | undefined
@@ -81,10 +88,15 @@ class Running {
     this.#plan = plan
     this.#dir = dir
     this.#data = join(dir, 'data')
-    this.#out = join(dir, 'out.ndjson')
+    this.#out = outputPath(dir, plan.setting)
     this.#options = options
     this.#reader = new CommittedReader(plan.setting, this.#out)
+    this.#backup = new Backup(this.#data)
     mkdirSync(dir, { recursive: true })
+    if (isTransactional(plan.setting)) {
+      createDatabase(this.#out)
+      this.#database = new DatabaseReader(this.#out)
+    }
     const seed = `${options.seed} case ${plan.id}`
     this.#writer = new SourceWriter(plan.setting, dir, seed)
     if (hasUpstream(plan.setting)) this.#upstream = new Upstream(plan.setting, dir, seed)
@@ -97,6 +109,7 @@ class Running {
     for (const [number, end] of ends.entries()) {
       if (this.#findings.length > 0) break
       await this.#live(number, end)
+      await this.#backUp(number)
     }
     if (this.#findings.length === 0) await this.#live(ends.length, undefined)
     this.#upstream?.close()
@@ -115,34 +128,59 @@ class Running {
       parked: this.#parked,
       deadLettered: this.#ledger.lives.at(-1)?.letters.length ?? 0,
       rotations: isKept(setting) && isRight ? rotations(this.#data, setting.shards) : 0,
+      refused: this.#backup.refused,
       seconds: (performance.now() - began) / 1000,
     }
     if (isRight) rmSync(this.#dir, { recursive: true, force: true })
     return result
   }
 
-  async #live(number: number, end: End | undefined): Promise<void> {
-    const { setting } = this.#plan
-    const { seed, planted } = this.#options
-    const job: Job = {
+  /** An older copy of the directory is refused by what the sink says. */
+  async #backUp(number: number): Promise<void> {
+    const { backup, id } = this.#plan
+    if (this.#database === undefined || this.#findings.length > 0) return
+    const { commits } = this.#database
+    if (number === backup?.takenAfter && this.#report !== undefined) this.#backup.take(commits)
+    if (number !== backup?.putBackAfter) return
+    const job = { ...this.#job(number, undefined), seed: `${this.#options.seed} case ${id} backup` }
+    const moment = { after: 'opened', ms: 50, lines: 0 } as const
+    this.#findings.push(...(await this.#backup.tryOut(commits, () => this.#run(job, {}, moment))))
+  }
+
+  #job(number: number, end: End | undefined): Job {
+    const { id, setting } = this.#plan
+    return {
       setting,
       dir: this.#dir,
-      seed: `${seed} case ${this.#plan.id} life ${number}`,
+      seed: `${this.#options.seed} case ${id} life ${number}`,
       from: this.#ledger.nextId,
       resend: number > 0 && isKept(setting) ? this.#ledger.unknownIds(resentMax) : [],
       ...(end?.closesAfterMs === undefined ? {} : { closesAfterMs: end.closesAfterMs }),
-      isTruncated: this.#writer.work(this.#ledger.consumed, end === undefined),
+      isTruncated: false,
       isLast: end === undefined,
     }
-    const point = end?.point
-    const environment = {
-      ...(point === undefined ? {} : { SEMEL_FAULT_POINT: `${point.name}:${point.passage}` }),
-      ...(planted === undefined ? {} : { SEMEL_PLANTED: planted }),
-    }
-    this.#upstream?.put(1 / (this.#plan.ends.length + 1 - number))
+  }
+
+  #run(
+    job: Job,
+    more: Readonly<Record<string, string>>,
+    moment: Moment | undefined,
+  ): Promise<Ended> {
+    const { planted, build } = this.#options
+    const environment = { ...more, ...(planted === undefined ? {} : { SEMEL_PLANTED: planted }) }
     const isReal = Object.keys(environment).length === 0
-    const build = this.#options.build ?? (isReal ? 'real' : 'faults')
-    const ended = await runChild(job, build, environment, end?.moment, limitMs)
+    return runChild(job, build ?? (isReal ? 'real' : 'faults'), environment, moment, limitMs)
+  }
+
+  async #live(number: number, end: End | undefined): Promise<void> {
+    const { setting } = this.#plan
+    const isTruncated = this.#writer.work(this.#ledger.consumed, end === undefined)
+    const job = { ...this.#job(number, end), isTruncated }
+    const point = end?.point
+    const environment: Record<string, string> =
+      point === undefined ? {} : { SEMEL_FAULT_POINT: `${point.name}:${point.passage}` }
+    this.#upstream?.put(1 / (this.#plan.ends.length + 1 - number))
+    const ended = await this.#run(job, environment, end?.moment)
     writeFileSync(join(this.#dir, `life-${number}.txt`), ended.ledger)
     const life = this.#ledger.add(ended.ledger)
     this.#findings.push(...((await this.#upstream?.settle()) ?? []))
@@ -167,7 +205,10 @@ class Running {
       }
       return
     }
-    if (code === 0 && life.closed !== undefined) return
+    if (code === 0 && life.closed !== undefined) {
+      this.#findings.push(...checkReopenedAtEnd(life.reopened))
+      return
+    }
     const how = wasLate
       ? `was not at its end after ${limitMs} ms (${this.#upstream?.state ?? 'nothing is read'})`
       : `ended with ${signal ?? `code ${code}`}`
@@ -194,12 +235,17 @@ class Running {
     )
     const copies = this.#ledger.copies.slice(life.first, life.end)
     this.#findings.push(...checkReceipts(copies, report, this.#given))
-    this.#findings.push(...this.#reader.read(report))
+    this.#findings.push(...this.#reader.read(report), ...(this.#database?.read() ?? []))
     if (life.opened === undefined) return
     this.#redelivered += life.opened.inFlight
     this.#parked += life.opened.parked
     this.#findings.push(...checkBalanced(life.opened, `as life ${number} opened it`))
-    if (before !== undefined) this.#findings.push(...checkReopened(life.opened, before))
+    // What was prepared when it was killed, the directory does not know to be confirmed.
+    const wasClosed = this.#ledger.lives.at(-2)?.closed !== undefined
+    const isKnown = this.#database === undefined || wasClosed
+    if (before !== undefined && isKnown) {
+      this.#findings.push(...checkReopened(life.opened, before))
+    }
   }
 
   #judge(): { acknowledged: number; unknown: number; repeated: number } {

@@ -36,6 +36,18 @@ export function checkReopened(opened: Tally, { shards }: DirectoryReport): Findi
   })
 }
 
+/**
+ * Behind an end in order, over a database: the directory's record of what is confirmed is what the sink
+ * has, so that asking it changes nothing.
+ * @param tallies on disk, and as it was opened once more
+ */
+export function checkReopenedAtEnd(tallies: readonly Tally[] | undefined): Finding[] {
+  const [known, opened] = tallies ?? []
+  if (JSON.stringify(known) === JSON.stringify(opened)) return []
+  const text = `the directory knew ${JSON.stringify(known)}, and with the sink's answer ${JSON.stringify(opened)}`
+  return [{ check: 'committed', text }]
+}
+
 /** Every opening raises the epoch, so that an older one can commit nothing (I8). */
 export function checkEpoch(
   before: readonly ShardReport[],

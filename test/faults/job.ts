@@ -1,10 +1,11 @@
 import { join } from 'node:path'
+import type { ShardReport } from 'semel/directory'
 import type { Setting } from './setting.js'
 
 /** What a child is told. */
 export interface Job {
   readonly setting: Setting
-  /** The case's directory: `data`, `out.ndjson` and the sources' files are in it. */
+  /** The case's directory: `data`, what the outputs go to and the sources' files are in it. */
   readonly dir: string
   /** Of the child's own choices. */
   readonly seed: string
@@ -18,6 +19,11 @@ export interface Job {
   readonly isTruncated: boolean
   /** The last run: a little more is sent, everything is drained, and the dead letters are told. */
   readonly isLast: boolean
+}
+
+/** Where the outputs go, in the case's directory. */
+export function outputPath(dir: string, { sink }: Setting): string {
+  return join(dir, sink === 'transactional' ? 'out.db' : 'out.ndjson')
 }
 
 /** The socket of the sources that the parent has, in the case's directory. */
@@ -38,6 +44,16 @@ export const tallies = [
   'inFlight',
 ] as const
 export type Tally = Readonly<Record<(typeof tallies)[number], number>>
+
+/** What the shards' reports add up to. */
+export function tallyOf(shards: readonly ShardReport[]): Tally {
+  const sum = (name: (typeof tallies)[number]): number =>
+    shards.reduce((total, { stored, through, ...shard }) => {
+      const all = { ...shard, stored, inFlight: stored - through }
+      return total + all[name]
+    }, 0)
+  return Object.fromEntries(tallies.map((name) => [name, sum(name)])) as Tally
+}
 
 /** A dead letter, as a child tells it. */
 export interface Letter {
@@ -67,6 +83,7 @@ export interface Letter {
  *     closing
  *     letter   LETTER
  *     closed   [tally of each shard]
+ *     reopened [tally on disk, tally as it was opened once more]
  *     broken   CODE MESSAGE       the stream failed
  */
 export type Word =
@@ -82,4 +99,5 @@ export type Word =
   | 'closing'
   | 'letter'
   | 'closed'
+  | 'reopened'
   | 'broken'

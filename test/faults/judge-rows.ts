@@ -65,7 +65,9 @@ export function judgeGivenUp(
   ]
   const messages = ids.map((id) => messageOf(id, setting))
   const parked = new Set(
-    messages.filter(({ fails, refused }) => fails > 0 || refused).map(({ key }) => key),
+    messages
+      .filter(({ fails, refused, bounces }) => fails > 0 || refused || bounces === true)
+      .map(({ key }) => key),
   )
   return [...upstream.taken].flatMap((id): Finding[] => {
     if (!effects.has(id) || upstream.shared.has(id)) return []

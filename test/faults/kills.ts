@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './campaign.js'
 import { runCase, type CaseResult } from './case.js'
-import { allPoints, allUpstreamPoints, type Point } from './points.js'
+import { allDatabasePoints, allPoints, allUpstreamPoints, type Point } from './points.js'
 import { KeptCases } from './kept-cases.js'
 import { planCase, type Plan } from './plan.js'
-import { plant, type PlantedInRuntime } from './planted.js'
+import { fitsOf, plant, type PlantedInRuntime } from './planted.js'
 import { inLanes } from './lanes.js'
 import { levelOf, nameOf } from './setting.js'
 import { shortfalls, trafficOf } from './traffic.js'
@@ -18,7 +18,8 @@ export const killCampaign: Campaign = { option: 'kills', run: runKills }
 async function runKills(kills: number, options: CampaignOptions): Promise<CampaignResult> {
   const points = allPoints()
   const upstream = allUpstreamPoints()
-  const all = [...points, ...upstream]
+  const database = allDatabasePoints()
+  const all = [...points, ...upstream, ...database]
   const plans = options.caseId === undefined ? untilKills(kills) : [planOf(options.caseId)]
   const kept = new KeptCases(options.kept, options.seed)
   const results = kept.load()
@@ -37,12 +38,12 @@ async function runKills(kills: number, options: CampaignOptions): Promise<Campai
   const traffic = trafficOf(results)
   const failures = results.flatMap((result) => describeFailure(result, options.seed))
   if (options.caseId === undefined && options.only.length === 0) {
-    failures.push(...shortfalls(traffic, all))
+    failures.push(...shortfalls(traffic, [...points, ...upstream], database))
   }
   return { rows: rowsOf(results), notes: notesOf(traffic, all), failures }
 
   function planOf(id: number): Plan {
-    return planCase(options.seed, id, points, upstream)
+    return planCase(options.seed, id, points, upstream, database)
   }
 
   /** Cases by number, until there are as many kills in them. */
@@ -86,16 +87,18 @@ export async function plantedRun(
 ): Promise<Caught> {
   const points = allPoints()
   const upstream = allUpstreamPoints()
+  const database = allDatabasePoints()
   const { seed } = options
   const how = inRuntime === undefined ? { seed, planted: bug } : { seed, build: 'planted' as const }
+  const fits = inRuntime?.fits ?? fitsOf(bug)
   const began = performance.now()
   let kills = 0
   let cases = 0
   let caught: { check: string; text: string } | undefined
   function* untilCaught(): Generator<Plan> {
     for (let id = 0; isHidden(); id++) {
-      const plan = planCase(seed, id, points, upstream)
-      if (inRuntime === undefined || inRuntime.fits(plan.setting)) yield plan
+      const plan = planCase(seed, id, points, upstream, database)
+      if (fits(plan.setting)) yield plan
     }
   }
   function isHidden(): boolean {
@@ -146,13 +149,13 @@ function grouped(results: readonly CaseResult[]): Map<string, CaseResult[]> {
 }
 
 function notesOf(traffic: ReturnType<typeof trafficOf>, points: readonly Point[]): string[] {
-  const { kills, hits, redelivered, parked, deadLettered, rotations } = traffic
+  const { kills, hits, redelivered, parked, deadLettered, rotations, refused } = traffic
   const atPoints = [...hits.values()].reduce((sum, count) => sum + count, 0)
   const missed = points.filter(({ name }) => !hits.has(name)).map(({ name }) => name)
   return [
     `${kills} kills met a running child, ${atPoints} of them at ${hits.size} of ${points.length} fault points`,
     ...(missed.length > 0 ? [`no child ended at ${missed.join(', ')}`] : []),
-    `${redelivered} messages in flight and ${parked} parked at reopenings, ${deadLettered} dead letters, ${rotations} rotations of ack logs`,
+    `${redelivered} messages in flight and ${parked} parked at reopenings, ${deadLettered} dead letters, ${rotations} rotations of ack logs, ${refused} older directories refused`,
     `points: ${[...hits]
       .toSorted(([a], [b]) => a.localeCompare(b))
       .map(([name, count]) => `${name} ×${count}`)

@@ -21,6 +21,8 @@ export interface Life {
   /** The last counters that it told, by shard. */
   readonly counters: readonly Tally[]
   readonly closed: readonly Tally[] | undefined
+  /** What stood on disk behind its end, and as another opening found it; only over a database. */
+  readonly reopened: readonly Tally[] | undefined
   readonly letters: readonly Letter[]
   readonly broken: string | undefined
   /** Copies that were sent when the counters were told. */
@@ -48,6 +50,7 @@ export class Ledger {
       opened: undefined as Tally | undefined,
       counters: [] as Tally[],
       closed: undefined as Tally[] | undefined,
+      reopened: undefined as Tally[] | undefined,
       letters: [] as Letter[],
       broken: undefined as string | undefined,
       end: first,
@@ -82,6 +85,9 @@ export class Ledger {
           break
         case 'closed':
           life.closed = parseTallies(rest)
+          break
+        case 'reopened':
+          life.reopened = parseTallies(rest)
           break
         case 'letter':
           life.letters.push(JSON.parse(rest) as Letter)

@@ -11,6 +11,8 @@ export interface Message {
   readonly fails: number
   /** Whether the sink refuses it whenever it comes. */
   readonly refused: boolean
+  /** Whether it refuses the outputs of the first attempt. */
+  readonly bounces?: true
   readonly pad: string
 }
 
@@ -21,6 +23,7 @@ export interface Output {
   readonly part: 0 | 1
   readonly amount: number
   readonly refused?: true
+  readonly bounces?: true
 }
 
 /** Attempts of a message in all. */
@@ -34,7 +37,7 @@ export const groupIdsFrom = 3_000_000_000
 const keyCount = 60
 const failsAlways = 99
 
-export function messageOf(id: number, { failing, padBytes, operators }: Setting): Message {
+export function messageOf(id: number, { failing, padBytes, operators, sink }: Setting): Message {
   const chosen = hash(`message ${id}`)
   const share = (chosen % 100_000) / 100_000
   // Of those that fail, an eighth always does, and the sink refuses another eighth. A batch fails as
@@ -42,13 +45,17 @@ export function messageOf(id: number, { failing, padBytes, operators }: Setting)
   const kind = (chosen >>> 20) % 8
   const isFailing = share < failing
   const refused = isFailing && kind === 1 && operators !== 'batch'
-  const fails = !isFailing || refused ? 0 : kind === 0 ? failsAlways : 1 + (kind % 2)
+  // A row that a database refuses costs a commit that others have a part in.
+  const bounces =
+    isFailing && sink === 'transactional' && operators !== 'batch' && (kind === 2 || kind === 4)
+  const fails = !isFailing || refused || bounces ? 0 : kind === 0 ? failsAlways : 1 + (kind % 2)
   return {
     id,
     key: `key-${hash(`key ${id}`) % keyCount}`,
     amount: (chosen % 1000) + 1,
     fails,
     refused,
+    ...(bounces ? { bounces } : {}),
     pad: isFailing ? 'x'.repeat(padBytes) : '',
   }
 }
@@ -59,8 +66,8 @@ export function endsDead(message: Message): boolean {
 }
 
 export function outputsOf(message: Message, isBank: boolean): Output[] {
-  const { id, key, amount, refused } = message
-  const mark = refused ? { refused } : {}
+  const { id, key, amount, refused, bounces } = message
+  const mark = { ...(refused ? { refused } : {}), ...(bounces ? { bounces } : {}) }
   return isBank
     ? [
         { id, key, part: 0, amount: -amount, ...mark },

@@ -24,3 +24,18 @@ test('every point is the own one of some case', () => {
   )
   expect(named.map((names, i) => names.includes('abc'[i] as string))).toEqual([true, true, true])
 })
+
+test('what a database adds leaves the other cases of a seed as they are', () => {
+  const ids = Array.from({ length: 60 }, (_, id) => id)
+  const plans = ids.map((id) => planCase('seed', id, points, [], ['d', 'e'].map(point)))
+  const over = plans.filter(({ setting }) => setting.sink === 'transactional')
+  expect(over.length).toBeGreaterThan(4)
+  for (const { setting, ends, backup } of over) {
+    expect(setting.delivery).toBe('exactly-once')
+    if (backup === undefined) continue
+    expect(backup.takenAfter).toBeLessThan(backup.putBackAfter)
+    expect(backup.putBackAfter).toBeLessThan(ends.length)
+  }
+  const others = plans.filter((plan) => !over.includes(plan))
+  expect(others).toEqual(others.map(({ id }) => planCase('seed', id, points)))
+})

@@ -6,7 +6,9 @@ import {
   drawFiles,
   drawSetting,
   drawSources,
+  drawTransactional,
   isKept,
+  isTransactional,
   type Setting,
 } from './setting.js'
 
@@ -23,6 +25,8 @@ export interface Plan {
   readonly id: number
   readonly setting: Setting
   readonly ends: readonly End[]
+  /** Behind which lives the directory is copied, and the copy is put back; only over a database. */
+  readonly backup?: { readonly takenAfter: number; readonly putBackAfter: number }
 }
 
 const killsMin = 4
@@ -35,12 +39,14 @@ const firstPassages = 3
 /**
  * What happens in a case: all of it follows from the seed and the case's number.
  * @param upstream points that only sources of the parent's come by
+ * @param database points that only commits over a database come by
  */
 export function planCase(
   seed: string,
   id: number,
   points: readonly Point[],
   upstream: readonly Point[] = [],
+  database: readonly Point[] = [],
 ): Plan {
   const random = new Random(`${seed} case ${id}`)
   // Each case has a point of its own, so that all get their share; its setting must come by it.
@@ -52,6 +58,9 @@ export function planCase(
   const apart = new Random(`${seed} case ${id} sources`)
   const drawn = drawSources(apart, setting)
   if (own.fits(drawn)) setting = drawn
+  const ofDatabase = new Random(`${seed} case ${id} database`)
+  const over = drawTransactional(ofDatabase, setting)
+  if (own.fits(over)) setting = over
   const fitting = points.filter((point) => point.fits(setting) && !point.isFirst)
   const ends = Array.from({ length: random.between(killsMin, killsMax) }, (_, life) => {
     if (random.chance(0.5)) return drawMoment(random, setting)
@@ -64,7 +73,31 @@ export function planCase(
   const at = own.isFirst ? 0 : random.between(1, ends.length - 1)
   ends[at] = drawPassage(random, { ...own, passagesMax }, setting)
   drawUpstream(apart, ends, at, upstream, setting)
-  return { id, setting, ends }
+  if (!isTransactional(setting)) return { id, setting, ends }
+  drawDatabase(ofDatabase, ends, at, database, setting)
+  return { id, setting, ends, ...drawBackup(ofDatabase, ends.length) }
+}
+
+/** Of the lives that end at a point, most end around what the database is told. */
+function drawDatabase(
+  random: Random,
+  ends: End[],
+  own: number,
+  points: readonly Point[],
+  setting: Setting,
+): void {
+  const fitting = points.filter((point) => point.fits(setting))
+  if (fitting.length === 0) return
+  for (const [life, end] of ends.entries()) {
+    if (life === own || end.point === undefined || !random.chance(0.7)) continue
+    ends[life] = drawPassage(random, random.oneOf(fitting), setting)
+  }
+}
+
+function drawBackup(random: Random, lives: number): Pick<Plan, 'backup'> {
+  if (random.chance(0.6)) return {}
+  const takenAfter = random.below(lives - 1)
+  return { backup: { takenAfter, putBackAfter: random.between(takenAfter + 1, lives - 1) } }
 }
 
 /** Some lives end where a source of the parent's is told something; that at its own point stays. */

@@ -1,7 +1,7 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Bug } from '../door/bug.js'
-import type { Setting } from './setting.js'
+import { isTransactional, type Setting } from './setting.js'
 
 /** A bug of the runtime, and the cases that it can bite in. */
 export interface PlantedInRuntime extends Bug {
@@ -10,7 +10,25 @@ export interface PlantedInRuntime extends Bug {
 
 const isOfGroup = ({ groupRows, journal }: Setting): boolean => groupRows > 0 && !journal
 
-/** What a source is told, and when; and what becomes of what it takes back. */
+/** Of the core's bugs, those that only commits over a database can show. */
+const overDatabase = [
+  'ids-seen-at-prepare',
+  'ring-freed-at-prepare',
+  'discarded-letters-stay',
+  'confirmed-discarded',
+  'backup-adopted',
+]
+
+export function isOverDatabase(bug: string): boolean {
+  return overDatabase.includes(bug)
+}
+
+/** Which cases a bug of the core's can bite in. */
+export function fitsOf(bug: string): (setting: Setting) => boolean {
+  return isOverDatabase(bug) ? isTransactional : () => true
+}
+
+/** What a source is told, and when; what becomes of what it takes back; and whether the sink is asked. */
 export const plantedInRuntime: readonly PlantedInRuntime[] = [
   {
     name: 'acknowledged-before-stored',
@@ -51,6 +69,38 @@ export const plantedInRuntime: readonly PlantedInRuntime[] = [
     file: 'dist/runtime/sources/source-offsets.js',
     from: 'return next + added.push(partition) - 1;',
     to: 'return added.length > 0 ? next : next + added.push(partition) - 1;',
+  },
+  {
+    name: 'prepared-taken-as-confirmed',
+    what: 'a commit counts as soon as it is prepared, and the sink gets it behind that',
+    fits: isTransactional,
+    file: 'dist/runtime/loop/transactional-committer.js',
+    from: 'await link.connection.commit(this.#outputs(finished), {',
+    to: 'const early = (outputs, commit) => void setTimeout(() => link.connection.commit(outputs, commit).catch(() => {}), 1); early(this.#outputs(finished), {',
+  },
+  {
+    name: 'parent-not-compared',
+    what: 'the sink takes a commit whatever it holds',
+    fits: (setting) => isTransactional(setting) && setting.sinkFails,
+    file: 'dist/connectors/sqlite/commits.js',
+    from: 'AND lineage IS ? AND commit_epoch IS ? AND n IS ?',
+    to: 'AND (1 OR lineage IS ? OR commit_epoch IS ? OR n IS ?)',
+  },
+  {
+    name: 'epoch-raised-after-asking',
+    what: 'a commit of before may land between the answer and the epoch',
+    fits: (setting) => isTransactional(setting) && setting.sinkFails,
+    file: 'dist/connectors/sqlite/connection.js',
+    from: 'begin(lineage) {',
+    to: 'async begin(lineage) { const last = await this.last(); await sleep(10); const { epoch } = await this.raised(lineage); return { epoch, last }; }\n    raised(lineage) {',
+  },
+  {
+    name: 'written-again-without-asking',
+    what: 'a commit whose outcome is unknown is made again, and the sink is not asked',
+    fits: (setting) => isTransactional(setting) && setting.sinkFails,
+    file: 'dist/runtime/loop/transactional-committer.js',
+    from: 'if (!isRefusal(failure))',
+    to: 'if (!isRefusal(failure)) { this.#discard(); return false; }\n        if (!isRefusal(failure))',
   },
 ]
 

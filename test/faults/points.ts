@@ -1,8 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runtimePoints, upstreamPoints } from './child/points.js'
-import { hasUpstream, isKept, isSynced, takesSends, type Setting } from './setting.js'
+import { databasePoints, runtimePoints, upstreamPoints } from './child/points.js'
+import {
+  hasUpstream,
+  isKept,
+  isSynced,
+  isTransactional,
+  takesSends,
+  type Setting,
+} from './setting.js'
 
 /** A place in the code where a child may end itself. */
 export interface Point {
@@ -34,10 +41,24 @@ const profiles: readonly (readonly [string, Profile])[] = [
     'commit.letter',
     { passagesMax: 6, fits: (setting) => isKept(setting) && makesLetters(setting) },
   ],
+  ['commit.appended', { passagesMax: 60, fits: isWritten }],
+  ['commit.prepared', { passagesMax: 40, fits: isTransactional }],
+  ['commit.confirmed', { passagesMax: 40, fits: isTransactional }],
+  ['commit.discarded', { passagesMax: 3, fits: isRefused }],
   ['commit.', { passagesMax: 60 }],
+  ['runtime.sink-asking', { isOfShard: true, fits: isTransactional }],
+  ['runtime.sink-asked', { isOfShard: true, fits: isTransactional }],
+  ['runtime.sink-before-raise', { passagesMax: 2, fits: isTransactional }],
+  ['runtime.sink-raised', { passagesMax: 2, fits: isTransactional }],
+  ['runtime.sink-in-transaction', { passagesMax: 150, fits: isTransactional }],
+  ['runtime.sink-before-transaction', { passagesMax: 40, fits: isTransactional }],
+  ['runtime.sink-committed', { passagesMax: 40, fits: isTransactional }],
   ['runtime.closing', { passagesMax: 1, isClosing: true }],
   ['runtime.sink-before-flush', { passagesMax: 15, fits: flushes }],
   ['runtime.sink-flushed', { passagesMax: 15, fits: flushes }],
+  ['runtime.sink-before-write', { passagesMax: 150, fits: isWritten }],
+  ['runtime.sink-half-written', { passagesMax: 150, fits: isWritten }],
+  ['runtime.sink-written', { passagesMax: 150, fits: isWritten }],
   ['runtime.receipt', { passagesMax: 100, fits: takesSends }],
   ['runtime.pushed', { passagesMax: 20, fits: takesSends }],
   ['upstream.before-safe', { passagesMax: 8, fits: hasUpstream }],
@@ -46,9 +67,18 @@ const profiles: readonly (readonly [string, Profile])[] = [
   ['', { passagesMax: 150 }],
 ]
 
-/** Every point of the core, as its sources name them, and those that the fixture adds. */
+/** Of the core's, those that only commits over a database come by. */
+const preparedPoints = ['commit.prepared', 'commit.confirmed', 'commit.discarded']
+
+/** Points of the core, as its sources name them, and those that the fixture adds. */
 export function allPoints(): Point[] {
-  return pointsOf([...corePoints(), ...runtimePoints])
+  const names = corePoints().filter((name) => !preparedPoints.includes(name))
+  return pointsOf([...names, ...runtimePoints])
+}
+
+/** Those around commits over a database: drawn apart, since few cases come by. */
+export function allDatabasePoints(): Point[] {
+  return pointsOf([...preparedPoints, ...databasePoints])
 }
 
 /** Those around what sources of the parent's are told: drawn apart, since few cases come by. */
@@ -90,6 +120,15 @@ function fillsAckLog(setting: Setting): boolean {
     setting.failing >= 0.06 &&
     setting.padBytes >= 7000
   )
+}
+
+/** Not in a transaction. */
+function isWritten(setting: Setting): boolean {
+  return !isTransactional(setting)
+}
+
+function isRefused(setting: Setting): boolean {
+  return isTransactional(setting) && (setting.sinkFails || setting.failing >= 0.02)
 }
 
 function makesLetters(setting: Setting): boolean {

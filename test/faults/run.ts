@@ -23,7 +23,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './campaign.js'
 import { killCampaign, plantedInRuntimeRun, plantedRun } from './kills.js'
-import { plantedInRuntime } from './planted.js'
+import { isOverDatabase, plantedInRuntime } from './planted.js'
 import { plantable, plantedSimulation, simulated } from './simulated.js'
 import { tableOf } from './table.js'
 
@@ -116,6 +116,8 @@ async function catchBug(bug: string): Promise<Caught> {
   const budget = wholeNumber('budget', values.budget)
   const inRuntime = plantedInRuntime.find(({ name }) => name === bug)
   if (inRuntime !== undefined) return plantedInRuntimeRun(inRuntime, budget, options)
+  // No simulated disk has a database.
+  if (isOverDatabase(bug)) return plantedRun(bug, budget, options)
   // The simulated disk first: it is a thousand times as quick.
   const seen = await plantedSimulation(bug, options)
   if (seen.check !== undefined) return seen

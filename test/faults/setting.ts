@@ -10,8 +10,8 @@ export interface Setting {
   readonly shards: 1 | 4
   /** 0: on the caller's thread. */
   readonly workers: number
-  /** A file that is cut back, or a file of lines that are only ever appended. */
-  readonly sink: 'rewindable' | 'idempotent' | 'repeatable'
+  /** A file that is cut back, a file of lines that are only ever appended, or a database. */
+  readonly sink: 'rewindable' | 'idempotent' | 'repeatable' | 'transactional'
   readonly operators: 'sync' | 'async' | 'batch'
   /** Whether the stream knows ids. */
   readonly dedup: boolean
@@ -133,6 +133,12 @@ export function drawSources(random: Random, setting: Setting): Setting {
   }
 }
 
+/** The setting over a database, drawn apart for the same reason. */
+export function drawTransactional(random: Random, setting: Setting): Setting {
+  if (setting.delivery !== 'exactly-once' || random.chance(0.6)) return setting
+  return { ...setting, sink: 'transactional', sinkFails: random.chance(0.75) }
+}
+
 /** Whether messages can be sent, and handed out by queues: not what only a source could give again. */
 export function takesSends({ delivery, journal, byPosition }: Setting): boolean {
   return delivery === 'at-most-once' || (journal && !byPosition)
@@ -145,6 +151,10 @@ export function hasUpstream({ queueRows, groupRows }: Setting): boolean {
 
 export function drawAcknowledge(random: Random): Acknowledge {
   return random.oneOf<Acknowledge>(['stored', 'stored', 'processed', 'batched'])
+}
+
+export function isTransactional({ sink }: Setting): boolean {
+  return sink === 'transactional'
 }
 
 export function isKept({ delivery }: Setting): boolean {

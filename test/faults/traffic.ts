@@ -10,6 +10,7 @@ export interface Traffic {
   readonly parked: number
   readonly deadLettered: number
   readonly rotations: number
+  readonly refused: number
   readonly hits: ReadonlyMap<string, number>
 }
 
@@ -18,6 +19,8 @@ const acknowledgedPerKill = 20
 /** From so many kills on each kind of traffic is expected, and from so many for each every fault point. */
 const killsForAllKinds = 100
 const killsForEachPoint = 7
+/** Of a point that few cases come by. */
+const killsForEachRarePoint = 21
 
 export function trafficOf(results: readonly CaseResult[]): Traffic {
   const sum = (of: (result: CaseResult) => number): number =>
@@ -34,12 +37,20 @@ export function trafficOf(results: readonly CaseResult[]): Traffic {
     parked: sum(({ parked }) => parked),
     deadLettered: sum(({ deadLettered }) => deadLettered),
     rotations: sum(({ rotations }) => rotations),
+    refused: sum(({ refused }) => refused),
     hits,
   }
 }
 
-/** Why a run is not worth its name; empty where it is. */
-export function shortfalls(traffic: Traffic, points: readonly Point[]): string[] {
+/**
+ * Why a run is not worth its name; empty where it is.
+ * @param rare points that few cases come by
+ */
+export function shortfalls(
+  traffic: Traffic,
+  points: readonly Point[],
+  rare: readonly Point[],
+): string[] {
   const { kills, acknowledged, hits } = traffic
   const least = kills * acknowledgedPerKill
   const short: string[] = []
@@ -55,9 +66,12 @@ export function shortfalls(traffic: Traffic, points: readonly Point[]): string[]
       short.push('too little traffic: at least once nothing was repeated, so no kill has bitten')
     }
   }
-  if (kills >= killsForEachPoint * points.length) {
-    const missed = points.filter(({ name }) => !hits.has(name)).map(({ name }) => name)
-    if (missed.length > 0) short.push(`no child ended at the points ${missed.join(', ')}`)
-  }
+  const all = points.length + rare.length
+  const expected = [
+    ...(kills >= killsForEachPoint * all ? points : []),
+    ...(kills >= killsForEachRarePoint * all ? rare : []),
+  ]
+  const missed = expected.filter(({ name }) => !hits.has(name)).map(({ name }) => name)
+  if (missed.length > 0) short.push(`no child ended at the points ${missed.join(', ')}`)
   return short
 }

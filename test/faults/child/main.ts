@@ -13,7 +13,8 @@ import {
   type SourceContext,
   type Stream,
 } from 'semel'
-import { upstreamPath, type Job, type Letter } from '../job.js'
+import { inspectDirectory } from 'semel/directory'
+import { outputPath, tallyOf, upstreamPath, type Job, type Letter } from '../job.js'
 import { brokenRow, sourceFiles, type Message } from '../messages.js'
 import { upstreamGroup } from './group.js'
 import { faultPoint } from './points.js'
@@ -27,7 +28,8 @@ const teller = new Teller()
 
 const url = new URL('./pipeline.js', import.meta.url)
 url.searchParams.set('setting', JSON.stringify(setting))
-url.searchParams.set('to', join(dir, 'out.ndjson'))
+url.searchParams.set('to', outputPath(dir, setting))
+url.searchParams.set('seed', job.seed)
 const options: OpenOptions = {
   dir: join(dir, 'data'),
   durability: setting.durability,
@@ -43,10 +45,11 @@ const options: OpenOptions = {
 
 teller.tell('opening')
 const { acknowledge } = setting
-const stream: Stream<Message> = await open<Message>(url, {
+const all: OpenOptions = {
   ...options,
   acknowledge: acknowledge === 'batched' ? { batched: 16, within: '2ms' } : acknowledge,
-})
+}
+const stream: Stream<Message> = await open<Message>(url, all)
 teller.counters('opened', [stream.opened])
 stream.on('failed', ({ code, message }) => {
   teller.tell('broken', `${code} ${message}`)
@@ -80,6 +83,15 @@ faultPoint('runtime.closing')
 await stream.close()
 teller.flush()
 teller.counters('closed', stream.shardCounters())
+if (isLast && setting.sink === 'transactional') await reopen()
+
+/** What the directory knows to be confirmed, and what the sink says. */
+async function reopen(): Promise<void> {
+  const known = tallyOf(inspectDirectory(options.dir as string).shards)
+  const again = await open<Message>(url, all)
+  teller.counters('reopened', [known, again.opened])
+  await again.close()
+}
 
 async function consume(into: Stream<Message>): Promise<void> {
   const { files, readings } = setting

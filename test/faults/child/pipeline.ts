@@ -7,6 +7,7 @@ import { sinkOf } from './sink.js'
 
 // setting  as JSON
 // to       the file that the outputs go to
+// seed     of what the sink draws
 const given = new Parameters(import.meta.url)
 const setting = JSON.parse(given.text('setting')) as Setting
 const identified: ExactlyOnceOptions<Message> = { id: (message) => message.id, window: '1h' }
@@ -20,7 +21,9 @@ const known = setting.byPosition
 function handle(message: Message, { attempt }: MessageContext): Message {
   faultPoint('runtime.handler')
   if (attempt <= message.fails) throw new Error(`attempt ${attempt} fails`)
-  return message
+  if (message.bounces !== true || attempt === 1) return message
+  const { bounces: _, ...taken } = message
+  return taken
 }
 
 async function handleLater(message: Message, context: MessageContext): Promise<Message> {
@@ -37,7 +40,7 @@ const start = pipeline('faults')
   .keyBy((message) => message.key)
 
 function finish() {
-  const sink = sinkOf(setting, given.text('to'))
+  const sink = sinkOf(setting, given.text('to'), given.text('seed'))
   const outputs = (message: Message) => outputsOf(message, setting.bank)
   switch (setting.operators) {
     case 'sync':

@@ -13,6 +13,16 @@ export const runtimePoints = [
   'runtime.sink-flushed',
   'runtime.closing',
 ] as const
+/** Those around what a database is asked and told. */
+export const databasePoints = [
+  'runtime.sink-asking',
+  'runtime.sink-asked',
+  'runtime.sink-before-raise',
+  'runtime.sink-raised',
+  'runtime.sink-before-transaction',
+  'runtime.sink-in-transaction',
+  'runtime.sink-committed',
+] as const
 /** Those around what a source of the parent's is told. */
 export const upstreamPoints = [
   'upstream.before-safe',
@@ -21,7 +31,10 @@ export const upstreamPoints = [
   'upstream.revoked',
   'upstream.let-go',
 ] as const
-export type RuntimePoint = (typeof runtimePoints)[number] | (typeof upstreamPoints)[number]
+export type RuntimePoint =
+  | (typeof runtimePoints)[number]
+  | (typeof databasePoints)[number]
+  | (typeof upstreamPoints)[number]
 
 const [chosen, passage] = (process.env['SEMEL_FAULT_POINT'] ?? '').split(':')
 let passed = 0

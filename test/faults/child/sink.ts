@@ -11,6 +11,7 @@ import {
 } from 'semel'
 import type { Output } from '../messages.js'
 import type { Setting } from '../setting.js'
+import { faultyDatabase } from './database.js'
 import { faultPoint, halfWritten } from './points.js'
 
 /** A sink that fails as a whole does so at these calls: each costs it a backoff. */
@@ -20,7 +21,12 @@ const failingCalls = new Set([7, 40, 200])
  * The sink of a case, with fault points around its writes. Where it only appends, the definition's
  * kind is the setting's; for the compiler it can carry every delivery.
  */
-export function sinkOf(setting: Setting, path: string): Sink<Output, 'rewindable' | 'idempotent'> {
+export function sinkOf(
+  setting: Setting,
+  path: string,
+  seed: string,
+): Sink<Output, 'rewindable' | 'idempotent' | 'transactional'> {
+  if (setting.sink === 'transactional') return faultyDatabase(setting, path, seed)
   if (setting.sink !== 'rewindable') return appending(setting, path)
   const inner = file(path)
   return Object.freeze({

@@ -19,7 +19,7 @@ export class Teller {
     for (let at = 0; at < line.length;) at += writeSome(line, at)
   }
 
-  counters(word: 'opened' | 'counters' | 'closed', shards: readonly Counters[]): void {
+  counters(word: 'opened' | 'counters' | 'closed' | 'reopened', shards: readonly Counters[]): void {
     this.tell(word, JSON.stringify(shards.map((shard) => tallies.map((name) => shard[name]))))
   }
 

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { once } from 'node:events'
-import { sinkFiles } from '../effects.js'
+import { idsInSink } from '../effects.js'
 import type { Finding } from '../finding.js'
 import { Random } from '../random.js'
-import { upstreamPath } from '../job.js'
+import { outputPath, upstreamPath } from '../job.js'
 import type { Setting } from '../setting.js'
 import { UpstreamGroup } from './group.js'
 import { UpstreamQueue } from './queue.js'
@@ -35,7 +35,7 @@ export class Upstream {
     this.#dir = dir
     this.#queue = new UpstreamQueue(setting, new Random(`${seed} queue`))
     this.#group = new UpstreamGroup(setting, new Random(`${seed} group`), () =>
-      idsIn(sinkFiles(join(dir, 'out.ndjson'), setting)),
+      idsInSink(outputPath(dir, setting), setting),
     )
     this.#server = createServer((socket) => {
       let heard: ((line: Line) => void) | undefined
@@ -88,12 +88,4 @@ export class Upstream {
     const lines = [...taken].map((id) => JSON.stringify({ id, shared: shared.has(id) }))
     writeFileSync(join(this.#dir, 'other-member.ndjson'), lines.map((line) => `${line}\n`).join(''))
   }
-}
-
-/** Also of a line that is being written: such a one may count. */
-function idsIn(files: readonly string[]): ReadonlySet<number> {
-  const texts = files.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'latin1'))
-  return new Set(
-    texts.flatMap((text) => [...text.matchAll(/"id":(\d+)/g)].map(([, id]) => Number(id))),
-  )
 }
