@@ -1,6 +1,7 @@
 // Segments of an ack log with any bytes in them.
 //   - inspect() changes nothing, opens nothing for writing, and reads each file a bounded number of times
 //   - open() takes what inspect() takes, finds the same in it, and leaves what it refuses as it is
+//   - what only a transactional sink can decide is not opened without its answer, and then as it says
 //   - opened again it is the same; what is then appended is there after one more opening, or nothing is
 #include <algorithm>
 #include <limits>
@@ -42,6 +43,11 @@ struct Case {
     options.random = [this] { return ++salts * 0x9E3779B97F4A7C15; };
   }
 
+  // The sink has what it is known to have, and nothing else.
+  void ask_sink(const AckRecovered& known) {
+    options.answer = {known.sink_epoch + ++asked_, known.confirmed};
+  }
+
   static IdVisitor collect(Found* found) {
     return [found](const RecoveredIds& block) {
       found->ids.insert(found->ids.end(), block.ids.begin(), block.ids.end());
@@ -59,6 +65,9 @@ struct Case {
     *log = std::move(opened.value());
     return Status::ok();
   }
+
+ private:
+  uint64_t asked_ = 0;
 };
 
 void require_same(const Found& one, const Found& other, const char* property) {
@@ -72,11 +81,12 @@ void require_same(const Found& one, const Found& other, const char* property) {
 }
 
 // One block on top of `found`; false where the log has no room for it.
-bool append(AckLog& log, Found* found, uint64_t step) {
+bool append(AckLog& log, Found* found, uint64_t step, const std::optional<CommitStamp>& stamp) {
   AckRecovered& now = found->state;
   AckBlock block;
   block.header = now.header;
   block.header.ack_durable = 0;
+  block.commit = stamp;
   const std::vector<Id> ids{integer_id(step), Id{step, step * 7}};
   const std::vector<uint64_t> resolved{now.parked.empty() ? 1 : now.parked.front().sequence};
   const std::vector<SourceOffset> sources{{static_cast<uint32_t>(step), {step % 2, step * 100}}};
@@ -92,6 +102,9 @@ bool append(AckLog& log, Found* found, uint64_t step) {
   log.set_snapshot([&](AckSnapshot& all) {
     for (const Parked& one : now.parked) all.parked.push_back(&one);
     all.sources = now.sources;
+    if (!stamp.has_value()) return;
+    all.header = now.header;
+    all.commit = stamp;
   });
   auto appended = log.append(block);
   for (int tries = 0; appended.is_ok() && appended.value() == AckLog::Appended::full; ++tries) {
@@ -117,8 +130,13 @@ bool append(AckLog& log, Found* found, uint64_t step) {
   if (parked.sequence != resolved[0]) now.parked.push_back(parked);
   std::sort(now.parked.begin(), now.parked.end(),
             [](const Parked& a, const Parked& b) { return a.sequence < b.sequence; });
+  // The highest offset stays: a shard is also told where all partitions are.
+  SourceOffset source = sources[0];
+  for (const SourceOffset& one : now.sources) {
+    if (one.partition == step) source.offset = std::max(source.offset, one.offset);
+  }
   std::erase_if(now.sources, [&](SourceOffset one) { return one.partition == step; });
-  now.sources.push_back(sources[0]);
+  now.sources.push_back(source);
   std::sort(now.sources.begin(), now.sources.end(), [](SourceOffset a, SourceOffset b) {
     return a.partition < b.partition;
   });
@@ -161,7 +179,22 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
     require(one.disk.image() == image, "what is refused is left as it is");
     return 0;
   }
-  require(status.is_ok(), "what can be inspected can be opened", status.message());
+  std::optional<CommitStamp> stamp;
+  if (inspected.state.undecided > 0) {
+    require(status.code() == Code::mismatch, "what only a sink can decide is not opened without it",
+            status.message());
+    require(one.disk.image() == image, "what is refused is left as it is");
+    if (inspected.state.sink_epoch > std::numeric_limits<uint64_t>::max() - 4) return 0;
+    one.ask_sink(inspected.state);
+    stamp = {.epoch = one.options.answer->epoch,
+             .parent = inspected.state.confirmed,
+             .confirmed = inspected.state.confirmed};
+    opened = {};  // what was visited before the refusal is the refused one's
+    const Status decided = one.open(&opened, &log);
+    require(decided.is_ok(), "a sink that has what is confirmed decides", decided.message());
+  } else {
+    require(status.is_ok(), "what can be inspected can be opened", status.message());
+  }
   require_same(inspected, opened, "opening finds what inspecting found");
   log.reset();
 
@@ -174,18 +207,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   Found grown = again;
   for (uint64_t step = 1; step <= 3; ++step) {
     const Found before = grown;
-    if (append(*log, &grown, step)) continue;
+    if (append(*log, &grown, step, stamp)) continue;
     grown = before;
     break;
   }
   require(log->write().is_ok() && log->sync().is_ok(), "a group succeeds");
   log.reset();
   Found last;
+  if (stamp.has_value()) one.ask_sink(inspected.state);
   const Status reopened = one.open(&last, &log);
   require(reopened.is_ok(), "what was appended to can be opened again", reopened.message());
   // A snapshot gives the block number another step, and the log fills in what is durable.
   grown.state.block_number = last.state.block_number;
   grown.state.header.ack_durable = last.state.header.ack_durable;
+  // A log's times never go back, not behind those of a block that took no effect either.
+  if (stamp.has_value()) {
+    require(last.state.header.time_us >= grown.state.header.time_us, "times never go back");
+    grown.state.header.time_us = last.state.header.time_us;
+  }
   require_same(grown, last, "what was appended is there");
   return 0;
 }

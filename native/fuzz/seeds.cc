@@ -57,6 +57,10 @@ class LogWriter {
     log_->set_snapshot([this](AckSnapshot& all) {
       for (const Parked& one : parked_) all.parked.push_back(&one);
       all.sources = {{1, header_.through}};
+      if (!stamp_.has_value()) return;
+      all.header = confirmed_;
+      all.commit = stamp_;
+      all.commit->n = 0;
     });
   }
 
@@ -92,7 +96,7 @@ class LogWriter {
     std::vector<uint64_t> ended;
     if (resolved != 0) ended.push_back(resolved);
     const std::vector<SourceOffset> sources{{1, header_.through}, {2, {1, header_.through}}};
-    const AckBlock block{header_, ids, parking, ended, sources, {}, clean};
+    const AckBlock block{header_, ids, parking, ended, sources, stamp_, clean};
     require(must(log_->append(block)) == AckLog::Appended::stored, "a seed's block has room");
     if (payload != 0) parked_.push_back(parked);
     std::erase_if(parked_, [&](const Parked& one) { return one.sequence == resolved; });
@@ -102,6 +106,16 @@ class LogWriter {
     }
     do must(log_->maintain(header_.time_us)); while (log_->maintenance_pending());
   }
+
+  // As append(), of a block that a transactional sink decides on; discard(): of those it did not take.
+  void prepare(uint64_t count, const CommitNumber& own, const CommitNumber& parent,
+               const CommitNumber& confirmed, uint64_t payload = 0, uint64_t resolved = 0) {
+    if (!stamp_.has_value() || stamp_->confirmed != confirmed) confirmed_ = header_;
+    stamp_ = {own.epoch, own.n, parent, confirmed, confirmed_.through, confirmed_.journal_position,
+              confirmed_.dead_letter_bytes};
+    append(count, payload, resolved);
+  }
+  void discard() { header_ = confirmed_; }
 
   void save(const std::string& name, uint8_t repairs, uint8_t mode, uint64_t cut = 0) {
     SparseWriter seed;
@@ -123,7 +137,8 @@ class LogWriter {
   uint64_t salts_ = 0;
   AckRecovered recovered_;
   std::unique_ptr<AckLog> log_;
-  AckHeader header_;
+  AckHeader header_, confirmed_;
+  std::optional<CommitStamp> stamp_;
   std::vector<Parked> parked_;
 };
 
@@ -144,6 +159,27 @@ void write_ack_logs() {
     log.save("rotated-" + level, kAllRepairs, synced);
     log.append(1, 40'000, 12);
     log.save("three-segments-" + level, 0, synced);
+  }
+}
+
+void write_commits() {
+  for (const bool synced : {false, true}) {
+    const std::string level = synced ? "synced" : "process";
+    LogWriter log(synced);
+    log.prepare(3, {1, 1}, {}, {});
+    log.prepare(2, {1, 0}, {1, 1}, {});
+    log.prepare(2, {1, 2}, {1, 1}, {});
+    log.save("commits-open-" + level, kAllRepairs, synced);
+    log.prepare(0, {1, 0}, {1, 2}, {1, 2});
+    log.save("commits-confirmed-" + level, kAllRepairs, synced);
+    log.prepare(1, {1, 3}, {1, 2}, {1, 2});
+    log.prepare(1, {1, 4}, {1, 3}, {1, 2});
+    log.discard();
+    log.prepare(2, {2, 5}, {1, 2}, {1, 2}, 30'000);
+    log.save("commits-discarded-" + level, kAllRepairs, synced ? 3 : 0);
+    log.prepare(0, {2, 0}, {2, 5}, {2, 5}, 0, 9);
+    log.prepare(1, {2, 6}, {2, 5}, {2, 5}, 40'000);
+    log.save("commits-rotated-" + level, 0, synced);
   }
 }
 
@@ -354,6 +390,7 @@ int main(int count, char** arguments) {
   }
   corpus = arguments[1];
   write_ack_logs();
+  write_commits();
   write_dead_letters();
   write_journals();
   write_small_files();
