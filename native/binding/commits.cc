@@ -1,5 +1,7 @@
 // What a shard's worker calls where the sink is transactional: prepare, then the sink's part, then confirm
 // or discard (shard/prepared_commits.h).
+#include <algorithm>
+
 #include "binding/functions.h"
 #include "binding/seats.h"
 
@@ -98,8 +100,8 @@ Napi::Value asked_sink(const Napi::CallbackInfo& info) {
   const double last_epoch = arguments.whole();
   const double last_n = arguments.whole();
   if (shard == nullptr || !arguments.ok()) return {};
-  const SinkAnswer answer{static_cast<uint64_t>(epoch),
-                          {static_cast<uint64_t>(last_epoch), static_cast<uint64_t>(last_n)}};
+  const auto count = [](double number) { return static_cast<uint64_t>(std::max(number, 0.0)); };
+  const SinkAnswer answer{count(epoch), {count(last_epoch), count(last_n)}};
   const Result<uint32_t> found = shard->consumer().ask(answer);
   if (!found.is_ok()) {
     throw_status(info.Env(), found.status());

@@ -11,6 +11,8 @@
 namespace semel::binding {
 namespace {
 
+constexpr double kWholeMax = 9007199254740991.0;
+
 // Reads the options that src/native/addon.ts has checked already; a missing one is a programmer's
 // error and reads as 0.
 class OptionReader {
@@ -38,8 +40,6 @@ class OptionReader {
   }
 
  private:
-  static constexpr double kWholeMax = 9007199254740991.0;
-
   // Empty where a getter throws; from then on always, since the exception is pending.
   Napi::Value get(const char* name) const {
     const napi_env env = object_.Env();
@@ -182,11 +182,17 @@ Napi::Value unlock_directory(const Napi::CallbackInfo& info) {
 std::vector<SinkAnswer> answers_of(const Napi::Object& options) {
   std::vector<SinkAnswer> answers;
   const Napi::Value value = options.Get("answers");
-  if (!value.IsTypedArray()) return answers;
+  if (!value.IsTypedArray() ||
+      value.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
+    return answers;
+  }
   const auto numbers = value.As<Napi::Float64Array>();
+  const auto whole = [&](std::size_t at) {
+    const double number = numbers[at];
+    return number >= 0 && number <= kWholeMax ? static_cast<uint64_t>(number) : 0;
+  };
   for (std::size_t at = 0; at + 3 <= numbers.ElementLength(); at += 3) {
-    answers.push_back({static_cast<uint64_t>(numbers[at]),
-                       {static_cast<uint64_t>(numbers[at + 1]), static_cast<uint64_t>(numbers[at + 2])}});
+    answers.push_back({whole(at), {whole(at + 1), whole(at + 2)}});
   }
   return answers;
 }
@@ -194,12 +200,18 @@ std::vector<SinkAnswer> answers_of(const Napi::Object& options) {
 Result<std::unique_ptr<Stream>> open_stream(Napi::Env env, const Napi::Object& given,
                                             StreamOptions options) {
   const uint32_t opening = OptionReader(given).narrow<uint32_t>("opening");
-  if (opening == 0) return Stream::open(Storage::real(), std::move(options));
-  auto& openings = Environment::of(env).openings;
-  const auto found = openings.find(opening);
-  if (found == openings.end()) return Status{Code::closed, "the opening was given up"};
-  std::unique_ptr<Stream> stream = std::move(found->second);
-  openings.erase(found);
+  std::unique_ptr<Stream> stream;
+  if (opening == 0) {
+    auto locked = Stream::lock(Storage::real(), std::move(options));
+    if (!locked.is_ok()) return locked;
+    stream = std::move(locked.value());
+  } else {
+    auto& openings = Environment::of(env).openings;
+    const auto found = openings.find(opening);
+    if (found == openings.end()) return Status{Code::closed, "the opening was given up"};
+    stream = std::move(found->second);
+    openings.erase(found);
+  }
   SEMEL_TRY(stream->open_shards(answers_of(given)));
   return stream;
 }

@@ -64,7 +64,7 @@ function send(
   })
 }
 
-const lost = { code: 'SEMEL_SINK', message: 'the connection to the store is lost' }
+const lost = { code: 'SEMEL_UNAVAILABLE', message: 'the connection to the store is lost' }
 
 describe('a store in memory', () => {
   test('loses a connection ahead of a commit', async () => {

@@ -93,6 +93,17 @@ const shapes: Record<string, unknown[]> = {
   fence: [handleOf, 0],
   charge: [handleOf, 0, new Uint8Array(32)],
 }
+/** Of a stream whose sink is transactional; its shards' sinks have given the epoch 1. */
+const transactionalShapes: Record<string, unknown[]> = {
+  prepare: [handleOf, 0, attemptOf, 0, false, new Uint8Array()],
+  prepared: [handleOf, 0, attemptOf],
+  confirm: [handleOf, 0, attemptOf, false, new Uint8Array()],
+  askedSink: [handleOf, 0, attemptOf, 2, 0, 0],
+  discard: [handleOf, 0, attemptOf],
+  record: [handleOf, 0, attemptOf],
+  startOver: [handleOf, 0, attemptOf],
+}
+const transactional = { transactional: true, answers: new Float64Array([1, 0, 0, 1, 0, 0]) }
 
 /** It returns something, or throws one of our errors: never anything else. */
 function survives(name: string, args: unknown[]): void {
@@ -107,35 +118,67 @@ function survives(name: string, args: unknown[]): void {
 describe('a native function', () => {
   test('is known to this test', () => {
     const paths = ['inspect', 'verify', 'repair', 'readDeadLetters', 'readFile']
-    const others = ['version', 'setErrorClass', 'open', 'close', 'detach', 'exitNow', ...paths]
+    const openings = ['open', 'lockDirectory', 'unlockDirectory', 'close', 'detach']
+    const others = ['version', 'setErrorClass', 'exitNow', ...openings, ...paths]
     expect(
       Object.keys(native)
         .filter((name) => !others.includes(name))
         .toSorted(),
-    ).toEqual(Object.keys(shapes).toSorted())
+    ).toEqual(Object.keys({ ...shapes, ...transactionalShapes }).toSorted())
   })
+
+  test('that locks a directory survives any options, and lets it go again', () => {
+    for (const wrong of junk) {
+      survives('lockDirectory', [wrong])
+      survives('unlockDirectory', [wrong])
+      for (const name of ['directory', 'shards', 'opening', 'answers'])
+        survives('open', [options({ [name]: wrong }), () => {}])
+    }
+    const given = options()
+    const { opening } = addon().lockDirectory(given)
+    expect(() => addon().lockDirectory(given)).toThrow(/SEMEL|in use|has it|open/i)
+    addon().unlockDirectory(opening)
+    addon().close(addon().open(given, () => {}).handle)
+    expect(() => addon().open({ ...given, opening }, () => {})).toThrow(/given up/)
+  })
+
+  test.each(Object.keys(transactionalShapes))(
+    '%s is for a stream whose sink is transactional',
+    (name) => {
+      const handle = open()
+      const { attempt } = addon().attach(handle, 0)
+      const right = (transactionalShapes[name] as unknown[]).map((one) =>
+        one === handleOf ? handle : one === attemptOf ? attempt : one,
+      )
+      expect(() => native[name]?.(...right)).toThrow(/transactional/)
+      addon().close(handle)
+    },
+  )
 
   test('that ends the process takes no more than an exit code', () => {
     for (const wrong of junk) survives('exitNow', [wrong])
     survives('exitNow', [])
   })
 
-  test.each(Object.keys(shapes))('%s survives any argument in any place, and goes on', (name) => {
-    const handle = open()
-    const { attempt } = addon().attach(handle, 0)
-    const staging = new Uint8Array(256)
-    addon().registerStaging(handle, staging, new Uint8Array(64))
-    const right = (shapes[name] as unknown[]).map((one) =>
-      one === handleOf ? handle : one === attemptOf ? attempt : one,
-    )
-    for (let place = 0; place < right.length; place++) {
-      for (const wrong of junk) survives(name, right.with(place, wrong))
-    }
-    for (let count = 0; count < right.length; count++) survives(name, right.slice(0, count))
-    expect(addon().status(handle, 0)).toMatchObject({ processed: 0, parked: 0 })
-    addon().close(handle)
-    expect(() => native[name]?.(...right)).toThrow(/the stream is closed; open it again/)
-  })
+  test.each(Object.keys({ ...shapes, ...transactionalShapes }))(
+    '%s survives any argument in any place, and goes on',
+    (name) => {
+      const handle = open(name in transactionalShapes ? transactional : {})
+      const { attempt } = addon().attach(handle, 0)
+      const staging = new Uint8Array(256)
+      addon().registerStaging(handle, staging, new Uint8Array(64))
+      const right = ((shapes[name] ?? transactionalShapes[name]) as unknown[]).map((one) =>
+        one === handleOf ? handle : one === attemptOf ? attempt : one,
+      )
+      for (let place = 0; place < right.length; place++) {
+        for (const wrong of junk) survives(name, right.with(place, wrong))
+      }
+      for (let count = 0; count < right.length; count++) survives(name, right.slice(0, count))
+      expect(addon().status(handle, 0)).toMatchObject({ processed: 0, parked: 0 })
+      addon().close(handle)
+      expect(() => native[name]?.(...right)).toThrow(/the stream is closed; open it again/)
+    },
+  )
 
   test.each([
     ['status', [2]],

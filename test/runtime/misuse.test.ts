@@ -171,7 +171,7 @@ describe('open', () => {
     expectError(await refusal(loosely(given, { workers: 0 })), code, named)
   })
 
-  test('exactly-once refuses a transactional sink, whose position it could not ask for', async () => {
+  test('exactly-once refuses a transactional sink that has nothing to be asked by', async () => {
     const sink: Sink<unknown, 'transactional'> = {
       name: 'ledger',
       kind: 'transactional',
@@ -183,8 +183,8 @@ describe('open', () => {
       .to(sink)
     expectError(
       await refusal(open(ledger, kept(scratch()))),
-      'SEMEL_INVALID_ARGUMENT',
-      /the sink ledger is transactional.*use a rewindable or an idempotent sink/,
+      'SEMEL_SINK',
+      /the sink ledger.*whose begin is no function/,
     )
   })
 
