@@ -131,8 +131,10 @@ describe('a native function', () => {
     for (const wrong of junk) {
       survives('lockDirectory', [wrong])
       survives('unlockDirectory', [wrong])
-      for (const name of ['directory', 'shards', 'opening', 'answers'])
+      for (const name of ['shards', 'opening', 'answers']) {
+        survives('lockDirectory', [options({ [name]: wrong })])
         survives('open', [options({ [name]: wrong }), () => {}])
+      }
     }
     const given = options()
     const { opening } = addon().lockDirectory(given)
