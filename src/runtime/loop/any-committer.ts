@@ -10,7 +10,7 @@ type Told = Pick<CommitterParts, 'answers' | 'refused' | 'committed' | 'again' |
 /** Chosen once: what has the last word on a commit, the ack log or the sink. */
 export function committerOf(parts: ShardLoopParts, told: Told): AnyCommitter {
   const { handle, shard, firstShard, seat, connection, flushes, link } = parts
-  const all = { handle, shard, seat, connection, flushes, ...told }
-  if (link === undefined) return new Committer(all)
+  const all = { handle, shard, seat, ...told }
+  if (link === undefined) return new Committer({ ...all, connection, flushes })
   return new TransactionalCommitter({ ...all, link, shardOfAll: firstShard + shard })
 }

@@ -1,10 +1,9 @@
-import { SemelError, toError } from '../../core/errors.js'
-import { retryAfterMsOf } from '../../core/handler-errors.js'
+import { SemelError } from '../../core/errors.js'
 import type { TransactionalConnection } from '../../core/transactional.js'
 import { sleep } from '../../core/waiting/timers.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { checkBegun, checkConnection } from './connection.js'
-import { askBackoff } from './sink-link.js'
+import { sinkFailure } from './sink-failure.js'
 import type { Settings } from '../settings/options.js'
 
 /**
@@ -29,8 +28,9 @@ export async function askSinks(
       } catch (error) {
         // What no second attempt can help: it does not fit, is wrongly configured, or is no such sink.
         if (error instanceof SemelError && !error.retriable) throw error
-        if (attempt === 1) warn(graph, shard, error)
-        await sleep(retryAfterMsOf(error) ?? askBackoff.delayMs(attempt))
+        const failure = sinkFailure(error, attempt)
+        if (attempt === 1) warn(graph, shard, failure.error)
+        await sleep(failure.delayMs)
       }
     }
   }
@@ -63,9 +63,9 @@ async function askOnce(
 }
 
 /** Nobody listens to a stream's events yet, and an opening that waits should not do so in silence. */
-function warn(graph: Graph, shard: number, error: unknown): void {
+function warn(graph: Graph, shard: number, { message }: Error): void {
   process.emitWarning(
-    `the sink ${graph.sink.name} can't be asked what shard ${shard} has committed: ${toError(error).message}; it is asked again until it answers`,
+    `the sink ${graph.sink.name} can't be asked what shard ${shard} has committed: ${message}; it is asked again until it answers`,
     { type: 'SemelWarning', code: 'SEMEL_SINK' },
   )
 }

@@ -1,20 +1,17 @@
-import { SemelError, toError } from '../../core/errors.js'
-import { isUnavailable, retryAfterMsOf } from '../../core/handler-errors.js'
+import { SemelError } from '../../core/errors.js'
+import { isUnavailable } from '../../core/handler-errors.js'
 import type { Position, SinkConnection } from '../../core/sink.js'
 import { adopted } from '../../core/thenable.js'
-import { caught } from '../../core/thrown.js'
 import { addon, type NativeSeat } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
-import { exponential } from '../../reliability/backoff.js'
 import type { Answers } from '../replies/answers.js'
 import type { Detail } from '../../native/details.js'
 import { checkWritten, placeOf, rejectionOf, type Rejection } from './connection.js'
 import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished, type Owners } from '../operators/finished.js'
 import { Pause } from './pause.js'
+import { sinkFailure } from './sink-failure.js'
 
-/** A sink that fails as a whole is tried again, for as long as it takes (I13). */
-const sinkBackoff = exponential('50ms', { max: '10s', jitter: 'full' })
 /** How long to wait for room in the ack log: its next segment is being made. */
 const ackRoomMs = 1
 
@@ -230,8 +227,8 @@ export class Committer {
   }
 
   async #afterSinkFailure(failure: unknown, attempt: number): Promise<void> {
-    const delayMs = retryAfterMsOf(failure) ?? sinkBackoff.delayMs(attempt)
-    this.#parts.sinkFailed(toError(caught(failure).thrown), attempt, delayMs)
+    const { error, delayMs } = sinkFailure(failure, attempt)
+    this.#parts.sinkFailed(error, attempt, delayMs)
     await this.#pause.for(delayMs)
   }
 

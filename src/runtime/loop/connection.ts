@@ -2,7 +2,7 @@ import { types } from 'node:util'
 import { SemelError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
 import { RejectedOutputs, type Sink, type SinkConnection, type SinkKind } from '../../core/sink.js'
-import type { Begun } from '../../core/transactional.js'
+import { CommitRefused, type Begun } from '../../core/transactional.js'
 import { describeThrown } from '../../core/thrown.js'
 
 const optional = ['rewind', 'place', 'flush', 'writeSome'] as const
@@ -112,10 +112,18 @@ export function rejectionOf(thrown: unknown, outputs: number): Rejection | undef
   return { written, rejected: rejected as ReadonlyMap<number, unknown> }
 }
 
-/** Also one of another copy of the library, which a connector may have brought along. */
 function isRejection(thrown: unknown): thrown is RejectedOutputs {
-  if (thrown instanceof RejectedOutputs) return true
-  return types.isNativeError(thrown) && thrown.name === 'RejectedOutputs'
+  return thrown instanceof RejectedOutputs || isForeign(thrown, 'RejectedOutputs')
+}
+
+/** Whether a commit was refused as not following on what the sink has. */
+export function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof CommitRefused || isForeign(thrown, 'CommitRefused')
+}
+
+/** Of another copy of the library, which a connector may have brought along. */
+function isForeign(thrown: unknown, name: string): boolean {
+  return types.isNativeError(thrown) && thrown.name === name
 }
 
 /** @throws SemelError `SEMEL_SINK` where a sink can't have written so many of its outputs */

@@ -1,15 +1,10 @@
-import { ClosedError, toError } from '../../core/errors.js'
-import { retryAfterMsOf } from '../../core/handler-errors.js'
+import { ClosedError } from '../../core/errors.js'
 import type { Sink } from '../../core/sink.js'
-import { caught } from '../../core/thrown.js'
 import { sleep } from '../../core/waiting/timers.js'
 import type { TransactionalConnection } from '../../core/transactional.js'
 import { addon, type NativeSeat } from '../../native/addon.js'
-import { exponential } from '../../reliability/backoff.js'
 import { checkBegun, closeConnection, isMisfit } from './connection.js'
-
-/** A sink that fails as a whole is asked again, for as long as it takes (I13). */
-export const askBackoff = exponential('50ms', { max: '10s', jitter: 'full' })
+import { sinkFailure } from './sink-failure.js'
 
 export interface SinkLinkParts {
   readonly handle: number
@@ -91,9 +86,9 @@ export async function untilAnswered(
       return await link.ask()
     } catch (error) {
       if (isMisfit(error) || error instanceof ClosedError) throw error
-      const delayMs = retryAfterMsOf(error) ?? askBackoff.delayMs(attempt)
-      failed(toError(caught(error).thrown), attempt, delayMs)
-      await wait(delayMs)
+      const failure = sinkFailure(error, attempt)
+      failed(failure.error, attempt, failure.delayMs)
+      await wait(failure.delayMs)
     }
   }
 }

@@ -1,14 +1,13 @@
 import { SemelError, toError } from '../../core/errors.js'
-import { retryAfterMsOf } from '../../core/handler-errors.js'
-import { CommitRefused, type CommitId, type Output } from '../../core/transactional.js'
-import { caught } from '../../core/thrown.js'
+import type { CommitId, Output } from '../../core/transactional.js'
 import { addon, type NativePrepared } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
 import { failuresOf, type CommitterParts } from './committer.js'
-import { rejectionOf, type Rejection } from './connection.js'
+import { isRefusal, rejectionOf, type Rejection } from './connection.js'
 import { Pause } from './pause.js'
-import { askBackoff, untilAnswered, type SinkLink } from './sink-link.js'
+import { sinkFailure } from './sink-failure.js'
+import { untilAnswered, type SinkLink } from './sink-link.js'
 
 /** How long to wait for room in the ack log, or among the answers. */
 const roomMs = 1
@@ -17,7 +16,8 @@ const turnsMax = 100
 /** How often in turn a sink may refuse a commit although it was asked before: somebody else asks too. */
 const refusalsMax = 5
 
-export interface TransactionalParts extends CommitterParts {
+/** The connection is the link's, which has one after another. */
+export interface TransactionalParts extends Omit<CommitterParts, 'connection' | 'flushes'> {
   readonly link: SinkLink
   /** As outputs know it. */
   readonly shardOfAll: number
@@ -171,8 +171,8 @@ export class TransactionalCommitter {
 
   async #afterSinkFailure(failure: unknown): Promise<void> {
     this.#failures += 1
-    const delayMs = retryAfterMsOf(failure) ?? askBackoff.delayMs(this.#failures)
-    this.#parts.sinkFailed(toError(caught(failure).thrown), this.#failures, delayMs)
+    const { error, delayMs } = sinkFailure(failure, this.#failures)
+    this.#parts.sinkFailed(error, this.#failures, delayMs)
     await this.#pause.for(delayMs)
   }
 }
@@ -187,13 +187,6 @@ function wholeRejectionOf(thrown: unknown, outputs: number): Rejection | undefin
   throw new SemelError(
     'SEMEL_SINK',
     `commit threw RejectedOutputs with ${rejection.written} written outputs; a transaction takes effect as a whole or not at all: roll it back, and leave written at 0`,
-  )
-}
-
-/** Also one of another copy of the library, which a connector may have brought along. */
-function isRefusal(thrown: unknown): boolean {
-  return (
-    thrown instanceof CommitRefused || (thrown instanceof Error && thrown.name === 'CommitRefused')
   )
 }
 
