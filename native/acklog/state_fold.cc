@@ -40,7 +40,6 @@ Status sink_epoch_behind(uint64_t given, uint64_t known) {
 }
 
 Status StateFold::take(const BlockView& block) {
-  if ((block.flags & kSealed) != 0) return Status::ok();  // it says nothing
   content_.header = block.header;
   content_.is_snapshot = (block.flags & kSnapshot) != 0;
   content_.commit.reset();
@@ -48,6 +47,7 @@ Status StateFold::take(const BlockView& block) {
   content_.resolved.clear();
   content_.sources.clear();
   SEMEL_TRY(visit_entries(block, *this));
+  if ((block.flags & kSealed) != 0) return Status::ok();  // it says nothing
   content_.ids.resize(block.id_count);
   if (block.width == 16) {
     std::memcpy(content_.ids.data(), block.ids, block.id_count * sizeof(Id));

@@ -102,6 +102,18 @@ TEST_F(StateFoldTest, begins_with_a_snapshot) {
   EXPECT_EQ(through(), 91u);
 }
 
+TEST_F(StateFoldTest, refuses_a_seal_of_another_version) {
+  AckBlock seal;
+  std::vector<uint8_t> bytes(block_bytes(seal, 0));
+  for (const bool known : {true, false}) {
+    const auto flags = static_cast<uint8_t>(known ? kSealed : kSealed | 64);
+    put(bytes.data(), seal, 0, bytes.size(), {.number = 1, .flags = flags, .seed = 1});
+    BlockView view;
+    ASSERT_EQ(check(bytes, 1, &view), BlockCheck::valid);
+    EXPECT_EQ(fold_.take(view).code(), known ? Code::ok : Code::format);
+  }
+}
+
 TEST_F(StateFoldTest, refuses_a_chain_with_a_hole) {
   block(1, {1, 1}, kRoot, kRoot);
   AckBlock broken;
