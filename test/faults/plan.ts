@@ -36,6 +36,13 @@ const missedAfter: Moment = { after: 'opened', ms: 6000, lines: 600 }
 /** Of a case's own point one of the first passages is taken once, so that it is not missed. */
 const firstPassages = 3
 
+/** Points that are drawn apart, and of which lives how many end there. */
+interface Apart {
+  readonly points: readonly Point[]
+  readonly share: number
+  readonly takes: (end: End) => boolean
+}
+
 /**
  * What happens in a case: all of it follows from the seed and the case's number.
  * @param upstream points that only sources of the parent's come by
@@ -72,26 +79,11 @@ export function planCase(
   // What is opened has to be there already.
   const at = own.isFirst ? 0 : random.between(1, ends.length - 1)
   ends[at] = drawPassage(random, { ...own, passagesMax }, setting)
-  drawUpstream(apart, ends, at, upstream, setting)
+  drawApart(apart, ends, at, setting, { points: upstream, share: 0.35, takes: () => true })
   if (!isTransactional(setting)) return { id, setting, ends }
-  drawDatabase(ofDatabase, ends, at, database, setting)
+  const takes = ({ point }: End): boolean => point !== undefined
+  drawApart(ofDatabase, ends, at, setting, { points: database, share: 0.7, takes })
   return { id, setting, ends, ...drawBackup(ofDatabase, ends.length) }
-}
-
-/** Of the lives that end at a point, most end around what the database is told. */
-function drawDatabase(
-  random: Random,
-  ends: End[],
-  own: number,
-  points: readonly Point[],
-  setting: Setting,
-): void {
-  const fitting = points.filter((point) => point.fits(setting))
-  if (fitting.length === 0) return
-  for (const [life, end] of ends.entries()) {
-    if (life === own || end.point === undefined || !random.chance(0.7)) continue
-    ends[life] = drawPassage(random, random.oneOf(fitting), setting)
-  }
 }
 
 function drawBackup(random: Random, lives: number): Pick<Plan, 'backup'> {
@@ -100,18 +92,18 @@ function drawBackup(random: Random, lives: number): Pick<Plan, 'backup'> {
   return { backup: { takenAfter, putBackAfter: random.between(takenAfter + 1, lives - 1) } }
 }
 
-/** Some lives end where a source of the parent's is told something; that at its own point stays. */
-function drawUpstream(
+/** Some lives end at points that few cases come by; the one that ends at the case's own point stays. */
+function drawApart(
   random: Random,
   ends: End[],
   own: number,
-  points: readonly Point[],
   setting: Setting,
+  { points, share, takes }: Apart,
 ): void {
   const fitting = points.filter((point) => point.fits(setting))
   if (fitting.length === 0) return
-  for (const life of ends.keys()) {
-    if (life === own || !random.chance(0.35)) continue
+  for (const [life, end] of ends.entries()) {
+    if (life === own || !takes(end) || !random.chance(share)) continue
     ends[life] = drawPassage(random, random.oneOf(fitting), setting)
   }
 }
