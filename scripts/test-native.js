@@ -26,7 +26,7 @@ function run(command) {
 }
 
 // The tests with threads; the others would take ten times as long and show nothing there.
-const threaded = ['-R', 'Threads|StreamTest|RepliesTest|PreparedCommitsTest']
+const threaded = ['-R', 'Threads|StreamTest|RepliesTest|PreparedCommits']
 
 for (const sanitizer of named.length > 0 ? named : ['']) {
   const folder = join('build', sanitizer ? `native-${sanitizer}` : 'native-test')
