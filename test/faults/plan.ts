@@ -81,9 +81,12 @@ export function planCase(
   ends[at] = drawPassage(random, { ...own, passagesMax }, setting)
   drawApart(apart, ends, at, setting, { points: upstream, share: 0.35, takes: () => true })
   if (!isTransactional(setting)) return { id, setting, ends }
-  const takes = ({ point }: End): boolean => point !== undefined
-  drawApart(ofDatabase, ends, at, setting, { points: database, share: 0.7, takes })
+  drawApart(ofDatabase, ends, at, setting, { points: database, share: 0.7, takes: endsAtAPoint })
   return { id, setting, ends, ...drawBackup(ofDatabase, ends.length) }
+}
+
+function endsAtAPoint({ point }: End): boolean {
+  return point !== undefined
 }
 
 function drawBackup(random: Random, lives: number): Pick<Plan, 'backup'> {
