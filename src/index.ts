@@ -44,12 +44,13 @@ export type {
   ReplayableSource,
   RevokedOptions,
 } from './core/replayable-source.js'
+export { idempotencyKey } from './core/origin.js'
+export type { Origin } from './core/origin.js'
 export { CommitRefused } from './core/transactional.js'
 export type {
   Begun,
   Commit,
   CommitId,
-  Origin,
   Output,
   TransactionalConnection,
 } from './core/transactional.js'
@@ -87,7 +88,9 @@ export type {
   ProducerOptions,
 } from './pipeline/deliver.js'
 export { pipeline } from './pipeline/pipeline.js'
-export type { NamedPipeline, Pipeline, Start } from './pipeline/pipeline.js'
+export type { NamedPipeline, Pipeline, Sent, Start } from './pipeline/pipeline.js'
+export type { Branch, Branched } from './pipeline/branch.js'
+export type { DeadLetterRecord } from './reliability/dead-letter-record.js'
 export type { StandardSchema } from './pipeline/schema.js'
 export type { FailedAttempt } from './reliability/attempts.js'
 export { exponential, fixed } from './reliability/backoff.js'
@@ -106,7 +109,7 @@ export type { RotateOptions } from './connectors/file/sink/rotation.js'
 export { fileSource } from './connectors/file/source/source.js'
 export type { FileSourceOptions } from './connectors/file/source/source.js'
 export { forEach } from './connectors/for-each/sink.js'
-export type { ForEachFunction } from './connectors/for-each/sink.js'
+export type { ForEachFunction, OutputContext } from './connectors/for-each/sink.js'
 export { forEachBatch } from './connectors/for-each/batch.js'
 export type { ForEachBatchFunction, ForEachBatchOptions } from './connectors/for-each/batch.js'
 export type { ForEachOptions } from './connectors/for-each/options.js'

@@ -80,7 +80,7 @@ async function throughSink(
     const id = { lineage: 'bench', epoch, n: ++n }
     const outputs = trades.map((value, index) => ({
       value,
-      origin: { shard: 0, sequence: index, index: 0 },
+      origin: { pipeline: 'bench', lineage: 'bench', shard: 0, sequence: index, index: 0 },
     }))
     await connection.commit(outputs, { id, parent, through: n })
     parent = id

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "acklog/commit_stamp.h"
+#include "acklog/sink_places.h"
 #include "core/id.h"
 #include "core/offset.h"
 
@@ -32,7 +33,7 @@ struct AckHeader {
   uint64_t journal_position = 0;   // unwrapped byte position of the frame after `through`
   uint64_t journal_durable = 0;    // highest sequence known synced; 0 where the level doesn't sync
   uint64_t ack_durable = 0;        // highest block known synced; filled in by the log
-  int64_t sink_place = -1;         // in a rewindable sink's own count; -1: it has none
+  SinkPlaces sink_places;          // -1: it has none
   uint64_t dead_letter_bytes = 0;  // committed length of the dead letters
   uint32_t epoch = 0;
   Counters counters;

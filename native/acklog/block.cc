@@ -18,6 +18,7 @@ constexpr uint64_t kResolvedBytes = 8;
 constexpr uint64_t kSourceBytes = 12;
 constexpr uint64_t kWideSourceBytes = 20;
 constexpr uint64_t kCommitBytes = 72;
+constexpr uint64_t kPlaceBytes = 12;
 constexpr uint8_t kHasId = 1;
 constexpr uint16_t kGivenUp = 1;
 constexpr uint8_t kKnownFlags = kSnapshot | kCleanClose | kSealed | kSynced;
@@ -33,6 +34,7 @@ uint64_t entries_bytes(const AckBlock& block) {
   if (block.commit.has_value()) bytes += entry_bytes(kCommitBytes);
   for (const SourceOffset& source : block.sources) bytes += entry_bytes(source_bytes(source));
   for (const Parked* parked : block.parked) bytes += parked_entry_bytes(*parked);
+  bytes += block.header.sink_places.others.size() * entry_bytes(kPlaceBytes);
   return bytes;
 }
 
@@ -138,7 +140,7 @@ void put(uint8_t* to, const AckBlock& block, uint8_t width, uint64_t length,
   store<uint64_t>(to + 32, header.journal_position);
   store<uint64_t>(to + 40, header.journal_durable);
   store<uint64_t>(to + 48, header.ack_durable);
-  store<int64_t>(to + 56, header.sink_place);
+  store<int64_t>(to + 56, header.sink_places.first);
   store<uint64_t>(to + 64, header.dead_letter_bytes);
   store<uint64_t>(to + 72, stamp.oldest_segment);
   store<uint32_t>(to + 80, header.epoch);
@@ -180,6 +182,12 @@ void put(uint8_t* to, const AckBlock& block, uint8_t width, uint64_t length,
     if (bytes == kWideSourceBytes) store<uint64_t>(content + 12, source.offset.high);
     at += entry_bytes(bytes);
   }
+  for (const SinkPlace& one : header.sink_places.others) {
+    uint8_t* content = begin_entry(at, EntryType::place, kPlaceBytes);
+    store<uint32_t>(content, one.sink);
+    store<int64_t>(content + 4, one.place);
+    at += entry_bytes(kPlaceBytes);
+  }
   crc = crc32c(crc, entries, static_cast<uint64_t>(at - entries));
   store<uint32_t>(to + 4, crc);
   // Pairs with nothing that runs: what reads it is the recovery after this process has died, and it
@@ -197,7 +205,7 @@ BlockView view(const uint8_t* at) {
   block.header.journal_position = load<uint64_t>(at + 32);
   block.header.journal_durable = load<uint64_t>(at + 40);
   block.header.ack_durable = load<uint64_t>(at + 48);
-  block.header.sink_place = load<int64_t>(at + 56);
+  block.header.sink_places = load<int64_t>(at + 56);
   block.header.dead_letter_bytes = load<uint64_t>(at + 64);
   block.oldest_segment = load<uint64_t>(at + 72);
   block.header.epoch = load<uint32_t>(at + 80);
@@ -296,6 +304,15 @@ Status visit_entries(const BlockView& block, EntryVisitor& visitor) {
                          load<uint64_t>(at + 4)},
                         (load<uint16_t>(rest.data() + 2) & kGivenUp) != 0});
         break;
+      case EntryType::place: {
+        if (content != kPlaceBytes) return malformed(block, "a place entry of another size");
+        const SinkPlace one{load<uint32_t>(at), load<int64_t>(at + 4)};
+        if (one.sink == 0 || one.sink >= kSinksMax || one.place < 0) {
+          return malformed(block, "a place of a sink that there can't be");
+        }
+        visitor.place(one);
+        break;
+      }
       case EntryType::state:
       default:
         return malformed(block, "an entry type of another version");

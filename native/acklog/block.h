@@ -33,6 +33,7 @@ enum class EntryType : uint16_t {
   source = 3,
   state = 4,   // reserved for state blocks; this version refuses it
   commit = 5,  // before all others
+  place = 6,
 };
 
 // What the log adds to the caller's block.
@@ -91,6 +92,7 @@ class EntryVisitor {
   virtual void parked(Parked&& parked) = 0;
   virtual void resolved(uint64_t sequence) = 0;
   virtual void source(SourceOffset source) = 0;
+  virtual void place(SinkPlace place) = 0;
 };
 Status visit_entries(const BlockView& block, EntryVisitor& visitor);
 

@@ -361,6 +361,7 @@ Result<Chain> Reader::read(const std::optional<SinkAnswer>& answer) {
   if (answer.has_value()) SEMEL_TRY(state_.ask(*answer));
   state_.finish(&chain_.recovered);
   chain_.recovered.header.epoch = chain_.last.epoch;
+  chain_.last.sink_places = chain_.recovered.header.sink_places;
   return std::move(chain_);
 }
 

@@ -27,6 +27,7 @@ uint64_t SegmentWriter::put(const AckBlock& block, uint8_t width, uint64_t lengt
 void SegmentWriter::seal(Bounds bounds) {
   AckBlock block;
   block.header = last_;
+  block.header.sink_places.others.clear();  // the snapshot behind it has them
   put(block, 0, kSealBytes, kSealed, bounds);
 }
 

@@ -51,6 +51,7 @@ class StateFold final : EntryVisitor {
   void parked(Parked&& parked) override { content_.parked.push_back(std::move(parked)); }
   void resolved(uint64_t sequence) override { content_.resolved.push_back(sequence); }
   void source(SourceOffset source) override { content_.sources.push_back(source); }
+  void place(SinkPlace one) override { content_.header.sink_places.set(one.sink, one.place); }
 
   Status hold(Content& content);
   Status confirm(const CommitNumber& newest);

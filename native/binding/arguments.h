@@ -137,6 +137,28 @@ class Arguments {
     return {array.Data(), array.ByteLength()};
   }
 
+  // A Float64Array with a place for each sink; negative: as it was.
+  SinkPlaces sink_places() {
+    if (!ok_) return {};
+    const Napi::Value value = info_[next_++];
+    if (!value.IsTypedArray() ||
+        value.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
+        value.As<Napi::TypedArray>().ElementLength() > kSinksMax) {
+      fail("a Float64Array with a place for each sink");
+      return {};
+    }
+    const auto array = value.As<Napi::Float64Array>();
+    SinkPlaces places;
+    for (uint32_t sink = 0; sink < array.ElementLength(); ++sink) {
+      if (!(array[sink] <= 9007199254740991.0)) {
+        fail("a Float64Array of places within 2^53 - 1");
+        return {};
+      }
+      if (array[sink] >= 0) places.set(sink, static_cast<int64_t>(array[sink]));
+    }
+    return places;
+  }
+
   // The next one has been left out.
   void skip() { ++next_; }
 

@@ -31,7 +31,7 @@ Napi::Value number_of(Napi::Env env, uint64_t value) {
   return Napi::Number::New(env, static_cast<double>(value));
 }
 
-// prepare(handle, shard, attempt, count, hasOutputs, details?): undefined where there is no room yet, else
+// prepare(handle, shard, attempt, count, hasOutputs, sinkPlaces, details?): undefined where there is no room yet, else
 // the commit's numbers.
 Napi::Value prepare(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -40,11 +40,12 @@ Napi::Value prepare(const Napi::CallbackInfo& info) {
   Shard* shard = transactional_seat(arguments, env, &local);
   const uint32_t count = arguments.u32();
   const bool has_outputs = arguments.boolean();
+  const SinkPlaces places = arguments.sink_places();
   std::vector<Detail> details;
-  if (shard == nullptr || !arguments.ok() || !details_at(arguments, info, 5, &details)) return {};
+  if (shard == nullptr || !arguments.ok() || !details_at(arguments, info, 6, &details)) return {};
   Stream& stream = local->stream();
   Consumer& consumer = shard->consumer();
-  const Result<Committed> prepared = consumer.prepare(count, has_outputs, details);
+  const Result<Committed> prepared = consumer.prepare(count, has_outputs, details, places);
   if (!prepared.is_ok()) {
     throw_status(env, stream.fail(prepared.status()));
     return {};
@@ -132,14 +133,16 @@ Napi::Value record(const Napi::CallbackInfo& info) {
   return after_commit(info.Env(), local->stream(), *shard, shard->consumer().record());
 }
 
-// startOver(handle, shard, attempt): what is in flight is polled again; the first sequence of it.
+// startOver(handle, shard, attempt): what is in flight is polled again; from where on.
 Napi::Value start_over(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = nullptr;
   Shard* shard = transactional_seat(arguments, info.Env(), &local);
   if (shard == nullptr || !arguments.ok()) return {};
   shard->consumer().start_over();
-  return number_of(info.Env(), shard->consumer().first_in_flight());
+  Napi::Object result = Napi::Object::New(info.Env());
+  set_resumption(result, shard->consumer());
+  return result;
 }
 
 }  // namespace

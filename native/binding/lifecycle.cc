@@ -171,7 +171,7 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
     entry.Set("bytes", static_cast<double>(shard.bytes));
     entry.Set("clean", shard.clean);
     entry.Set("deadLettersOpen", static_cast<double>(shard.dead_letters_open));
-    entry.Set("sinkPlace", static_cast<double>(shard.header.sink_place));
+    entry.Set("sinkPlace", static_cast<double>(shard.header.sink_places.first));
     entry.Set("commitEpoch", static_cast<double>(shard.confirmed.epoch));
     entry.Set("commitN", static_cast<double>(shard.confirmed.n));
     entry.Set("undecided", static_cast<double>(shard.undecided));

@@ -143,6 +143,13 @@ std::optional<StreamOptions> options_at(const Napi::CallbackInfo& info) {
   return options;
 }
 
+// Of the directory, as text.
+Napi::String lineage_of(Napi::Env env, const Stream& stream) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(stream.lineage()));
+  return Napi::String::New(env, text);
+}
+
 // lockDirectory(options): the first step of an opening whose sink is to be asked; the second is open() with
 // `opening` and `answers`, or unlockDirectory().
 Napi::Value lock_directory(const Napi::CallbackInfo& info) {
@@ -158,9 +165,7 @@ Napi::Value lock_directory(const Napi::CallbackInfo& info) {
     throw_status(env, locked.status());
     return {};
   }
-  char lineage[17];
-  std::snprintf(lineage, sizeof lineage, "%016llx",
-                static_cast<unsigned long long>(locked.value()->lineage()));
+  const Napi::String lineage = lineage_of(env, *locked.value());
   Environment& environment = Environment::of(env);
   const uint32_t opening = ++environment.last_opening;
   environment.openings.emplace(opening, std::move(locked.value()));
@@ -244,6 +249,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
 
   Napi::Object result = Napi::Object::New(env);
   result.Set("handle", handle);
+  result.Set("lineage", lineage_of(env, stream));
   result.Set("payloadBytesMax", static_cast<double>(Intake::payload_bytes_max(
                                     stream.options().ring_bytes)));
   // The directory's, whatever the options said.

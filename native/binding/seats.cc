@@ -57,6 +57,17 @@ bool answers_at(Arguments& arguments, const Napi::CallbackInfo& info, std::size_
   return arguments.ok();
 }
 
+void set_resumption(Napi::Object into, const Consumer& consumer) {
+  into.Set("firstSequence", static_cast<double>(consumer.first_in_flight()));
+  const SinkPlaces& places = consumer.sink_places();
+  const uint32_t sinks = places.others.empty() ? 1 : places.others.back().sink + 1;
+  Napi::Float64Array by_sink = Napi::Float64Array::New(into.Env(), sinks);
+  for (uint32_t sink = 0; sink < sinks; ++sink) {
+    by_sink[sink] = static_cast<double>(places.of(sink));
+  }
+  into.Set("sinkPlaces", by_sink);
+}
+
 Napi::Value after_commit(Napi::Env env, Stream& stream, Shard& shard,
                          const Result<Committed>& committed) {
   if (!committed.is_ok()) {

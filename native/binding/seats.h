@@ -22,6 +22,9 @@ bool details_at(Arguments& arguments, const Napi::CallbackInfo& info, std::size_
 bool answers_at(Arguments& arguments, const Napi::CallbackInfo& info, std::size_t index,
                 Stream& stream, std::vector<Answer>* answers);
 
+// Where its worker goes on: `firstSequence` in flight, and `sinkPlaces`.
+void set_resumption(Napi::Object into, const Consumer& consumer);
+
 // True, or false where there was no room; wakes who has to do with it.
 Napi::Value after_commit(Napi::Env env, Stream& stream, Shard& shard,
                          const Result<Committed>& committed);

@@ -49,8 +49,7 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
   seat.Set("epoch", shard.epoch());
   seat.Set("redelivered", redelivered);
   seat.Set("capacity", consumer.capacity());
-  seat.Set("firstSequence", static_cast<double>(consumer.first_in_flight()));
-  seat.Set("sinkPlace", static_cast<double>(consumer.sink_place()));
+  set_resumption(seat, consumer);
   seat.Set("suspectThrough", static_cast<double>(consumer.suspicion().through()));
   seat.Set("accused", static_cast<double>(consumer.suspicion().accused()));
   return seat;
@@ -88,14 +87,14 @@ void void_seats(LocalStream& local, uint32_t worker) {
   }
 }
 
-// commit(handle, shard, attempt, count, sinkPlace, details?, answers?): false when the ack log or the
+// commit(handle, shard, attempt, count, sinkPlaces, details?, answers?): false when the ack log or the
 // answers' ring has no room yet, and the same call is to be made again.
 Napi::Value commit(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   LocalStream* local = nullptr;
   Shard* shard = seat_of(arguments, info.Env(), &local);
   const uint32_t count = arguments.u32();
-  const double sink_place = arguments.whole();
+  const SinkPlaces places = arguments.sink_places();
   if (shard == nullptr || !arguments.ok()) return {};
   Stream& stream = local->stream();
   std::vector<Detail> details;
@@ -105,8 +104,7 @@ Napi::Value commit(const Napi::CallbackInfo& info) {
     return {};
   }
   return after_commit(
-      info.Env(), stream, *shard,
-      shard->consumer().commit(count, static_cast<int64_t>(sink_place), details, answers));
+      info.Env(), stream, *shard, shard->consumer().commit(count, places, details, answers));
 }
 
 // bury(handle, worker): judges a worker whose thread is gone. Its seats are void from now on.

@@ -127,7 +127,7 @@ std::optional<Failure> Judge::check_recovered(Stand& stand) const {
     return Failure{"epoch", "a new opening has epoch " + std::to_string(shard.epoch()) +
                                 ", the one that crashed had " + std::to_string(witness_.epoch)};
   }
-  const int64_t place = shard.consumer().sink_place();
+  const int64_t place = shard.consumer().sink_places().first;
   if (place > 0 && setting_.sink == SinkKind::rewindable) {
     Status read = stand.sink().begin(place);
     if (read.is_ok()) read = stand.sink().effects(place).status();

@@ -111,7 +111,7 @@ std::string Stand::recovered() const {
   const Counters& ends = counters.outcomes;
   std::string text = "through " + std::to_string(counters.through) + ", stored " +
                      std::to_string(shard_->intake().sequence()) + ", sink " +
-                     std::to_string(consumer.sink_place()) + ", ends";
+                     std::to_string(consumer.sink_places().first) + ", ends";
   for (const uint64_t count : {ends.processed, ends.filtered, ends.duplicate, ends.late,
                                ends.dead_lettered, ends.dropped}) {
     text += " " + std::to_string(count);

@@ -12,7 +12,7 @@ constexpr std::size_t kRetriesMax = 64;
 Status Worker::begin(bool) {
   consumer_.adopt();
   committed_ = polled_ = consumer_.first_in_flight() - 1;
-  const int64_t place = consumer_.sink_place();
+  const int64_t place = consumer_.sink_places().first;
   SEMEL_TRY(sink_.begin(place));
   if (place >= 0 || sink_.place() < 0) return Status::ok();
   // So that a torn first batch can be told from what was there before.

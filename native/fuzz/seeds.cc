@@ -76,7 +76,8 @@ class LogWriter {
     header_.time_us += 1000;
     header_.journal_position += count * 64;
     header_.journal_durable = options_.synced ? header_.through : 0;
-    header_.sink_place = static_cast<int64_t>(header_.through * 10);
+    header_.sink_places = static_cast<int64_t>(header_.through * 10);
+    if (header_.through % 2 == 1) header_.sink_places.set(2, static_cast<int64_t>(header_.through));
     header_.dead_letter_bytes = 4096;
     header_.epoch = 1;
     header_.counters.processed += count;

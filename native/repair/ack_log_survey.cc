@@ -116,6 +116,7 @@ class Surveyor final : EntryVisitor {
       survey_.maybe_done.clear();
       survey_.unsure = {};
     }
+    places_.clear();
     BlockView view;
     view.number = one.address.number;
     view.entries = one.entries;
@@ -123,6 +124,7 @@ class Surveyor final : EntryVisitor {
     if (state.empty) first_segment_ = one.address.segment;
     state.empty = false;
     state.header = header;
+    for (const SinkPlace& one : places_) state.header.sink_places.set(one.sink, one.place);
     state.block_number = one.address.number;
     state.clean = (one.flags & kCleanClose) != 0;
     state.ids += one.id_count;
@@ -204,6 +206,7 @@ class Surveyor final : EntryVisitor {
     SourceOffset& known = sources_[source.partition];
     known = {source.partition, std::max(known.offset, source.offset), source.given_up};
   }
+  void place(SinkPlace one) override { places_.push_back(one); }
 
   static constexpr uint64_t kMissingMax = 64;
 
@@ -222,6 +225,7 @@ class Surveyor final : EntryVisitor {
   std::map<uint64_t, End> ends_;
   std::map<uint64_t, Parked> parked_;
   std::map<uint32_t, SourceOffset> sources_;
+  std::vector<SinkPlace> places_;  // of the block that is read
   uint64_t claimed_ = 0;
   uint64_t oldest_ = 1;
   uint64_t first_segment_ = 0;

@@ -69,7 +69,7 @@ void decide_tail(ShardSurvey& survey, std::span<uint8_t> ring, uint32_t seed) {
   survey.state.clean = false;
   survey.journal_damaged = true;  // what lies behind must go before the ring is written again
   // A sink that is cut back to the older state forgets what it was given since.
-  const bool rewinds = header.sink_place >= 0;
+  const bool rewinds = header.sink_places.of_any();
   const JournalScan sound = scan_journal(ring, seed, header.journal_position, header.through, {});
   if (sound.sequence > header.through) {
     if (!rewinds) stake.again.add(header.through + 1, sound.sequence);

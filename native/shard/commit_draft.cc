@@ -31,7 +31,8 @@ DeadLetter to_letter(Parked&& entry, const Detail& detail) {
 
 }  // namespace
 
-Status CommitDraft::begin(const Base& base, uint32_t count, std::span<const Detail> details) {
+Status CommitDraft::begin(const Base& base, uint32_t count, std::span<const Detail> details,
+                          const SinkPlaces& places) {
   before_ = base.before;
   first_ = base.first;
   last_ = first_ + count - 1;
@@ -41,6 +42,8 @@ Status CommitDraft::begin(const Base& base, uint32_t count, std::span<const Deta
   untold_ = 0;
   all_seen_ = true;
   has_given_up_ = false;
+  sink_places_ = before_ == nullptr ? state_.sink_places : before_->sink_places();
+  sink_places_.merge(places);
   sources_.clear();
   ids_.clear();
   parked_.clear();
@@ -157,14 +160,14 @@ std::span<const Id> CommitDraft::seen_ids() {
   return ids_;
 }
 
-AckBlock CommitDraft::block(std::span<const Id> ids, int64_t sink_place) {
+AckBlock CommitDraft::block(std::span<const Id> ids) {
   block_parked_.clear();
   for (const Parked& entry : parked_) block_parked_.push_back(&entry);
   AckBlock block;
   block.header.through = last_;
   block.header.time_us = time_us_;
   block.header.journal_position = position();
-  block.header.sink_place = sink_place;
+  block.header.sink_places = sink_places_;
   block.header.counters = to_counters(tallies_);
   if (!planted(Bug::ids_not_logged)) block.ids = ids;
   block.parked = block_parked_;

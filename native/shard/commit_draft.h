@@ -55,8 +55,9 @@ class CommitDraft {
     return {in_flight_.first(), in_flight_.committed_position(), state_.time_us, tallies, nullptr};
   }
   // The next `count` messages in flight end as their slots say, and `details` tell more of some of
-  // them and of messages that were parked before.
-  Status begin(const Base& base, uint32_t count, std::span<const Detail> details);
+  // them and of messages that were parked before. Sinks stand at `places`, or where they stood.
+  Status begin(const Base& base, uint32_t count, std::span<const Detail> details,
+               const SinkPlaces& places);
 
   // ---- what the frames tell (Layout::tell) ----
 
@@ -90,7 +91,9 @@ class CommitDraft {
   // Those that become seen; in place where they are all of them, side by side.
   std::span<const Id> seen_ids();
   // Everything but what the level fills in. It borrows from the draft.
-  AckBlock block(std::span<const Id> ids, int64_t sink_place);
+  AckBlock block(std::span<const Id> ids);
+  // Where the sinks stand with it.
+  const SinkPlaces& sink_places() const { return sink_places_; }
   // It is drafted: the one before may go.
   void end_draft() { before_ = nullptr; }
 
@@ -134,6 +137,7 @@ class CommitDraft {
   uint32_t untold_ = 0;    // messages in flight that need a detail yet
   bool all_seen_ = true;   // every id in flight becomes seen
   bool has_given_up_ = false;
+  SinkPlaces sink_places_;
   SourceOffsets sources_;
   std::vector<Id> ids_;    // where they don't lie side by side
   std::vector<Parked> parked_;

@@ -18,7 +18,7 @@ namespace semel {
 struct CommittedState {
   explicit CommittedState(const AckHeader& recovered)
       : time_us(recovered.time_us),
-        sink_place(planted(Bug::rewind_skipped) ? -1 : recovered.sink_place) {}
+        sink_places(planted(Bug::rewind_skipped) ? SinkPlaces() : recovered.sink_places) {}
 
   void raise_time(uint64_t to) { time_us = std::max(time_us, to); }
   void raise_sources(const SourceOffsets& to) {
@@ -31,7 +31,7 @@ struct CommittedState {
   }
 
   uint64_t time_us;    // of the newest message
-  int64_t sink_place;  // where a sink that can be cut back stands; -1: it has no place
+  SinkPlaces sink_places;
   ParkedSet parked;
   SourceOffsets sources;
 };

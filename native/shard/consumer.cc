@@ -91,7 +91,7 @@ Result<Committed> Consumer::append_control() {
 
 // ---- commit ----
 
-Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
+Result<Committed> Consumer::commit(uint32_t count, const SinkPlaces& places,
                                    std::span<const Detail> details,
                                    std::span<const Answer> answers) {
   if (!cause_.is_ok()) return cause_;
@@ -101,25 +101,23 @@ Result<Committed> Consumer::commit(uint32_t count, int64_t sink_place,
   fault_point("commit.begin");
   StagedCall staged(stages_, in_flight_);
   staged.enter(Stage::commit);
-  SEMEL_TRY(draft_.begin(draft_.base(progress_.tallies()), count, details));
+  SEMEL_TRY(draft_.begin(draft_.base(progress_.tallies()), count, details, places));
   if (!draft_answers(replies_, draft_, in_flight_, details, answers)) return Committed::full;
   if (count > 0) layout_.tell(in_flight_, draft_);
   const std::span<const Id> ids = ids_.seen_by(draft_);
 
   // The block, and with it everything else. Dead letters go first: a letter behind the committed
   // length has never happened, so only the room for the block must be sure.
-  const int64_t place = sink_place >= 0 ? sink_place : state_.sink_place;
   if (draft_.has_letters()) {
-    if (!level_.has_room(draft_.block(ids, place))) return Committed::full;
+    if (!level_.has_room(draft_.block(ids))) return Committed::full;
     if (Status written = draft_.write_letters(level_); !written.is_ok()) return fail(written);
   }
   staged.enter(level_.append_stage(Stage::commit));
-  auto appended = level_.append(draft_.block(ids, place));
+  auto appended = level_.append(draft_.block(ids));
   staged.enter(Stage::commit);
   if (!appended.is_ok()) return draft_.has_letters() ? fail(appended.status()) : appended.status();
   if (appended.value() == Committed::full) return appended;
   fault_point("commit.appended");
-  state_.sink_place = place;
   show(draft_, details);
   stages_.count(count);
   staged.enter(ids_.stage(Stage::commit));
@@ -138,6 +136,7 @@ void Consumer::show(CommitDraft& draft, std::span<const Detail> details) {
   });
   state_.raise_time(draft.time_us());
   state_.raise_sources(draft.sources());
+  state_.sink_places = draft.sink_places();
   progress_.begin_change();
   progress_.set_tallies(draft.tallies());
   progress_.set_through(draft.last());
@@ -177,7 +176,7 @@ AckBlock Consumer::empty_block() const {
   block.header.through = in_flight_.first() - 1;
   block.header.time_us = state_.time_us;
   block.header.journal_position = in_flight_.committed_position();
-  block.header.sink_place = state_.sink_place;
+  block.header.sink_places = state_.sink_places;
   block.header.counters = to_counters(progress_.tallies());
   if (prepared_ != nullptr) block.commit = prepared_->idle_stamp();
   return block;

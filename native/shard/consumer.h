@@ -84,15 +84,16 @@ class Consumer {
 
   // Ends the first `count` messages in flight with the outcomes in their slots. `details` tell more
   // of the parked and dead-lettered among them, and end or park again messages parked before; `answers`
-  // tell more to those who wait for them. A negative `sink_place` leaves the sink's as it is.
-  Result<Committed> commit(uint32_t count, int64_t sink_place, std::span<const Detail> details,
+  // tell more to those who wait for them. Sinks stand at `places`, or where they stood.
+  Result<Committed> commit(uint32_t count, const SinkPlaces& places, std::span<const Detail> details,
                            std::span<const Answer> answers = {});
 
   // ---- a transactional sink's: in the stead of commit() ----
 
   // As commit(), of the next `count` messages behind those that are prepared; nothing of it shows. The
   // stamp of the newest one tells what the sink is to be given.
-  Result<Committed> prepare(uint32_t count, bool has_outputs, std::span<const Detail> details);
+  Result<Committed> prepare(uint32_t count, bool has_outputs, std::span<const Detail> details,
+                            const SinkPlaces& places = {});
   // The sink has the oldest one, or it has no outputs and what it rests on is confirmed. `full` also where
   // it is not yet as safe as the level makes it. `are_lost`: the answers went with the worker that had them.
   Result<Committed> confirm(std::span<const Answer> answers, bool are_lost = false);
@@ -139,7 +140,7 @@ class Consumer {
   const std::vector<SourceOffset>& sources() const { return state_.sources.list(); }
   // All that a segment begins with.
   void snapshot(AckSnapshot& into) const;
-  int64_t sink_place() const { return state_.sink_place; }
+  const SinkPlaces& sink_places() const { return state_.sink_places; }
   // Whether the last commit ended a message that somebody waits for.
   bool has_answered() const { return replies_.has_answered(); }
 

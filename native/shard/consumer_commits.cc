@@ -9,7 +9,8 @@
 namespace semel {
 
 Result<Committed> Consumer::prepare(uint32_t count, bool has_outputs,
-                                    std::span<const Detail> details) {
+                                    std::span<const Detail> details,
+                                    const SinkPlaces& places) {
   if (!cause_.is_ok()) return cause_;
   PreparedCommits& commits = *prepared_;
   if (count > in_flight() - commits.messages()) {
@@ -19,7 +20,7 @@ Result<Committed> Consumer::prepare(uint32_t count, bool has_outputs,
   StagedCall staged(stages_, in_flight_);
   staged.enter(Stage::commit);
   std::unique_ptr<CommitDraft> draft = commits.take_draft();
-  Status begun = draft->begin(commits.base(progress_.tallies()), count, details);
+  Status begun = draft->begin(commits.base(progress_.tallies()), count, details, places);
   if (!begun.is_ok()) {
     commits.give_back(std::move(draft));
     return begun;
@@ -27,7 +28,7 @@ Result<Committed> Consumer::prepare(uint32_t count, bool has_outputs,
   if (count > 0) layout_.tell(in_flight_, *draft);
   draft->end_draft();
   const std::span<const Id> ids = ids_.seen_by(*draft);
-  AckBlock block = draft->block(ids, state_.sink_place);
+  AckBlock block = draft->block(ids);
   block.commit = commits.stamp(has_outputs);
   // A segment's snapshot has no commit that is under way.
   const bool fits = commits.empty() || commits.level().fits(block) ||

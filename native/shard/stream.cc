@@ -10,7 +10,7 @@ namespace semel {
 namespace {
 
 // The boxes of the layer above.
-constexpr const char* kFiles[] = {"structures", "sources", "offsets"};
+constexpr const char* kFiles[] = {"structures", "sources", "offsets", "sinks"};
 
 }  // namespace
 

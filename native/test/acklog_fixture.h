@@ -184,7 +184,8 @@ class Owner {
     header.time_us = time_us;
     header.journal_position = header.through * 64;
     header.journal_durable = options_.synced ? header.through / 2 : 0;
-    header.sink_place = static_cast<int64_t>(header.through * 10);
+    header.sink_places = static_cast<int64_t>(header.through * 10);
+    header.sink_places.set(3, static_cast<int64_t>(header.through * 7));
     header.dead_letter_bytes = 4096 + header.through;
     header.epoch = epoch_;
     header.counters.processed += count;

@@ -32,7 +32,7 @@ TEST(AckLogFormat, writes_the_bytes_of_the_worked_example) {
                   .time_us = 2000,
                   .journal_position = 192,
                   .journal_durable = 3,
-                  .sink_place = -1,
+                  .sink_places = -1,
                   .dead_letter_bytes = 4096,
                   .epoch = 1,
                   .counters = {.processed = 2}};
@@ -49,7 +49,7 @@ TEST(AckLogFormat, writes_the_bytes_of_the_worked_example) {
   second.header.time_us = 2500;
   second.header.journal_position = 256;
   second.header.journal_durable = 4;
-  second.header.sink_place = 70;
+  second.header.sink_places = 70;
   second.header.counters.processed = 4;
   const std::vector<Id> wide{{0x1111111111111111, 0x2222222222222222}};
   second.ids = wide;
@@ -63,6 +63,7 @@ TEST(AckLogFormat, writes_the_bytes_of_the_worked_example) {
   third.header.journal_position = 320;
   third.header.journal_durable = 5;
   third.header.counters.processed = 5;
+  third.header.sink_places.set(2, 30);
   third.commit = CommitStamp{.epoch = 7,
                              .n = 3,
                              .parent = {6, 2},

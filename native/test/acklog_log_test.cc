@@ -65,7 +65,7 @@ TEST_P(AckLogLevels, gives_back_what_was_appended) {
   Owner owner(options());
   ASSERT_TRUE(owner.open().is_ok());
   EXPECT_TRUE(owner.recovered().empty);
-  EXPECT_EQ(owner.recovered().header.sink_place, -1);
+  EXPECT_EQ(owner.recovered().header.sink_places, -1);
   owner.must_append(5, true, true);
   owner.must_append(7, false, true);
   owner.must_append(0);

@@ -118,7 +118,7 @@ class FullDisk : public ::testing::TestWithParam<std::tuple<Durability, Left>> {
     EXPECT_EQ(status.stored, kProcessed + kParked + kDead + kWaiting);
     EXPECT_EQ(shard.dead_letters()->open_count(), with_letters ? kDead : 0);
     EXPECT_EQ(shard.recovery().redelivered, kWaiting);
-    EXPECT_EQ(shard.consumer().sink_place(), 7);
+    EXPECT_EQ(shard.consumer().sink_places(), 7);
     EXPECT_EQ(status.consumer.ids, with_letters ? kProcessed + kDead : kProcessed);
     auto polled = shard.consumer().poll(64, stream.clock().now_us());
     ASSERT_TRUE(polled.is_ok());

@@ -18,6 +18,7 @@ class StateFoldTest : public ::testing::Test {
     AckBlock block;
     block.header.through = through;
     block.commit = CommitStamp{.epoch = own.epoch, .n = own.n, .parent = parent, .confirmed = confirmed};
+    block.header.sink_places.set(1, static_cast<int64_t>(through * 10));
     const uint64_t bytes = block_bytes(block, 0);
     bytes_.emplace_back(bytes);
     put(bytes_.back().data(), block, 0, bytes, {.number = bytes_.size(), .flags = flags, .seed = 1});
@@ -27,6 +28,7 @@ class StateFoldTest : public ::testing::Test {
     ASSERT_TRUE(taken.is_ok()) << taken.message();
   }
   uint64_t through() const { return fold_.header().through; }
+  int64_t place(uint32_t sink) const { return fold_.header().sink_places.of(sink); }
   Code ask(uint64_t epoch, CommitNumber last) { return fold_.ask({epoch, last}).code(); }
 
   IdVisitor visitor_;
@@ -51,6 +53,17 @@ TEST_F(StateFoldTest, follows_parents_and_not_the_order_of_the_log) {
   block(4, {1, 4}, {1, 3}, kRoot);
   EXPECT_EQ(ask(2, {1, 3}), Code::ok);
   EXPECT_EQ(through(), 2u);
+}
+
+TEST_F(StateFoldTest, leaves_the_other_sinks_where_what_counts_has_left_them) {
+  block(1, {1, 1}, kRoot, kRoot);
+  block(4, {1, 2}, {1, 1}, kRoot);
+  EXPECT_EQ(place(1), -1);
+  block(2, {1, 3}, {1, 1}, {1, 1});
+  EXPECT_EQ(place(1), 10);
+  EXPECT_EQ(ask(2, {1, 3}), Code::ok);
+  EXPECT_EQ(place(1), 20);
+  EXPECT_EQ(place(0), -1);
 }
 
 TEST_F(StateFoldTest, lets_a_block_without_outputs_count_with_its_parent) {

@@ -245,7 +245,7 @@ TEST_P(StreamTest, DeliversAfterACrashWhatWasNotCommittedAndNothingElse) {
   for (int time = 0; time < 2; ++time) {  // opening twice gives the same state
     open();
     EXPECT_EQ(shard().recovery().redelivered, 60u);
-    EXPECT_EQ(consumer().sink_place(), 4000);
+    EXPECT_EQ(consumer().sink_places(), 4000);
     if (time == 0) crash();
   }
   const std::vector<uint64_t> again = receive(100);

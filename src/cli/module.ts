@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { InvalidArgumentError, SemelError, toError } from '../core/errors.js'
 import { shown } from '../core/options.js'
 import type { Source } from '../core/source.js'
-import { requireGraph, type AnyDefinition, type Graph } from '../pipeline/graph.js'
+import { isRead, requireGraph, type AnyDefinition, type Graph } from '../pipeline/graph.js'
 import { importRemedy } from '../runtime/workers/import-remedy.js'
 import { definitionOf, importModule, whereaboutsOf } from '../runtime/workers/load.js'
 import { readConfig } from '../runtime/settings/config-file.js'
@@ -49,13 +49,10 @@ export async function loadModule(given: string, configPath?: string): Promise<Pi
 }
 
 /** @throws InvalidArgumentError where the pipeline's outputs wait for a program to read them */
-export function refuseUnread(
-  { path, graph: { name, sink } }: PipelineModule,
-  command: string,
-): void {
-  if (sink.isRead !== true) return
+export function refuseUnread({ path, graph }: PipelineModule, command: string): void {
+  if (!isRead(graph)) return
   throw new InvalidArgumentError(
-    `${path}: the outputs of ${name} go to the program that opens it, and ${command} reads none; run that program, or end the pipeline with .to(file('out.ndjson'))`,
+    `${path}: the outputs of ${graph.name} go to the program that opens it, and ${command} reads none; run that program, or end the pipeline with .to(file('out.ndjson'))`,
   )
 }
 

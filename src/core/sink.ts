@@ -1,4 +1,5 @@
 import type { Durability } from './delivery.js'
+import type { Origin } from './origin.js'
 
 /**
  * What a sink can do with a position, and so which deliveries it can carry.
@@ -22,6 +23,8 @@ export type ReadKind = 'repeatable' & { readonly [isRead]: true }
 export interface Position {
   readonly epoch: number
   readonly through: number
+  /** Of an output of the same call, by its index in `outputs`. */
+  originOf(index: number): Origin
 }
 
 /** Between which places a write was to go. */
@@ -126,8 +129,9 @@ export interface Sink<T, K extends SinkKind = SinkKind> {
 /** One shard's connection; called from one thread, one call at a time. */
 export interface SinkConnection<T> {
   /**
-   * Rewindable: called once before the first write with the place that was committed; afterwards
-   * nothing behind that place exists. With undefined where none ever was: what is there already comes
+   * Rewindable: called before the first write with the place that was committed, and again, at any time
+   * between two calls, where what was written since is not to be committed; afterwards nothing behind that
+   * place exists. With undefined where none ever was: what is there already comes
    * from elsewhere and stays. Where the `place()` that follows is another than the given one, whoever
    * calls it commits that before the first write: otherwise outputs of a first batch that a crash cut off
    * from its commit would pass for content from elsewhere, and stay when the batch is written again.

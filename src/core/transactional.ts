@@ -1,3 +1,4 @@
+import type { Origin } from './origin.js'
 import type { SinkConnection } from './sink.js'
 
 /**
@@ -8,15 +9,6 @@ export interface CommitId {
   readonly lineage: string
   readonly epoch: number
   readonly n: number
-}
-
-/** Where an output comes from: the same whenever its message is processed again. */
-export interface Origin {
-  readonly shard: number
-  /** Of its message; where several have a part in it, of the last one. */
-  readonly sequence: number
-  /** Which of the message's outputs, from 0. */
-  readonly index: number
 }
 
 export interface Output<T> {

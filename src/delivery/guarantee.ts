@@ -4,6 +4,7 @@ import { durationText } from '../core/durations.js'
 import { deepFrozen } from '../core/frozen.js'
 import type { SinkKind } from '../core/sink.js'
 import type { Graph } from '../pipeline/graph.js'
+import type { Takes } from '../pipeline/sinks.js'
 import {
   faults,
   faultsText,
@@ -41,7 +42,13 @@ export interface Guarantee {
   readonly acknowledge: Omit<Acknowledgment, 'onBatch'>
   readonly shards: number
   readonly workers: number
-  readonly sink: { readonly name: string; readonly kind: SinkKind; readonly declared: boolean }
+  /** In the order of their numbers, with a hop each. */
+  readonly sinks: readonly {
+    readonly name: string
+    readonly kind: SinkKind
+    readonly declared: boolean
+    readonly takes: Takes
+  }[]
   /** How long copies are known; null where they are not. */
   readonly windowMs: number | null
   /**
@@ -84,11 +91,15 @@ export function guaranteeOf(graph: Graph, opening: Opening, named?: Named): Guar
   const hops = [
     ...(named === undefined && !isUnsent(subject) ? [] : sources.map(({ hop }) => hop)),
     ...(isUnsent(subject) ? [] : [senderHop(subject)]),
-    ...[storedHop, processedHop, sinkHop, readerHop].map((of) => of(subject)),
+    storedHop(subject),
+    processedHop(subject),
+    ...graph.sinks.flatMap(({ sink }) =>
+      [sinkHop, readerHop].map((of) => of({ ...subject, sink })),
+    ),
   ]
   const weakest = weakestOf(hops)
   const notThrough = faults.filter((fault) => hops.some((hop) => breaks(hop, fault)))
-  const { sink, deliver } = graph
+  const { sinks, deliver } = graph
   const { durability, shards, workers } = opening
   const { onBatch: _, ...acknowledge } = opening.acknowledge
   return deepFrozen({
@@ -98,7 +109,12 @@ export function guaranteeOf(graph: Graph, opening: Opening, named?: Named): Guar
     acknowledge,
     shards,
     workers,
-    sink: { name: sink.name, kind: sink.kind, declared: sink.declared === true },
+    sinks: sinks.map(({ sink, takes }) => ({
+      name: sink.name,
+      kind: sink.kind,
+      declared: sink.declared === true,
+      takes,
+    })),
     windowMs: deliver.windowMs ?? null,
     sources: sources.map(({ kind, names, hop: { promise, what } }) => ({
       kind,

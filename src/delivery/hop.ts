@@ -2,6 +2,7 @@ import type { Acknowledgment } from '../core/acknowledge.js'
 import type { Delivery, Durability } from '../core/delivery.js'
 import type { Graph } from '../pipeline/graph.js'
 import type { SourceKind } from './source-kind.js'
+import type { Sink } from '../core/sink.js'
 
 /**
  * From the sender's hands, or a source, to the eyes of whoever reads what the sink holds. `source` is
@@ -103,6 +104,11 @@ export type Named = ReadonlyMap<SourceKind, readonly string[]>
 export interface Subject {
   readonly graph: Graph
   readonly opening: Opening
+}
+
+/** What the hops of a sink are told. */
+export interface SinkSubject extends Subject {
+  readonly sink: Sink<never>
 }
 
 /** Whether messages come from replayable sources alone, and nothing can be sent. */

@@ -1,6 +1,14 @@
+import type { Sink } from '../core/sink.js'
 import type { Graph } from '../pipeline/graph.js'
 
-/** Whether the sink has the last word on each commit: under the other deliveries it keeps no position. */
-export function isTransactional({ sink, deliver }: Pick<Graph, 'sink' | 'deliver'>): boolean {
-  return sink.kind === 'transactional' && deliver.delivery === 'exactly-once'
+/**
+ * The sink that has the last word on each commit; none under the other deliveries, where it keeps no
+ * position.
+ */
+export function transactionalSink({
+  sinks,
+  deliver,
+}: Pick<Graph, 'sinks' | 'deliver'>): Sink<never> | undefined {
+  if (deliver.delivery !== 'exactly-once') return undefined
+  return sinks.find(({ sink }) => sink.kind === 'transactional')?.sink
 }

@@ -105,8 +105,8 @@ export interface NativeSeat {
   redelivered: number
   capacity: number
   firstSequence: number
-  /** The sink's committed place; -1: none. */
-  sinkPlace: number
+  /** By sink, the committed place; -1: none. Of those behind the last one there is none. */
+  sinkPlaces: Float64Array
   /** Messages in flight up to here may have killed a worker, and are tried a few at a time; 0: none. */
   suspectThrough: number
   /** Was alone when a worker died, and is tried before any other; 0: none. */
@@ -196,6 +196,8 @@ export interface Addon {
   ): {
     handle: number
     payloadBytesMax: number
+    /** The directory's history. */
+    lineage: string
     /** Of the directory's ack logs, whatever the options said. */
     segmentBytes: number
     shards: NativeRecovery[]
@@ -249,7 +251,8 @@ export interface Addon {
     shard: number,
     attempt: number,
     count: number,
-    sinkPlace: number,
+    /** By sink; negative: as before. */
+    sinkPlaces: Float64Array,
     details?: Uint8Array,
     answers?: Uint8Array,
   ): boolean
@@ -261,6 +264,7 @@ export interface Addon {
     attempt: number,
     count: number,
     hasOutputs: boolean,
+    sinkPlaces: Float64Array,
     details?: Uint8Array,
   ): NativePrepared | undefined
   /** How many of those that are prepared are as safe as the level makes them, from the oldest on. */
@@ -286,8 +290,12 @@ export interface Addon {
   discard(handle: number, shard: number, attempt: number): void
   /** A block says what is confirmed; false as in `commit`. */
   record(handle: number, shard: number, attempt: number): boolean
-  /** What is in flight is polled again; the first sequence of it. */
-  startOver(handle: number, shard: number, attempt: number): number
+  /** What is in flight is polled again; from where on. */
+  startOver(
+    handle: number,
+    shard: number,
+    attempt: number,
+  ): Pick<NativeSeat, 'firstSequence' | 'sinkPlaces'>
 
   /** Whether every commit so far is as durable as the level makes it; hurries where it is not. */
   acksDurable(handle: number, shard: number): boolean
@@ -317,7 +325,7 @@ export interface Addon {
 }
 
 /** Small files in a stream's directory, replaced as a whole. */
-export type StreamFile = 'structures' | 'sources' | 'offsets' | `sink-${number}`
+export type StreamFile = 'structures' | 'sources' | 'offsets' | 'sinks' | `sink-${number}`
 
 let loaded: Addon | undefined
 

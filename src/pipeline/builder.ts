@@ -5,6 +5,7 @@ import type { Operator } from '../core/operator.js'
 import { checkOptions, shown, wholeNumber } from '../core/options.js'
 import { limitOf, type Limit } from '../reliability/limit.js'
 import { retryPolicy, type RetryPolicy } from '../reliability/retry.js'
+import { branchesOf, valueOperator } from './branches.js'
 import { checkSink } from './carriers.js'
 import { checkClasses, type Classes } from './classes.js'
 import { checkDeliver, type Deliver } from './deliver.js'
@@ -12,6 +13,7 @@ import { checkExtractor, isFrameFormat, type At } from './frames.js'
 import { checkLimits, define, unfinishedKey, type Accepts, type Definition } from './graph.js'
 import { refusals } from './refusals.js'
 import { validator } from './schema.js'
+import { checkTogether, outputSinks, type GraphSink } from './sinks.js'
 
 /** What has been said so far. */
 interface Unfinished {
@@ -25,10 +27,12 @@ interface Unfinished {
   readonly concurrency: number
   readonly timeoutMs?: number
   readonly limits?: readonly Limit[]
+  /** For what is no output. */
+  readonly deadLetters?: unknown
+  readonly late?: unknown
 }
 
-type Apply = Extract<Operator, { apply: unknown }>
-
+const noSinks: readonly number[] = Object.freeze([])
 const concurrencyDefault = 64
 
 const timeoutMsMax = 86_400_000
@@ -76,19 +80,19 @@ export class Builder {
   }
 
   filter(predicate: unknown): Builder {
-    return this.#apply('filter', predicate)
+    return this.#operate(valueOperator('filter', predicate))
   }
 
   map(apply: unknown): Builder {
-    return this.#apply('map', apply)
+    return this.#operate(valueOperator('map', apply))
   }
 
   flatMap(apply: unknown): Builder {
-    return this.#apply('flatMap', apply)
+    return this.#operate(valueOperator('flatMap', apply))
   }
 
   tap(apply: unknown): Builder {
-    return this.#apply('tap', apply)
+    return this.#operate(valueOperator('tap', apply))
   }
 
   batch(size: unknown, options: unknown): Builder {
@@ -134,31 +138,64 @@ export class Builder {
     return this.#with({ limits: Object.freeze([...others, limit]) })
   }
 
-  to(sink: unknown): Definition<never> {
-    const { deliver, ...unfinished } = this.#unfinished
-    if (deliver === undefined) return this.#refuse(refusals.undelivered)
-    for (const each of unfinished.classes?.delivers ?? [deliver]) {
-      checkLimits(unfinished, each, `pipeline ${unfinished.name}`)
+  deadLetters(sink: unknown): Builder {
+    if (this.#unfinished.deadLetters !== undefined) this.#refuse(refusals.sunk)
+    return this.#with({ deadLetters: checkSink(sink, 'at-most-once', 'deadLetters') })
+  }
+
+  late(sink: unknown): Builder {
+    if (this.#unfinished.late !== undefined) this.#refuse(refusals.sunk)
+    return this.#with({ late: checkSink(sink, 'at-most-once', 'late') })
+  }
+
+  to(...sinks: unknown[]): Definition<never> {
+    const { delivery } = this.#deliver
+    const own = outputSinks(sinks, delivery, String)
+    return this.#end(this.#unfinished.operators, own, Object.freeze([...own.keys()]))
+  }
+
+  branch(branches: unknown): Definition<never> {
+    const { operator, sinks } = branchesOf(branches, this.#deliver.delivery)
+    return this.#end(Object.freeze([...this.#unfinished.operators, operator]), sinks, noSinks)
+  }
+
+  get #deliver(): Deliver {
+    return this.#unfinished.deliver ?? this.#refuse(refusals.undelivered)
+  }
+
+  #end(
+    operators: readonly Operator[],
+    outputs: readonly GraphSink[],
+    to: readonly number[],
+  ): Definition<never> {
+    const { deadLetters, late, ...unfinished } = this.#unfinished
+    const where = `pipeline ${unfinished.name}`
+    const delivers = unfinished.classes?.delivers ?? [this.#deliver]
+    for (const each of delivers) {
+      checkLimits(unfinished, each, where)
       const { overflow, id } = each
       const isKeyed = unfinished.keyBy !== undefined || id !== undefined
       if (overflow === 'conflate' && !isKeyed) return this.#refuse(refusals.conflated)
+      if (deadLetters !== undefined && each.delivery === 'at-most-once')
+        return this.#refuse(refusals.lettersUnkept)
     }
-    return define(
-      Object.freeze({ ...unfinished, deliver, sink: checkSink(sink, deliver.delivery, 'to') }),
-    )
+    const deliver = this.#deliver
+    const aside: GraphSink[] = []
+    if (deadLetters !== undefined) {
+      const sink = checkSink(deadLetters, deliver.delivery, 'deadLetters')
+      aside.push({ label: 'dead-letters', takes: 'dead-letters', sink })
+    }
+    if (late !== undefined) {
+      const sink = checkSink(late, deliver.delivery, 'late')
+      aside.push({ label: 'late-messages', takes: 'late', sink })
+    }
+    const deliveries = delivers.map(({ delivery }) => delivery)
+    const sinks = checkTogether([...outputs, ...aside], deliveries, where)
+    return define(Object.freeze({ ...unfinished, operators, deliver, sinks, to }))
   }
 
   get #frameSize(): number | undefined {
     return this.#unfinished.accepts.kind === 'frames' ? this.#unfinished.accepts.size : undefined
-  }
-
-  #apply(kind: Apply['kind'], apply: unknown): Builder {
-    if (typeof apply !== 'function') {
-      throw new InvalidArgumentError(
-        `${kind}: ${shown(apply)} is not a function; give one of the value`,
-      )
-    }
-    return this.#operate({ kind, apply: apply as Apply['apply'] })
   }
 
   #operate(operator: Operator): Builder {

@@ -7,6 +7,7 @@ import type { Sink } from '../core/sink.js'
 import type { Limit } from '../reliability/limit.js'
 import type { RetryPolicy } from '../reliability/retry.js'
 import { checkSink } from './carriers.js'
+import { checkTogether, type GraphSink } from './sinks.js'
 import type { Classes } from './classes.js'
 import { isDelivery, redeliver, type Deliver } from './deliver.js'
 import type { At, FrameFormat } from './frames.js'
@@ -37,7 +38,10 @@ export interface Graph {
   readonly timeoutMs?: number
   /** Of the rates at which attempts begin: at most one of the stream, and one of each key. */
   readonly limits?: readonly Limit[]
-  readonly sink: Sink<never>
+  /** At least one. */
+  readonly sinks: readonly GraphSink[]
+  /** Which of them the values behind the last operator go to; empty behind branches, which have their own. */
+  readonly to: readonly number[]
   /** What its handlers share: opened in each worker before its shards, closed behind them. */
   readonly resources?: readonly OpenedResource[]
 }
@@ -55,6 +59,39 @@ export function checkLimits(
   if (keyBy === undefined && id === undefined) {
     throw new InvalidArgumentError(`${where}: ${refusals.keyless}`)
   }
+}
+
+/** Whether all outputs go to one sink, and nothing else does: the common case, which costs nothing more. */
+export function isPlain({ sinks, to }: Pick<Graph, 'sinks' | 'to'>): boolean {
+  return sinks.length === 1 && to.length === 1
+}
+
+/** The same pipeline, whose outputs all go to this sink, each once; nothing else goes anywhere. */
+export function intoOne(graph: Graph, sink: Sink<never>): Graph {
+  const operators = graph.operators.map((operator) =>
+    operator.kind === 'branch'
+      ? { ...operator, branches: operator.branches.map((branch) => ({ ...branch, to: [0] })) }
+      : operator,
+  )
+  const sinks: readonly GraphSink[] = [{ label: '0', takes: 'outputs', sink }]
+  const to = graph.to.length === 0 ? [] : [0]
+  return Object.freeze<Graph>({ ...graph, operators, sinks, to })
+}
+
+/** As messages name them: `file(a.ndjson) and file(b.ndjson)`. */
+export function sinkNames({ sinks }: Pick<Graph, 'sinks'>): string {
+  const names = sinks.map(({ sink }) => sink.name)
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+}
+
+/** Whether dead letters go to a sink as well. */
+export function hasLetterSink({ sinks }: Pick<Graph, 'sinks'>): boolean {
+  return sinks.some(({ takes }) => takes === 'dead-letters')
+}
+
+/** Whether somebody reads its outputs in a loop. */
+export function isRead({ sinks }: Pick<Graph, 'sinks'>): boolean {
+  return sinks.some(({ sink }) => sink.isRead === true)
 }
 
 /** The property that holds a definition's graph; registered, so that two copies of semel share it. */
@@ -161,5 +198,7 @@ export function withDelivery(graph: Graph, delivery: Delivery): Graph {
   const own = classes?.delivers.find((deliver) => deliver.delivery === delivery)
   const deliver = own ?? redeliver(graph.deliver, delivery, 'open')
   checkLimits(rest, deliver, 'open')
-  return Object.freeze({ ...rest, deliver, sink: checkSink(graph.sink, delivery, 'open') })
+  for (const { sink } of rest.sinks) checkSink(sink, delivery, 'open')
+  const sinks = checkTogether(rest.sinks, [delivery], 'open')
+  return Object.freeze({ ...rest, deliver, sinks })
 }

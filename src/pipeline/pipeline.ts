@@ -5,6 +5,8 @@ import type { Key, MessageContext } from '../core/message.js'
 import type { ReadKind, Sink, SinkKind } from '../core/sink.js'
 import type { LimitOptions, Rate } from '../reliability/limit.js'
 import type { RetryOptions } from '../reliability/retry.js'
+import type { DeadLetterRecord } from '../reliability/dead-letter-record.js'
+import type { Beside, Branches, BranchesTogether, OutputsOf } from './branch.js'
 import { Builder, checkName } from './builder.js'
 import type { Carried } from './carriers.js'
 import type { Chosen, DeliverOptions } from './classes.js'
@@ -244,15 +246,59 @@ export interface Pipeline<
   limit(rate: Rate, options?: LimitOptions): Pipeline<In, Out, D, M, S>
 
   /**
+   * A sink for messages that fail for good: each is written as it becomes a dead letter, in one commit with
+   * that. The directory keeps it all the same, to be retried. One that the sink refuses is in the directory
+   * alone (event `sink-refused`). At most once keeps none.
+   * @throws InvalidArgumentError the second time, or for what is no sink
+   * @example .deadLetters(file('dead.ndjson'))
+   */
+  deadLetters<K extends SinkKind>(
+    sink: Sink<DeadLetterRecord<Sent<M>>, K> & Carried<D, K>,
+  ): Pipeline<In, Out, D, M, S>
+
+  /**
+   * A sink for messages that are late: each is written as it was sent, in one commit with its outcome.
+   * @throws InvalidArgumentError the second time, or for what is no sink
+   * @example .late(file('late.ndjson'))
+   */
+  late<K extends SinkKind>(sink: Sink<Sent<M>, K> & Carried<D, K>): Pipeline<In, Out, D, M, S>
+
+  /**
    * Ends the pipeline. The sink's kind must carry the delivery: exactly-once takes a transactional,
    * rewindable or idempotent one, the others any.
-   * @throws InvalidArgumentError where there is no delivery, or the sink can't carry it
+   *
+   * Of several sinks each gets a copy. One commit covers all: after a crash each of them has what was
+   * committed; until then a reader of one may be ahead of a reader of another. Exactly-once takes one
+   * transactional sink at most, which then decides.
+   * @throws InvalidArgumentError where there is no delivery, or the sinks can't carry it
    * @example .to(file('totals.ndjson'))
    */
-  to<K extends SinkKind>(
+  to<K extends SinkKind, L extends SinkKind = never>(
     sink: Sink<Out, K> & Carried<D, K>,
+    ...more: readonly (Sink<Out, L> & Beside<D, K, L>)[]
   ): Definition<In, Out, undefined, ReadingOf<K>>
+
+  /**
+   * Ends the pipeline with branches, each with operators and sinks of its own. Every value goes through all
+   * of them, in their order; all see the same value, so they leave it as it is. A message ends when all have
+   * had its values, fails where one of them fails, and is `filtered` where nothing is left of it in any.
+   * A branch's name names its sink in the directory: a branch with a new name begins anew.
+   * @throws InvalidArgumentError where a branch has no end, or the sinks can't carry the delivery
+   * @example
+   * ```ts
+   * .branch({
+   *   large: (b) => b.filter((order) => order.cents > 100_000).to(file('large.ndjson')),
+   *   all: (b) => b.map(toRow).to(sqlite('orders.db', { table: 'orders' })),
+   * })
+   * ```
+   */
+  branch<B extends Branches<Out, D>>(
+    branches: B & BranchesTogether<D, B>,
+  ): Definition<In, OutputsOf<B>>
 }
+
+/** A message as sinks get it: of a raw frame the bytes. */
+export type Sent<M> = IsFrame<M> extends true ? Uint8Array : M
 
 /**
  * Begins a pipeline: a definition, not running code; `open` runs it.

@@ -28,6 +28,14 @@ export const refusals = {
   keyless: "limit('…', { by: 'key' }) needs keys: add keyBy, or id and window",
   unparked:
     "limit('…', { by: 'key' }) parks what comes too early, and at-most-once keeps nothing: use another delivery, or a limit of the whole stream",
+  transactionals:
+    'a commit is decided by one transactional sink at most: keep one, write the rest into tables of its database, or use at-least-once',
+  readBeside:
+    'outputs() hands them to a loop that may stop anywhere, and so stands alone: leave the other sinks out, or use forEach in its stead',
+  sinkTwice: 'is there twice: give each sink once, with .to(a, b) or in one branch',
+  sunk: 'it has this sink already: keep one',
+  lettersUnkept:
+    'at-most-once keeps no dead letters, it drops what fails: use another delivery, or leave deadLetters out',
   framesBatched:
     'a frame is valid only during the call: put .map((frame) => frame.copy()) before batch',
 } as const

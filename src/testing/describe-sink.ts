@@ -6,6 +6,7 @@ import {
   type SinkKind,
 } from '../core/sink.js'
 import { testUnless, type Runner, type Skip } from './runner.js'
+import { positionAt } from './origin-of.js'
 
 /** A fresh sink, and the ways to look at it and to hurt it. */
 export interface SinkFixture {
@@ -36,7 +37,7 @@ const context = (shard = 0, shards = 1): SinkContext => ({
   durability: 'disk',
 })
 
-const position = { epoch: 1, through: 1 }
+const position = positionAt(1)
 const numbered = (from: number, to: number): unknown[] =>
   Array.from({ length: to - from }, (_, i) => ({ id: from + i, text: `“${from + i}”\n` }))
 

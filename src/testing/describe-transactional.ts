@@ -5,8 +5,9 @@ import { Chain } from './transactional/chain.js'
 import { drawLife } from './transactional/drawn-life.js'
 import type { TransactionalFixture, TransactionalUnderTest } from './transactional/under-test.js'
 import { testUnless, type Runner } from './runner.js'
+import { positionAt } from './origin-of.js'
 
-const position = { epoch: 1, through: 1 }
+const position = positionAt(1)
 const through = 1
 
 const contextOf = (pipeline: string, shard: number): SinkContext => ({

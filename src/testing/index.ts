@@ -18,6 +18,7 @@ export type {
 } from './partitions.js'
 export { memoryQueue } from './queue.js'
 export type { MemoryQueue, MemoryQueueOptions, QueueCall, QueueFault } from './queue.js'
+export { originOf, positionAt } from './origin-of.js'
 export type { Expectation, Runner, Skip } from './runner.js'
 export { drawnFaults } from './transactional/faults.js'
 export type { FaultShares, TransactionalCall, TransactionalFault } from './transactional/faults.js'

@@ -12,6 +12,7 @@ import {
   type MemoryTransactionalOptions,
   type TransactionalCall,
   type TransactionalFault,
+  originOf,
 } from 'semel/testing'
 
 const testing = fileURLToPath(new URL('../../dist/testing/index.js', import.meta.url))
@@ -48,7 +49,7 @@ async function begun(store: MemoryTransactional) {
 }
 
 const outputs = (...values: unknown[]) =>
-  values.map((value, index) => ({ value, origin: { shard: 0, sequence: 1, index } }))
+  values.map((value, index) => ({ value, origin: originOf(1, index) }))
 
 function send(
   connection: TransactionalConnection<unknown>,

@@ -18,9 +18,10 @@ import { expect, test } from 'vitest'
 import { file, type FileOptions } from '../../src/connectors/file/sink/sink.js'
 import type { SinkConnection } from '../../src/core/sink.js'
 import { MemoryMemo } from './sink-memo.js'
+import { positionAt } from 'semel/testing'
 
 const runs = Number(process.env['SEMEL_RUNS'] ?? 150)
-const position = { epoch: 1, through: 1 }
+const position = positionAt(1)
 
 type Action =
   | { readonly do: 'write'; readonly outputs: number; readonly pad: number }

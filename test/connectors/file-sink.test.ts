@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { file, fileSinkPath } from '../../src/connectors/file/sink/sink.js'
 import { RejectedOutputs, type SinkConnection } from '../../src/core/sink.js'
 import { MemoryMemo } from './sink-memo.js'
+import { positionAt } from 'semel/testing'
 
 let dir: string
 let path: string
@@ -25,7 +26,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dir, { recursive: true }))
 
-const position = { epoch: 1, through: 1 }
+const position = positionAt(1)
 
 async function connect(at = path, shard = 0, shards = 1): Promise<SinkConnection<unknown>> {
   return file(at).connect({ pipeline: 'test', shard, shards, epoch: 1, durability: 'disk' })

@@ -2,10 +2,11 @@ import { expect, expectTypeOf, test } from 'vitest'
 import { forEachBatch } from '../../src/connectors/for-each/batch.js'
 import { Unavailable } from '../../src/core/handler-errors.js'
 import { RejectedOutputs, type Sink } from '../../src/core/sink.js'
+import { positionAt } from 'semel/testing'
 
 function store(): void {}
 
-const position = { epoch: 3, through: 7 }
+const position = { ...positionAt(7), epoch: 3 }
 
 /** What a write has come to. */
 async function write<T>(sink: Sink<T>, outputs: readonly T[]): Promise<unknown> {

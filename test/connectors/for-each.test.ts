@@ -1,8 +1,9 @@
 import { expect, expectTypeOf, test } from 'vitest'
 import { forEach } from '../../src/connectors/for-each/sink.js'
 import { RejectedOutputs, type Sink, type SinkConnection } from '../../src/core/sink.js'
+import { positionAt } from 'semel/testing'
 
-const position = { epoch: 3, through: 7 }
+const position = { ...positionAt(7), epoch: 3 }
 
 async function connect<T>(sink: Sink<T>): Promise<SinkConnection<T>> {
   return sink.connect({ pipeline: 'test', shard: 0, shards: 1, epoch: 3, durability: 'process' })

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { memory } from '../../src/connectors/memory/sink.js'
 import { memorySource } from '../../src/connectors/memory/source.js'
+import { positionAt } from 'semel/testing'
 
 test('the outputs are those of shard 0, then those of shard 1, however they came', async () => {
   const sink = memory<string>()
-  const position = { epoch: 1, through: 1 }
+  const position = positionAt(1)
   for (const shard of [1, 0, 2]) {
     const connection = await sink.connect({
       pipeline: 'test',
@@ -23,7 +24,7 @@ test('the outputs are those of shard 0, then those of shard 1, however they came
 test('two sinks share nothing', async () => {
   const [one, other] = [memory(), memory()]
   const context = { pipeline: 'test', shard: 0, shards: 1, epoch: 1, durability: 'memory' } as const
-  await (await one.connect(context)).write([1], { epoch: 1, through: 1 })
+  await (await one.connect(context)).write([1], positionAt(1))
   expect(other.outputs).toEqual([])
 })
 

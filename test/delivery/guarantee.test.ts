@@ -258,7 +258,9 @@ describe('the sink', () => {
   it('that was declared idempotent rests on the word of whoever did', () => {
     for (const delivery of ['at-least-once', 'exactly-once'] as const) {
       const report = reported(delivery, store)
-      expect(report.sink).toEqual({ name: 'store', kind: 'idempotent', declared: true })
+      expect(report.sinks).toEqual([
+        { name: 'store', kind: 'idempotent', declared: true, takes: 'outputs' },
+      ])
       expect(hopOf(report, 'sink')).toMatchObject({
         promise: 'exactly-once',
         restsOn: 'your-word',
@@ -286,7 +288,9 @@ describe('the sink', () => {
     )
     expect(met(report, 'sink', 'kill')).toBe('repeated, holds')
     expect(met(report, 'sink', 'sink-failure')).toBe('repeated, holds')
-    expect(report.sink).toEqual({ name: 'forEach', kind: 'repeatable', declared: false })
+    expect(report.sinks).toEqual([
+      { name: 'forEach', kind: 'repeatable', declared: false, takes: 'outputs' },
+    ])
   })
 
   it('may be given a message before its sync only at an interval, and says so', () => {

@@ -9,6 +9,7 @@ const { addon } = (await import(new URL('../../dist/native/addon.js', import.met
 }
 const native = addon() as unknown as Record<string, (...given: unknown[]) => unknown>
 
+const noPlaces = new Float64Array()
 const usual = {
   name: 'native',
   directory: '',
@@ -82,7 +83,7 @@ const shapes: Record<string, unknown[]> = {
   room: [handleOf],
   attach: [handleOf, 0],
   poll: [handleOf, 0, attemptOf, 16],
-  commit: [handleOf, 0, attemptOf, 0, -1, new Uint8Array(), new Uint8Array()],
+  commit: [handleOf, 0, attemptOf, 0, noPlaces, new Uint8Array(), new Uint8Array()],
   acksDurable: [handleOf, 0],
   wait: [handleOf, 0, 0, 0],
   wake: [handleOf, 0],
@@ -95,7 +96,7 @@ const shapes: Record<string, unknown[]> = {
 }
 /** Of a stream whose sink is transactional; its shards' sinks have given the epoch 1. */
 const transactionalShapes: Record<string, unknown[]> = {
-  prepare: [handleOf, 0, attemptOf, 0, false, new Uint8Array()],
+  prepare: [handleOf, 0, attemptOf, 0, false, noPlaces, new Uint8Array()],
   prepared: [handleOf, 0, attemptOf],
   confirm: [handleOf, 0, attemptOf, false, new Uint8Array()],
   askedSink: [handleOf, 0, attemptOf, 2, 0, 0],
@@ -206,7 +207,7 @@ describe('a native function', () => {
     addon().attach(handle, 0)
     const fenced = expect.objectContaining({ code: 'SEMEL_FENCED' })
     expect(() => addon().poll(handle, 0, attempt, 1)).toThrow(fenced)
-    expect(() => addon().commit(handle, 0, attempt, 0, -1)).toThrow(fenced)
+    expect(() => addon().commit(handle, 0, attempt, 0, noPlaces)).toThrow(fenced)
     expect(() => addon().nextParked(handle, 0, attempt, 0)).toThrow(fenced)
     expect(() => addon().isDuplicate(handle, 0, attempt, 1)).toThrow(fenced)
     expect(() => addon().tryParked(handle, 0, attempt, 1, true)).toThrow(fenced)
@@ -353,7 +354,7 @@ describe('a commit', () => {
   ])('%s is refused and changes nothing', (_, count, outcome, details) => {
     const { handle, attempt, slots } = polled()
     for (const sequence of [1, 2]) slots[(sequence & 15) * 4 + 3] = outcome
-    expect(() => addon().commit(handle, 0, attempt, count, -1, details)).toThrow(
+    expect(() => addon().commit(handle, 0, attempt, count, noPlaces, details)).toThrow(
       expect.objectContaining({ code: 'SEMEL_INVALID_ARGUMENT' }),
     )
     expect(addon().status(handle, 0)).toMatchObject({
@@ -363,7 +364,7 @@ describe('a commit', () => {
       processed: 0,
     })
     for (const sequence of [1, 2]) slots[(sequence & 15) * 4 + 3] = 0
-    expect(addon().commit(handle, 0, attempt, 2, -1)).toBe(true)
+    expect(addon().commit(handle, 0, attempt, 2, noPlaces)).toBe(true)
     expect(addon().status(handle, 0)).toMatchObject({ through: 2, processed: 2 })
     addon().close(handle)
   })
@@ -387,7 +388,7 @@ describe('answers', () => {
     ['of a sequence below all', answer(-1, 1)],
   ])('%s are refused and change nothing', (_, answers) => {
     const { handle, attempt } = polled()
-    expect(() => addon().commit(handle, 0, attempt, 2, -1, undefined, answers)).toThrow(
+    expect(() => addon().commit(handle, 0, attempt, 2, noPlaces, undefined, answers)).toThrow(
       expect.objectContaining({ code: 'SEMEL_INVALID_ARGUMENT' }),
     )
     expect(addon().status(handle, 0).through).toBe(0)
@@ -397,7 +398,7 @@ describe('answers', () => {
   test('of messages that nobody waits for are left out', () => {
     const { handle, attempt } = polled()
     const both = Buffer.concat([answer(1, 1), answer(9, 1)])
-    expect(addon().commit(handle, 0, attempt, 2, -1, undefined, both)).toBe(true)
+    expect(addon().commit(handle, 0, attempt, 2, noPlaces, undefined, both)).toBe(true)
     const numbers = new Float64Array(5)
     addon().progress(handle, new Uint8Array(numbers.buffer))
     expect([...numbers]).toEqual([0, 0, 2, 2, 0])
@@ -452,7 +453,7 @@ describe('a worker that another has taken over from', () => {
     const { handle, stale, marksOf, told } = awaited()
     const fresh = addon().attach(handle, 0)
     expect(fresh.redelivered).toBe(2)
-    expect(() => addon().commit(handle, 0, stale, 2, -1, undefined, result(2))).toThrow(
+    expect(() => addon().commit(handle, 0, stale, 2, noPlaces, undefined, result(2))).toThrow(
       expect.objectContaining({ code: 'SEMEL_FENCED' }),
     )
     expect(marksOf()).toEqual([wantsOutcome, wantsResult])
@@ -461,14 +462,14 @@ describe('a worker that another has taken over from', () => {
 
     expect(addon().poll(handle, 0, fresh.attempt, 10)).toBe(2)
     // Once more, now that the messages are in the other's hands.
-    expect(() => addon().commit(handle, 0, stale, 2, -1, undefined, result(2))).toThrow(
+    expect(() => addon().commit(handle, 0, stale, 2, noPlaces, undefined, result(2))).toThrow(
       expect.objectContaining({ code: 'SEMEL_FENCED' }),
     )
     expect(marksOf()).toEqual([wantsOutcome, wantsResult])
-    expect(addon().commit(handle, 0, fresh.attempt, 2, -1, undefined, result(2))).toBe(true)
+    expect(addon().commit(handle, 0, fresh.attempt, 2, noPlaces, undefined, result(2))).toBe(true)
     expect(marksOf()).toEqual([answered, answered | 0x08])
     expect(told()).toEqual([2, 2, 24])
-    expect(() => addon().commit(handle, 0, stale, 1, -1, undefined, result(2))).toThrow(
+    expect(() => addon().commit(handle, 0, stale, 1, noPlaces, undefined, result(2))).toThrow(
       expect.objectContaining({ code: 'SEMEL_FENCED' }),
     )
     expect(told()).toEqual([2, 2, 24])
@@ -479,7 +480,7 @@ describe('a worker that another has taken over from', () => {
     for (const end of ['fence', 'bury'] as const) {
       const { handle, stale, marksOf, told } = awaited()
       addon()[end](handle, 0)
-      expect(() => addon().commit(handle, 0, stale, 2, -1, undefined, result(2))).toThrow(
+      expect(() => addon().commit(handle, 0, stale, 2, noPlaces, undefined, result(2))).toThrow(
         expect.objectContaining({ code: 'SEMEL_FENCED' }),
       )
       expect(marksOf()).toEqual([wantsOutcome, wantsResult])

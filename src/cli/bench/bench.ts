@@ -8,6 +8,7 @@ import {
   withoutOverload,
   type Plan,
 } from '../../measure/cases.js'
+import { sinkNames } from '../../pipeline/graph.js'
 import { loadECharts } from '../../measure/charts/echarts.js'
 import { reportHtml } from '../../measure/charts/html.js'
 import { runJobs, type Job } from '../../measure/jobs.js'
@@ -53,8 +54,8 @@ export async function bench(options: BenchOptions): Promise<number> {
   const report = reportOf(results)
   const { name } = measured.graph
   const sink = options.withSink
-    ? `the sink ${measured.graph.sink.name}`
-    : `a sink that counts in place of ${measured.graph.sink.name}`
+    ? `the sink ${sinkNames(measured.graph)}`
+    : `a sink that counts in place of ${sinkNames(measured.graph)}`
   await print(
     `${name}: ${plural(sample.messages, 'message')}, round and round, into ${sink}\n${reportText(report, paintFor(process.stdout))}`,
   )

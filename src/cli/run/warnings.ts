@@ -28,6 +28,11 @@ export function warnOf(stream: Stream<unknown>, say: (line: string) => void): re
       `semel: SEMEL_SINK_FAILED: shard ${shard}: ${oneLine(error)}; attempt ${attempt + 1} in ${elapsedText(retryInMs)}`,
     )
   })
+  stream.on('sink-refused', ({ shard, sequence, sink, error }) => {
+    say(
+      `semel: SEMEL_SINK_REFUSED: shard ${shard}, sequence ${sequence}: ${sink} does not take it: ${oneLine(error)}`,
+    )
+  })
   stream.on('unavailable', ({ shard, error, attempt, retryInMs }) => {
     if ((attempt & (attempt - 1)) !== 0) return
     say(

@@ -84,7 +84,7 @@ class ForEachBatchConnection<T> implements SinkConnection<T> {
     for (let from = 0; from < outputs.length; from += this.#size) {
       let pending: Promise<unknown> | undefined
       try {
-        pending = adopted(this.#each(this.#part(outputs, from), position))
+        pending = adopted(this.#each(this.#part(outputs, from), positionFrom(position, from)))
       } catch (thrown) {
         pending = Promise.reject(caught(thrown).thrown)
       }
@@ -110,7 +110,7 @@ class ForEachBatchConnection<T> implements SinkConnection<T> {
     for (let from = first; from < outputs.length; from += this.#size) {
       const part = this.#part(outputs, from)
       try {
-        await (from === first ? begun : adopted(this.#each(part, position)))
+        await (from === first ? begun : adopted(this.#each(part, positionFrom(position, from))))
       } catch (thrown) {
         const failure = failed(thrown, from, part.length)
         if (failure !== undefined) throw failure
@@ -123,12 +123,17 @@ class ForEachBatchConnection<T> implements SinkConnection<T> {
   async #singly(part: readonly T[], position: Position, from: number): Promise<void> {
     for (const [at, output] of part.entries()) {
       try {
-        await adopted(this.#each([output], position))
+        await adopted(this.#each([output], positionFrom(position, from + at)))
       } catch (thrown) {
         throw failed(thrown, from + at, 1) as Error
       }
     }
   }
+}
+
+/** Of a part of the outputs, from an index on. */
+function positionFrom(position: Position, from: number): Position {
+  return { ...position, originOf: (index) => position.originOf(from + index) }
 }
 
 /**

@@ -1,16 +1,26 @@
 import { ClosedError, toError } from '../../core/errors.js'
 import { checkOptions } from '../../core/options.js'
+import { idempotencyKey, type Origin } from '../../core/origin.js'
 import { RejectedOutputs, type Position, type Sink, type SinkConnection } from '../../core/sink.js'
 import { adopted } from '../../core/thenable.js'
 import { caught } from '../../core/thrown.js'
 import { checkForEach, type ForEachOptions } from './options.js'
 
+/** Of an output, where it belongs. */
+export interface OutputContext extends Pick<Position, 'epoch' | 'through'> {
+  /** The same each time that the output is given. */
+  readonly origin: Origin
+  /** By which a system that keeps keys does it once: `idempotencyKey(origin)`. */
+  readonly idempotencyKey: string
+}
+
 /** What is done with an output; what it returns is awaited. */
-export type ForEachFunction<T> = (output: T, position: Position) => unknown
+export type ForEachFunction<T> = (output: T, context: OutputContext) => unknown
 
 /**
  * A sink that calls a function with each output, one after the other, in order; a promise is awaited
- * before the next call. `position` is that of the batch which the output belongs to.
+ * before the next call. Its second parameter says where the output comes from, and has a key by which a
+ * system that is called can tell that it has done it already.
  *
  * When the function throws, that output has failed: its message is parked and tried again, or
  * dead-lettered (at once where it throws `Fatal`), and the outputs in front of it are not repeated for
@@ -22,7 +32,10 @@ export type ForEachFunction<T> = (output: T, position: Position) => unknown
  * .to(forEach((order) => database.upsert(order.id, order), { idempotent: true }))
  * ```
  * @throws InvalidArgumentError for what is no function, or for an unknown option
- * @example forEach((order) => store.put(order.id, order), { idempotent: true })
+ * @example
+ * ```ts
+ * forEach((order, { idempotencyKey }) => psp.charge(order, { idempotencyKey }), { idempotent: true })
+ * ```
  */
 export function forEach<T>(
   each: ForEachFunction<T>,
@@ -37,7 +50,7 @@ export function forEach<T>(
   options?: ForEachOptions,
 ): Sink<T, 'idempotent' | 'repeatable'> {
   const given = checkOptions<ForEachOptions>(options, 'forEach', ['idempotent', 'name'])
-  const declared = checkForEach('forEach', '(output, position)', each, given)
+  const declared = checkForEach('forEach', '(output, context)', each, given)
   return Object.freeze({
     ...declared,
     connect: () => new ForEachConnection(declared.name, each),
@@ -60,7 +73,7 @@ class ForEachConnection<T> implements SinkConnection<T> {
     for (let i = 0; i < outputs.length; i++) {
       let pending: Promise<unknown> | undefined
       try {
-        pending = adopted(this.#each(outputs[i] as T, position))
+        pending = adopted(this.#each(outputs[i] as T, new ContextOf(position, i)))
       } catch (thrown) {
         throw rejected(i, thrown)
       }
@@ -80,11 +93,40 @@ class ForEachConnection<T> implements SinkConnection<T> {
   ): Promise<void> {
     for (let i = from; i < outputs.length; i++) {
       try {
-        await (i === from ? first : adopted(this.#each(outputs[i] as T, position)))
+        await (i === from
+          ? first
+          : adopted(this.#each(outputs[i] as T, new ContextOf(position, i))))
       } catch (thrown) {
         throw rejected(i, thrown)
       }
     }
+  }
+}
+
+/** Found out when it is asked for. */
+class ContextOf implements OutputContext {
+  readonly #position: Position
+  readonly #index: number
+
+  constructor(position: Position, index: number) {
+    this.#position = position
+    this.#index = index
+  }
+
+  get epoch(): number {
+    return this.#position.epoch
+  }
+
+  get through(): number {
+    return this.#position.through
+  }
+
+  get origin(): Origin {
+    return this.#position.originOf(this.#index)
+  }
+
+  get idempotencyKey(): string {
+    return idempotencyKey(this.origin)
   }
 }
 

@@ -1,11 +1,14 @@
 import type { Delivery } from '../../core/delivery.js'
-import type { Encounter, Hop, Rest, Subject } from '../hop.js'
+import type { Encounter, Hop, Rest, SinkSubject } from '../hop.js'
 import { crashesOfProcess, encounter } from './encounter.js'
 import { sinkHop } from './sink.js'
 
 /** Whoever reads what the sink holds: what they see, and whether it can be taken back. */
-export function readerHop(subject: Subject): Hop {
-  const { sink, deliver } = subject.graph
+export function readerHop(subject: SinkSubject): Hop {
+  const {
+    sink,
+    graph: { deliver },
+  } = subject
   return {
     hop: 'reader',
     promise: sinkHop(subject).promise,
@@ -16,8 +19,11 @@ export function readerHop(subject: Subject): Hop {
   }
 }
 
-function view(subject: Subject): Pick<Hop, 'what' | 'why' | 'limit'> {
-  const { sink, deliver } = subject.graph
+function view(subject: SinkSubject): Pick<Hop, 'what' | 'why' | 'limit'> {
+  const {
+    sink,
+    graph: { deliver },
+  } = subject
   const { delivery } = deliver
   const { name, kind } = sink
   if (sink.volatile === true) {
@@ -62,7 +68,11 @@ function view(subject: Subject): Pick<Hop, 'what' | 'why' | 'limit'> {
   }
 }
 
-function rewindableView({ graph, opening }: Subject): Pick<Hop, 'what' | 'why' | 'limit'> {
+function rewindableView({
+  sink,
+  graph,
+  opening,
+}: SinkSubject): Pick<Hop, 'what' | 'why' | 'limit'> {
   const { delivery } = graph.deliver
   const parts =
     opening.shards > 1 ? ' Each shard has its own, and between them there is no order.' : ''
@@ -80,15 +90,15 @@ function rewindableView({ graph, opening }: Subject): Pick<Hop, 'what' | 'why' |
   }
 }
 
-function restOf({ graph }: Subject): Rest {
-  const { sink, deliver } = graph
+function restOf({ sink, graph }: SinkSubject): Rest {
+  const { deliver } = graph
   if (deliver.delivery === 'at-most-once' || sink.volatile === true) return 'nothing'
   if (sink.declared === true) return 'your-word'
   return sink.kind === 'rewindable' ? 'committed-reads' : 'nothing'
 }
 
-function takenBack({ graph, opening }: Subject, delivery: Delivery): Encounter[] {
-  if (graph.sink.volatile === true) return []
+function takenBack({ sink, graph, opening }: SinkSubject, delivery: Delivery): Encounter[] {
+  if (sink.volatile === true) return []
   const taken = 'Outputs that were written and not committed can be seen until the sink is cut back'
   const death =
     opening.workers === 0

@@ -1,18 +1,21 @@
 import type { Delivery } from '../../core/delivery.js'
 import type { SinkKind } from '../../core/sink.js'
-import type { Effect, Encounter, Hop, Subject } from '../hop.js'
+import type { Effect, Encounter, Hop, SinkSubject } from '../hop.js'
 import { encounter } from './encounter.js'
 
 /** Outputs reach the sink: once, or again after a crash, as its kind can tell. */
-export function sinkHop(subject: Subject): Hop {
-  const { sink, deliver } = subject.graph
+export function sinkHop(subject: SinkSubject): Hop {
+  const {
+    sink,
+    graph: { deliver },
+  } = subject
   const { delivery } = deliver
   const isDeclared = sink.declared === true
   return {
     hop: 'sink',
     promise: promiseOf(delivery, sink.kind),
     what: `${sink.name} is ${sink.kind}${isDeclared ? ', as it was declared' : ''}. ${whatText(delivery, sink.kind)}`,
-    why: whyText(subject),
+    why: `${whyText(subject)}${besideText(subject)}`,
     until: null,
     restsOn: restsOnWord(subject) ? 'your-word' : 'nothing',
     limit: limitText(subject),
@@ -21,11 +24,11 @@ export function sinkHop(subject: Subject): Hop {
 }
 
 /** At most once nothing is written twice, but where a call that throws had written some. */
-function restsOnWord({ graph: { sink, deliver } }: Subject): boolean {
+function restsOnWord({ sink, graph: { deliver } }: SinkSubject): boolean {
   return deliver.delivery === 'at-most-once' ? repeatsBatches(sink) : sink.declared === true
 }
 
-function repeatsBatches({ kind, inBatches }: Subject['graph']['sink']): boolean {
+function repeatsBatches({ kind, inBatches }: SinkSubject['sink']): boolean {
   return kind === 'repeatable' && inBatches === true
 }
 
@@ -52,8 +55,8 @@ function whatText(delivery: Delivery, kind: SinkKind): string {
   }
 }
 
-function whyText({ graph, opening }: Subject): string {
-  const { sink, deliver } = graph
+function whyText({ sink, graph, opening }: SinkSubject): string {
+  const { deliver } = graph
   if (sink.volatile === true)
     return 'Its content lives in the process and goes with it: it is for tests.'
   const word =
@@ -83,8 +86,21 @@ function whyText({ graph, opening }: Subject): string {
     : 'It is not flushed at process: what it has written survives what the journal survives.'
 }
 
-function limitText({ graph, opening }: Subject): string | null {
-  const { sink, deliver } = graph
+/** What being one of several means. */
+function besideText({ sink, graph: { sinks, deliver } }: SinkSubject): string {
+  if (sinks.length < 2) return ''
+  if (deliver.delivery === 'at-most-once')
+    return ' A crash between two sinks leaves an output in one of them alone.'
+  const isDecided =
+    deliver.delivery === 'exactly-once' &&
+    sink.kind !== 'transactional' &&
+    sinks.some((other) => other.sink.kind === 'transactional')
+  const decided = isDecided ? ' The transactional sink decides: it is written before that.' : ''
+  return `${decided} One commit covers all ${sinks.length} sinks: after a crash each of them has what was committed; until then a reader of one may be ahead of a reader of another.`
+}
+
+function limitText({ sink, graph, opening }: SinkSubject): string | null {
+  const { deliver } = graph
   if (sink.volatile === true) return 'which ends with the process'
   if (deliver.delivery === 'at-most-once') {
     return repeatsBatches(sink) ? 'which rests on a call that throws having written none' : null
@@ -98,14 +114,17 @@ function limitText({ graph, opening }: Subject): string | null {
   return sink.kind === 'transactional' ? 'which a power loss may part from its directory' : null
 }
 
-function flushes({ durability }: Subject['opening']): boolean {
+function flushes({ durability }: SinkSubject['opening']): boolean {
   return durability === 'disk' || typeof durability === 'object'
 }
 
 const crashFaults = ['worker-death', 'kill', 'power-loss'] as const
 
-function crashes(subject: Subject): Encounter[] {
-  const { sink, deliver } = subject.graph
+function crashes(subject: SinkSubject): Encounter[] {
+  const {
+    sink,
+    graph: { deliver },
+  } = subject
   const { delivery } = deliver
   const isInline = subject.opening.workers === 0
   return crashFaults.flatMap((fault) => {
@@ -137,9 +156,9 @@ function unkeptCrash(fault: Crash, kind: SinkKind): readonly [Effect, string] | 
 
 function keptCrash(
   fault: Crash,
-  { graph, opening }: Subject,
+  { sink, graph, opening }: SinkSubject,
 ): readonly [Effect, string] | undefined {
-  const { kind, declared } = graph.sink
+  const { kind, declared } = sink
   if (kind === 'rewindable') {
     return fault === 'power-loss' && !flushes(opening)
       ? [
@@ -167,7 +186,7 @@ function keptCrash(
   return ['limited', `What was not committed is written again, which changes nothing${word}.`]
 }
 
-function failure({ graph }: Subject): Encounter {
+function failure({ sink, graph }: SinkSubject): Encounter {
   const { delivery } = graph.deliver
   const whole =
     'Where it fails as a whole it is tried again for as long as it takes, and holds its shard back'
@@ -176,9 +195,7 @@ function failure({ graph }: Subject): Encounter {
     return encounter(delivery, 'sink-failure', 'lost', `${whole}; ${single} dropped and counted.`)
   }
   const again =
-    graph.sink.kind === 'repeatable'
-      ? ', and outputs of it that were written before come again'
-      : ''
+    sink.kind === 'repeatable' ? ', and outputs of it that were written before come again' : ''
   return encounter(
     delivery,
     'sink-failure',

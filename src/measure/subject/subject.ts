@@ -66,7 +66,9 @@ export async function subjectOf(subject: Subject): Promise<Definition<never>> {
     ...graph,
     deliver: replayed(graph.deliver),
     operators: subject.isWatched ? [watch, ...graph.operators] : graph.operators,
-    sink: subject.ownSink ? graph.sink : (countingSink(graph.sink.kind) as Graph['sink']),
+    sinks: subject.ownSink
+      ? graph.sinks
+      : graph.sinks.map((one) => ({ ...one, sink: countingSink(one.sink.kind) as never })),
   })
 }
 

@@ -1,12 +1,13 @@
 import type { Key } from '../../core/message.js'
 import { describeThrown } from '../../core/thrown.js'
-import { addon, type NativeSeat } from '../../native/addon.js'
+import { addon, type NativeParked, type NativeSeat } from '../../native/addon.js'
 import { actions, type Detail } from '../../native/details.js'
 import { outcomes, type OutcomeNumber } from '../../native/slots.js'
 import type { Ending } from '../../reliability/retry.js'
-import type { Graph } from '../../pipeline/graph.js'
+import { decodeHistory } from '../../reliability/attempts.js'
+import { hasLetterSink, type Graph } from '../../pipeline/graph.js'
 import type { Answers } from '../replies/answers.js'
-import { afterFailure, settled, waitBehind } from './verdicts.js'
+import { afterFailure, settled, spent, waitBehind } from './verdicts.js'
 import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
 import type { Job, JobParts } from '../operators/job.js'
@@ -39,6 +40,7 @@ export interface FailureDeskParts {
 export class FailureDesk {
   readonly #parts: FailureDeskParts
   readonly #atMostOnce: boolean
+  readonly #hasLetterSink: boolean
   readonly hopeless: Hopeless
   readonly #parking = new Parking()
   /** Ids of parked messages that are being tried or committed: their copies wait for the outcome. */
@@ -59,6 +61,7 @@ export class FailureDesk {
     this.#traces = new Traces(parts)
     this.hopeless = new Hopeless(parts)
     this.#atMostOnce = parts.graph.deliver.delivery === 'at-most-once'
+    this.#hasLetterSink = hasLetterSink(parts.graph)
     this.#alone = restoreParked(parts, this.#nowMs(), this.#parking)
     this.#nextDueMs = this.#parking.nextDueMs()
   }
@@ -326,8 +329,15 @@ export class FailureDesk {
         finished.details.set(sequence, settled(sequence, outcomes.duplicate))
         return true
       }
-      this.#retriedIds.set(entry.id, sequence)
     }
+    if (this.#isSpent(entry)) {
+      this.#parking.remove(sequence, key)
+      const { attempts, history } = entry
+      finished.details.set(sequence, spent(sequence, attempts, history))
+      this.hopeless.tellDeadLetter(sequence, decodeHistory(history).at(-1)?.error ?? '')
+      return true
+    }
+    if (entry.id !== undefined) this.#retriedIds.set(entry.id, sequence)
     addon().tryParked(handle, shard, seat.attempt, sequence, true)
     this.#parking.begin(sequence)
     retry({
@@ -341,6 +351,11 @@ export class FailureDesk {
       payload: entry.payload,
     })
     return true
+  }
+
+  /** Its last attempt has killed its worker, so that nobody could tell the sink for dead letters. */
+  #isSpent({ attempts }: NativeParked): boolean {
+    return this.#hasLetterSink && attempts >= this.#parts.graph.retry.attempts
   }
 
   #dueAlone(nowMs: number, first: number): ParkedMessage | undefined {

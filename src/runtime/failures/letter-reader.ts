@@ -2,32 +2,18 @@ import { headersOf } from '../../codec/envelope.js'
 import { Reader } from '../../codec/reader.js'
 import type { ShapeStore } from '../../codec/shapes.js'
 import { toError } from '../../core/errors.js'
-import { noHeaders, type MessageHeaders } from '../../core/headers.js'
-import type { MalformedRow } from '../../core/message.js'
+import { noHeaders } from '../../core/headers.js'
 import type { NativeDeadLetter } from '../../native/addon.js'
 import { frameTypes } from '../../native/slots.js'
 import { bareOf, rowOf } from '../message/decoder.js'
-import { decodeHistory, type FailedAttempt } from '../../reliability/attempts.js'
+import { decodeHistory } from '../../reliability/attempts.js'
+import type { DeadLetterRecord } from '../../reliability/dead-letter-record.js'
 import type { DirectoryAccepts } from '../directory/inspect.js'
 
 /** A message that failed for good, kept until it is retried or dropped. */
-export interface DeadLetter {
-  readonly shard: number
+export interface DeadLetter extends DeadLetterRecord {
   /** Its number in the shard; with it, `retry` and `drop` name it. */
   readonly number: number
-  readonly sequence: number
-  /** When the message was taken in, in milliseconds since 1970. */
-  readonly timeMs: number
-  readonly attempts: number
-  /** The latest failures, oldest first. */
-  readonly history: readonly FailedAttempt[]
-  /** As operators got it (of raw frames the bytes); of a malformed row, or an undecodable one, none. */
-  readonly message?: unknown
-  /** What the message was sent with; missing where it has none. */
-  readonly headers?: MessageHeaders
-  readonly malformed?: MalformedRow
-  /** Why the message can't be shown; it can be retried and dropped like any other. */
-  readonly undecodable?: string
   /** The bytes as they are stored, where they can't be decoded. */
   readonly payload?: Buffer
 }

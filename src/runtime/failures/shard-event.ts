@@ -23,6 +23,14 @@ export type ShardEvent =
       readonly sequence: number
       readonly error: string
     }
+  /** A dead letter, or a late message, that the sink for them does not take. */
+  | {
+      readonly kind: 'sink-refused'
+      readonly shard: number
+      readonly sequence: number
+      readonly sink: string
+      readonly error: string
+    }
   | {
       readonly kind: 'stalled'
       readonly shard: number

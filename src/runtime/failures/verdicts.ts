@@ -70,6 +70,12 @@ export function deadLetter(sequence: number, reason: string, nowMs: number): Det
   }
 }
 
+/** A message whose attempts are used up. */
+export function spent(sequence: number, attempts: number, history: string): Detail {
+  const { deadLettered: outcome } = outcomes
+  return { sequence, action: actions.deadLetter, attempts, dueMs: 0, outcome, history }
+}
+
 /** A message that waits behind a parked one of its key, or for its turn to be tried again. */
 export function waitBehind(sequence: number): Detail {
   return {

@@ -1,5 +1,7 @@
 import { SemelError } from '../../core/errors.js'
+import type { Sink } from '../../core/sink.js'
 import type { TransactionalConnection } from '../../core/transactional.js'
+import { transactionalSink } from '../../delivery/transactional.js'
 import { sleep } from '../../core/waiting/timers.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { checkBegun, checkConnection } from './connection.js'
@@ -29,7 +31,7 @@ export async function askSinks(
         // What no second attempt can help: it does not fit, is wrongly configured, or is no such sink.
         if (error instanceof SemelError && !error.retriable) throw error
         const failure = sinkFailure(error, attempt)
-        if (attempt === 1) warn(graph, shard, failure.error)
+        if (attempt === 1) warn(transactionalSink(graph)?.name ?? '', shard, failure.error)
         await sleep(failure.delayMs)
       }
     }
@@ -44,7 +46,7 @@ async function askOnce(
   lineage: string,
   base: string,
 ): Promise<[number, number, number]> {
-  const { sink } = graph
+  const sink = transactionalSink(graph) as Sink<never>
   const connected: unknown = await sink.connect({
     pipeline: graph.name,
     shard: settings.firstShard + shard,
@@ -63,9 +65,9 @@ async function askOnce(
 }
 
 /** Nobody listens to a stream's events yet, and an opening that waits should not do so in silence. */
-function warn(graph: Graph, shard: number, { message }: Error): void {
+function warn(name: string, shard: number, { message }: Error): void {
   process.emitWarning(
-    `the sink ${graph.sink.name} can't be asked what shard ${shard} has committed: ${message}; it is asked again until it answers`,
+    `the sink ${name} can't be asked what shard ${shard} has committed: ${message}; it is asked again until it answers`,
     { type: 'SemelWarning', code: 'SEMEL_SINK' },
   )
 }

@@ -1,14 +1,16 @@
 import { SemelError } from '../../core/errors.js'
 import { isUnavailable } from '../../core/handler-errors.js'
-import type { Position, SinkConnection } from '../../core/sink.js'
+import type { Position } from '../../core/sink.js'
 import { adopted } from '../../core/thenable.js'
 import { addon, type NativeSeat } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
 import type { Answers } from '../replies/answers.js'
 import type { Detail } from '../../native/details.js'
-import { checkWritten, placeOf, rejectionOf, type Rejection } from './connection.js'
+import { checkWritten, rejectionOf, type Rejection } from './connection.js'
 import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished, type Owners } from '../operators/finished.js'
+import type { Origins } from './origins.js'
+import type { Outlet } from './outlet.js'
 import { Pause } from './pause.js'
 import { sinkFailure } from './sink-failure.js'
 
@@ -26,7 +28,8 @@ export interface CommitterParts {
   readonly handle: number
   readonly shard: number
   readonly seat: NativeSeat
-  readonly connection: SinkConnection<unknown>
+  readonly outlet: Outlet
+  readonly origins: Origins
   readonly answers: Answers
   /** Whether outputs are flushed before their ack. */
   readonly flushes: boolean
@@ -50,14 +53,14 @@ export interface CommitterParts {
 export class Committer {
   readonly #parts: CommitterParts
   #through: number
-  /** The sink's place at the last commit; −1: none. */
-  #place: number
+  /** By the directory's numbers of sinks, where they stood at the last commit; −1: no place. */
+  readonly #places: Float64Array
   readonly #pause = new Pause()
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
     this.#through = parts.seat.firstSequence - 1
-    this.#place = parts.seat.sinkPlace
+    this.#places = parts.seat.sinkPlaces.slice()
   }
 
   /** The last committed sequence. */
@@ -67,18 +70,23 @@ export class Committer {
 
   /** Brings the sink to what was committed, and commits where it then stands. */
   async begin(): Promise<void> {
-    const { connection, seat } = this.#parts
-    if (connection.rewind === undefined) return
-    await connection.rewind(seat.sinkPlace < 0 ? undefined : seat.sinkPlace)
+    const { outlet } = this.#parts
+    if (outlet.rewind === undefined) return
+    await outlet.rewind(this.#places)
+    await this.#commitPlaces()
+  }
+
+  /** A torn batch can then be told from what was there before it. */
+  async #commitPlaces(): Promise<void> {
+    const { handle, shard, outlet, flushes } = this.#parts
+    const places = this.#places.slice()
     // What it would be asked for again and again is the opener's to know.
-    const place = placeOf(connection, this.#place)
-    if (typeof place === 'object') throw place
-    if (place === seat.sinkPlace) return
-    // So that a torn first batch can be told from what was there before.
-    if (this.#parts.flushes) await connection.flush?.()
+    const why = outlet.stands(places)
+    if (why !== undefined) throw why
+    if (places.every((place, at) => place === this.#places[at])) return
+    if (flushes) await outlet.flush?.()
     await this.#acknowledge({ count: 0, details: undefined, answers: undefined })
     // Before the first output: behind it, a power loss could take the place and leave the output.
-    const { handle, shard } = this.#parts
     while (!addon().acksDurable(handle, shard)) await this.#pause.for(ackRoomMs)
   }
 
@@ -93,18 +101,19 @@ export class Committer {
   }
 
   commit(finished: Finished): void | Promise<void> {
-    const { connection, flushes } = this.#parts
-    if (finished.outputs.length > 0) {
-      if (connection.writeSome !== undefined) return this.#commitInParts(finished)
+    const { outlet, flushes } = this.#parts
+    const isWritten = outlet.takes(finished)
+    if (isWritten) {
+      if (outlet.writeSome !== undefined) return this.#commitInParts(finished)
       let pending: Promise<unknown> | undefined
       try {
-        pending = adopted(connection.write(finished.outputs, this.#position(finished)))
+        pending = adopted(outlet.write(finished, this.#position(finished)))
       } catch (error) {
         return this.#writeAgain(finished, error)
       }
       if (pending !== undefined) return this.#finishWrite(finished, pending)
     }
-    if (flushes && connection.flush !== undefined && finished.outputs.length > 0) {
+    if (isWritten && flushes && outlet.flush !== undefined) {
       return this.#flushAndAcknowledge(finished)
     }
     const ack = this.#ackOf(finished)
@@ -123,14 +132,16 @@ export class Committer {
 
   /** What a failed write has left to do, until all that can be written is. */
   async #writeAgain(finished: Finished, failure: unknown): Promise<void> {
-    const { connection } = this.#parts
+    const { outlet } = this.#parts
     let failed = failure
     for (let attempt = 1; ;) {
       attempt = await this.#afterFailedWrite(finished, failed, attempt)
       this.#parts.again(finished)
-      if (finished.outputs.length === 0) break
+      if (!outlet.takes(finished)) break
       try {
-        await connection.write(finished.outputs, this.#position(finished))
+        // Taken back, they may stand behind what others have put there meanwhile.
+        if (outlet.wasCutBack) await this.#commitPlaces()
+        await outlet.write(finished, this.#position(finished))
         break
       } catch (error) {
         failed = error
@@ -144,12 +155,12 @@ export class Committer {
    * that no more than the others is given again.
    */
   async #commitInParts(finished: Finished): Promise<void> {
-    const { connection, committed } = this.#parts
+    const { outlet, committed } = this.#parts
     for (let attempt = 1; finished.outputs.length > 0;) {
       const { length } = finished.outputs
       let written: number
       try {
-        const answer = await connection.writeSome?.(finished.outputs, this.#position(finished))
+        const answer = await outlet.writeSome?.(finished, this.#position(finished))
         written = checkWritten(answer, length)
         attempt = 1
       } catch (error) {
@@ -161,7 +172,7 @@ export class Committer {
       if (written === length) break
       const part = finished.splitAt(written, this.#through)
       if (part.isEmpty) continue
-      if (this.#parts.flushes) await connection.flush?.()
+      if (this.#parts.flushes) await outlet.flush?.()
       await this.#acknowledge(this.#ackOf(part))
       committed(part.details)
       this.#parts.again(finished)
@@ -208,7 +219,7 @@ export class Committer {
   }
 
   async #flushAndAcknowledge(finished: Finished): Promise<void> {
-    if (this.#parts.flushes) await this.#parts.connection.flush?.()
+    if (this.#parts.flushes) await this.#parts.outlet.flush?.()
     await this.#acknowledgeAll(this.#ackOf(finished), finished)
   }
 
@@ -241,19 +252,22 @@ export class Committer {
     }
   }
 
-  /** False where there is no room yet; or why the sink's place can't be had. */
+  /** False where there is no room yet; or why a sink's place can't be had. */
   #tryAcknowledge({ count, details, answers }: Ack): boolean | SemelError {
-    const { handle, shard, seat, connection } = this.#parts
-    const place = placeOf(connection, this.#place)
-    if (typeof place === 'object') return place
-    if (!addon().commit(handle, shard, seat.attempt, count, place, details, answers)) return false
-    this.#place = place
+    const { handle, shard, seat, outlet } = this.#parts
+    const why = outlet.stands(this.#places)
+    if (why !== undefined) return why
+    if (!addon().commit(handle, shard, seat.attempt, count, this.#places, details, answers)) {
+      return false
+    }
     this.#through += count
+    outlet.settled(this.#places)
     return true
   }
 
   #position(finished: Finished): Position {
-    return { epoch: this.#parts.seat.epoch, through: this.#through + finished.count }
+    const { seat, origins } = this.#parts
+    return origins.position(seat.epoch, this.#through + finished.count, finished)
   }
 }
 

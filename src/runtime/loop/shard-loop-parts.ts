@@ -1,10 +1,9 @@
-import type { SinkConnection } from '../../core/sink.js'
 import type { NativeSeat } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
 import type { Limiter } from '../operators/limiter.js'
 import type { Pulse } from './heartbeat.js'
-import type { SinkLink } from './sink-link.js'
+import type { ShardSinks } from './shard-sinks.js'
 
 export interface ShardLoopParts {
   readonly handle: number
@@ -16,9 +15,10 @@ export interface ShardLoopParts {
   readonly storedBefore: number
   /** Beats at every message: one call of a handler is all that may take long. */
   readonly pulse: Pulse
-  readonly connection: SinkConnection<unknown>
-  /** Where the sink has the last word, the way to it. */
-  readonly link: SinkLink | undefined
+  readonly sinks: ShardSinks
+  /** Of the directory, or of this opening where there is none. */
+  readonly lineage: string
+  readonly isJournaled: boolean
   /** Whether outputs are flushed before their ack. */
   readonly flushes: boolean
   readonly limiter: Limiter | undefined

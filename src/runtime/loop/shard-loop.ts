@@ -10,16 +10,19 @@ import {
   type OutcomeNumber,
 } from '../../native/slots.js'
 import { Answers } from '../replies/answers.js'
+import { isPlain } from '../../pipeline/graph.js'
 import { asideFor, type Aside } from './aside.js'
 import { Collector, isPromise } from '../operators/chain.js'
 import { noContext, Signals, type AttemptContext } from '../operators/context.js'
 import { failureOf } from '../operators/failure.js'
 import { committerOf, type AnyCommitter } from './any-committer.js'
+import { ByProducts } from './by-products.js'
 import { FailureDesk } from '../failures/failure-desk.js'
 import { Finished } from '../operators/finished.js'
 import { GivenUp, type GiveUps as GiveUpList } from '../operators/given-up.js'
 import { BufferFrame } from '../message/frame.js'
 import { GiveUps } from './give-ups.js'
+import { Origins } from './origins.js'
 import { Poll } from './poll.js'
 import type { ShardLoopParts } from './shard-loop-parts.js'
 import { JobEnds } from './job-ends.js'
@@ -69,11 +72,20 @@ export class ShardLoop {
     this.#processed = this.#poll.through
     this.#accused = seat.accused
     this.#answers = new Answers(seat, this.#slots)
-    this.#committer = committerOf(parts, {
+    const through = (): number => this.#committer.through
+    const shardOfAll = parts.firstShard + shard
+    const slots = this.#slots
+    const byProducts = isPlain(graph)
+      ? undefined
+      : new ByProducts({ ...parts, shardOfAll, slots, through })
+    const { name: pipeline } = graph
+    this.#committer = committerOf(parts, byProducts, {
       answers: this.#answers,
+      origins: new Origins({ ...parts, pipeline, shardOfAll, slots, byProducts, through }),
       refused: (failures, finished) => this.#failures.refused(failures, finished),
       committed: (details) => {
         this.#failures.committed(details)
+        byProducts?.forget()
         this.#aside?.committed(details)
       },
       again: (finished) => this.#giveUps.again(finished),
@@ -88,7 +100,7 @@ export class ShardLoop {
       tell,
       slots: this.#slots,
       answers: this.#answers,
-      through: () => this.#committer.through,
+      through,
       taken: () => this.#processed,
     })
     this.#outage = new Outage({
@@ -97,6 +109,7 @@ export class ShardLoop {
     })
     this.#program = new Program({
       operators: graph.operators,
+      to: isPlain(graph) ? undefined : graph.to,
       timeoutMs: graph.timeoutMs,
       release: (job) => this.#lane.release(job),
       outage: this.#outage,

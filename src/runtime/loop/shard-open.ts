@@ -1,18 +1,16 @@
 import type { Durability } from '../../core/delivery.js'
-import type { OutputReader, SinkConnection, SinkContext } from '../../core/sink.js'
+import type { OutputReader, SinkContext } from '../../core/sink.js'
 import { sleep } from '../../core/waiting/timers.js'
-import type { TransactionalConnection } from '../../core/transactional.js'
-import { isTransactional } from '../../delivery/transactional.js'
-import { checkConnection, closeConnection } from './connection.js'
 import { addon, type NativeSeat } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { Limiter } from '../operators/limiter.js'
 import type { Pulse } from './heartbeat.js'
 import { refuseOwnFile } from '../directory/own-files.js'
-import { shardMemo } from './sink-memo.js'
+import type { DirectoryMemo } from './sink-memo.js'
 import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
 import { ShardLoop } from './shard-loop.js'
-import { SinkLink, untilAnswered } from './sink-link.js'
+import { connectSinks, linkOf } from './shard-sinks.js'
+import { untilAnswered, type SinkLink } from './sink-link.js'
 
 export { limitMemory } from '../operators/limiter.js'
 
@@ -32,7 +30,12 @@ export interface ShardOpening {
   readonly graph: Graph
   readonly durability: unknown
   readonly directories: Directories
+  /** The directory's history, or this opening's where there is none. */
   readonly lineage: string
+  /** Whether messages are kept until they are done. */
+  readonly isJournaled: boolean
+  /** By sink of the pipeline, its number in the directory. */
+  readonly sinkNumbers: readonly number[]
   /** Of the rate of the whole stream. */
   readonly limitMemory: SharedArrayBuffer
   readonly pulse: Pulse
@@ -59,27 +62,16 @@ export async function openShard(
   const { handle, shard, firstShard, shardCount, graph, directories } = opening
   const { pulse, tell, answer, kick } = opening
   const durability = opening.durability as Durability
-  const memo = shardMemo(handle, shard, directories.stream)
   const taken = addon().attach(handle, shard)
-  const connect = async (): Promise<SinkConnection<unknown>> =>
-    checkConnection(await graph.sink.connect(contextOf(opening, taken, memo)), graph.sink)
-  const link = isTransactional(graph)
-    ? new SinkLink({
-        ...opening,
-        seat: taken,
-        sink: graph.sink,
-        connect: connect as () => Promise<TransactionalConnection<unknown>>,
-      })
-    : undefined
-  const seat = link === undefined ? taken : await takeOver(opening, taken, link)
-  const connection = link === undefined ? await connect() : link.connection
-  const close = async (): Promise<void> => {
-    try {
-      await (link === undefined ? closeConnection(connection, graph.sink) : link.close())
-    } finally {
-      memo?.close()
-    }
+  const parts = {
+    ...opening,
+    seat: taken,
+    directory: directories.stream,
+    context: (memo: DirectoryMemo | undefined) => contextOf(opening, taken, memo),
   }
+  const link = linkOf(parts)
+  const seat = link === undefined ? taken : await takeOver(opening, taken, link.link)
+  const sinks = await connectSinks(parts, link)
   try {
     const loop = new ShardLoop({
       handle,
@@ -87,13 +79,14 @@ export async function openShard(
       firstShard,
       shardCount,
       graph,
-      seat,
+      seat: { ...seat, sinkPlaces: placesOf(seat, opening.sinkNumbers) },
       storedBefore: opening.storedBefore[shard] as number,
       pulse,
       limiter:
         graph.limits === undefined ? undefined : new Limiter(graph.limits, opening.limitMemory),
-      connection,
-      link,
+      sinks,
+      lineage: opening.lineage,
+      isJournaled: opening.isJournaled,
       flushes: durability === 'disk' || typeof durability === 'object',
       tell,
       answer,
@@ -101,17 +94,25 @@ export async function openShard(
       outcomesAwaited: opening.outcomesAwaited,
     })
     await loop.begin()
-    return { loop, close }
+    return { loop, close: () => sinks.close() }
   } catch (error) {
-    await close().catch(() => {})
+    await sinks.close().catch(() => {})
     throw error
   }
+}
+
+/** With a place for each sink, −1 where it has none yet. */
+function placesOf({ sinkPlaces }: NativeSeat, numbers: readonly number[]): Float64Array {
+  const places = new Float64Array(Math.max(sinkPlaces.length, ...numbers.map((one) => one + 1)))
+  places.fill(-1)
+  places.set(sinkPlaces)
+  return places
 }
 
 function contextOf(
   opening: ShardOpening,
   { epoch }: NativeSeat,
-  memo: ReturnType<typeof shardMemo>,
+  memo: DirectoryMemo | undefined,
 ): SinkContext {
   const { handle, shard, firstShard, shardsOfAll, graph, directories } = opening
   return {
@@ -149,7 +150,7 @@ async function takeOver(
     }
     addon().discard(handle, shard, attempt)
     while (!addon().record(handle, shard, attempt)) await sleep(roomMs)
-    return { ...seat, firstSequence: addon().startOver(handle, shard, attempt) }
+    return { ...seat, ...addon().startOver(handle, shard, attempt) }
   } catch (error) {
     await link.close().catch(() => {})
     throw error

@@ -25,25 +25,35 @@ const spanBytes = 48
 export class DirectoryMemo implements SinkMemo {
   readonly #handle: number
   readonly #shard: number
+  readonly #sink: number
   readonly #path: string
   readonly #bytes = Buffer.alloc(spanBytes)
   #fd: number | undefined
   #hasAnnounced = false
 
-  constructor(handle: number, shard: number, directory: string) {
+  /** @param sink its number in the directory */
+  constructor(handle: number, shard: number, directory: string, sink: number) {
     this.#handle = handle
     this.#shard = shard
-    this.#path = join(directory, `sink-${shard}.span`)
+    this.#sink = sink
+    this.#path = join(directory, `sink-${shard}${sink === 0 ? '' : `.${sink}`}.span`)
   }
 
   read(): unknown {
+    return this.#all()[this.#sink] ?? undefined
+  }
+
+  /** By sink, null where one keeps nothing. */
+  #all(): unknown[] {
     const bytes = addon().getFile(this.#handle, `sink-${this.#shard}`)
-    // A list, with an entry for each sink.
-    return bytes.length === 0 ? undefined : (JSON.parse(bytes.toString()) as unknown[])[0]
+    return bytes.length === 0 ? [] : (JSON.parse(bytes.toString()) as unknown[])
   }
 
   keep(value: unknown): void {
-    addon().putFile(this.#handle, `sink-${this.#shard}`, Buffer.from(JSON.stringify([value])))
+    const all = this.#all()
+    while (all.length < this.#sink) all.push(null)
+    all[this.#sink] = value
+    addon().putFile(this.#handle, `sink-${this.#shard}`, Buffer.from(JSON.stringify(all)))
   }
 
   announced(place: number): WriteSpan | undefined {
@@ -102,8 +112,9 @@ export function shardMemo(
   handle: number,
   shard: number,
   directory: string,
+  sink: number,
 ): DirectoryMemo | undefined {
-  return directory === '' ? undefined : new DirectoryMemo(handle, shard, directory)
+  return directory === '' ? undefined : new DirectoryMemo(handle, shard, directory, sink)
 }
 
 let machine: Buffer | undefined

@@ -2,10 +2,12 @@ import { SemelError, toError } from '../../core/errors.js'
 import type { CommitId, Output } from '../../core/transactional.js'
 import { addon, type NativePrepared } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
-import { ownersOf, type Finished } from '../operators/finished.js'
+import { Finished } from '../operators/finished.js'
 import { failuresOf, type CommitterParts } from './committer.js'
-import { isRefusal, rejectionOf, type Rejection } from './connection.js'
+import { isMisfit, isRefusal, rejectionOf, type Rejection } from './connection.js'
+import type { Outlet } from './outlet.js'
 import { Pause } from './pause.js'
+import type { Route, Given } from './routes.js'
 import { sinkFailure } from './sink-failure.js'
 import { untilAnswered, type SinkLink } from './sink-link.js'
 
@@ -17,20 +19,27 @@ const turnsMax = 100
 const refusalsMax = 5
 
 /** The connection is the link's, which has one after another. */
-export interface TransactionalParts extends Omit<CommitterParts, 'connection' | 'flushes'> {
+export interface TransactionalParts extends Omit<CommitterParts, 'outlet'> {
   readonly link: SinkLink
-  /** As outputs know it. */
-  readonly shardOfAll: number
+  /** What the transactional sink is given, where there are others. */
+  readonly route: Route | undefined
+  /** The others. */
+  readonly beside: Outlet | undefined
 }
 
 /**
- * The end of the way where the sink has the last word: the block is prepared, the sink commits outputs and
- * number in one, and what it has is confirmed. One commit at a time.
+ * The end of the way where the sink has the last word: other sinks have their outputs, the block is
+ * prepared with where they stand, the sink commits outputs and number in one, and what it has is
+ * confirmed. One commit at a time.
  */
 export class TransactionalCommitter {
   readonly #parts: TransactionalParts
   readonly #pause = new Pause()
   #through: number
+  /** By the directory's numbers of sinks, where they stood at the last commit; −1: no place. */
+  #committed: Float64Array
+  /** … and stand with the one that is made. */
+  #places: Float64Array
   /** Nothing says yet what was confirmed last. */
   #isUnrecorded = false
   /** In turn: commits that failed, and those that were refused as not following. */
@@ -40,6 +49,8 @@ export class TransactionalCommitter {
   constructor(parts: TransactionalParts) {
     this.#parts = parts
     this.#through = parts.seat.firstSequence - 1
+    this.#committed = parts.seat.sinkPlaces
+    this.#places = this.#committed.slice()
   }
 
   /** The last confirmed sequence. */
@@ -47,8 +58,11 @@ export class TransactionalCommitter {
     return this.#through
   }
 
-  /** Nothing: the link has begun before there was a loop. */
-  async begin(): Promise<void> {}
+  /** The others are brought to what is committed; the link has begun before there was a loop. */
+  async begin(): Promise<void> {
+    await this.#parts.beside?.rewind?.(this.#places)
+    await this.#commitPlaces()
+  }
 
   stop(): void {
     this.#pause.stop()
@@ -64,22 +78,45 @@ export class TransactionalCommitter {
 
   async commit(finished: Finished): Promise<void> {
     while (!(await this.#tryCommit(finished))) this.#parts.again(finished)
-    const { handle, shard, seat, answers, committed } = this.#parts
-    const told = answers.encode(finished)
-    while (!addon().confirm(handle, shard, seat.attempt, false, told)) await this.#pause.for(roomMs)
+    await this.#confirm(this.#parts.answers.encode(finished))
     this.#through += finished.count
+    this.#parts.committed(finished.details)
+  }
+
+  async #confirm(answers: Uint8Array | undefined): Promise<void> {
+    const { handle, shard, seat, beside } = this.#parts
+    while (!addon().confirm(handle, shard, seat.attempt, false, answers)) {
+      await this.#pause.for(roomMs)
+    }
     this.#isUnrecorded = true
-    committed(finished.details)
+    this.#committed = this.#places.slice()
+    beside?.settled(this.#committed)
+  }
+
+  /** A torn batch can then be told from what was there before it. */
+  async #commitPlaces(): Promise<void> {
+    const { beside, flushes } = this.#parts
+    const places = this.#places.slice()
+    const why = beside?.stands(places)
+    if (why !== undefined) throw why
+    if (places.every((place, at) => place === this.#places[at])) return
+    if (flushes) await beside?.flush?.()
+    this.#places = places
+    await this.#prepare(new Finished(), [])
+    await this.#reached()
+    await this.#confirm(undefined)
   }
 
   /** Whether all of it took effect; else nothing of it is prepared, and it is to be tried again. */
   async #tryCommit(finished: Finished): Promise<boolean> {
-    const prepared = await this.#prepare(finished)
+    if (!(await this.#writeBeside(finished))) return false
+    const given = this.#given(finished)
+    const prepared = await this.#prepare(finished, given)
     await this.#reached()
     if (prepared.n === 0) return true
     const { link } = this.#parts
     try {
-      await link.connection.commit(this.#outputs(finished), {
+      await link.connection.commit(this.#outputs(finished, given), {
         id: this.#id(prepared.epoch, prepared.n),
         parent:
           prepared.parentN === 0 ? undefined : this.#id(prepared.parentEpoch, prepared.parentN),
@@ -90,23 +127,64 @@ export class TransactionalCommitter {
       return true
     } catch (error) {
       this.#pause.check()
-      return this.#afterFailure(finished, error)
+      return this.#afterFailure(finished, given, error)
     }
   }
 
-  async #afterFailure(finished: Finished, failure: unknown): Promise<boolean> {
+  /** Whether the other sinks have what they are to have. */
+  async #writeBeside(finished: Finished): Promise<boolean> {
+    const { beside, flushes, seat, origins } = this.#parts
+    if (beside === undefined) return true
+    try {
+      if (beside.wasCutBack) await this.#commitPlaces()
+      if (beside.takes(finished)) {
+        const through = this.#through + finished.count
+        await beside.write(finished, origins.position(seat.epoch, through, finished))
+        this.#failures = 0
+      }
+    } catch (error) {
+      this.#pause.check()
+      await this.#afterFailedWrite(finished, error)
+      return false
+    }
+    if (flushes) await beside.flush?.()
+    return true
+  }
+
+  async #afterFailedWrite(finished: Finished, failure: unknown): Promise<void> {
+    const rejection = rejectionOf(failure, finished.outputs.length)
+    if (rejection !== undefined) return this.#afterRejection(finished, rejection.rejected)
+    // What was committed is gone: no other attempt brings it back.
+    if (isMisfit(failure)) throw failure
+    await this.#afterSinkFailure(failure)
+  }
+
+  async #afterFailure(
+    finished: Finished,
+    given: readonly Given[] | undefined,
+    failure: unknown,
+  ): Promise<boolean> {
     let rejection: Rejection | undefined
     try {
-      rejection = wholeRejectionOf(failure, finished.outputs.length)
+      rejection = wholeRejectionOf(failure, given?.length ?? finished.outputs.length)
     } catch (error) {
       return this.#ask(error)
     }
     if (rejection === undefined) return this.#ask(failure)
-    this.#discard()
-    const { failures, unavailable } = failuresOf(finished, rejection)
+    await this.#discard()
+    if (given === undefined) await this.#afterRejection(finished, rejection.rejected)
+    else {
+      const { refused, unavailable } = (this.#parts.route as Route).refusedOf(given, rejection)
+      await this.#afterRejection(finished, refused)
+      if (unavailable !== undefined) await this.#afterSinkFailure(unavailable)
+    }
+    return false
+  }
+
+  async #afterRejection(finished: Finished, rejected: ReadonlyMap<number, unknown>): Promise<void> {
+    const { failures, unavailable } = failuresOf(finished, { rejected })
     if (failures.size > 0) this.#parts.refused(failures, finished)
     if (unavailable !== undefined) await this.#afterSinkFailure(unavailable)
-    return false
   }
 
   /** Nobody knows what became of the commit: it is not made again before the sink has said so. */
@@ -118,20 +196,25 @@ export class TransactionalCommitter {
     if (!isRefusal(failure)) await this.#afterSinkFailure(failure)
     const found = await untilAnswered(link, sinkFailed, (ms) => this.#pause.for(ms))
     this.#pause.check()
-    if (found === 0) this.#discard()
+    if (found === 0) await this.#discard()
     return found > 0
   }
 
-  async #prepare({ count, details, outputs }: Finished): Promise<NativePrepared> {
-    const { handle, shard, seat } = this.#parts
+  async #prepare(finished: Finished, given: readonly Given[] | undefined): Promise<NativePrepared> {
+    const { handle, shard, seat, beside } = this.#parts
+    const { count, details, outputs } = finished
+    const hasOutputs = (given ?? outputs).length > 0
     const encoded = details.size === 0 ? undefined : encodeDetails([...details.values()])
+    const why = beside?.stands(this.#places)
+    if (why !== undefined) throw why
     for (;;) {
       const prepared = addon().prepare(
         handle,
         shard,
         seat.attempt,
         count,
-        outputs.length > 0,
+        hasOutputs,
+        this.#places,
         encoded,
       )
       if (prepared !== undefined) return prepared
@@ -148,25 +231,30 @@ export class TransactionalCommitter {
     }
   }
 
-  #discard(): void {
-    const { handle, shard, seat } = this.#parts
+  /** What the other sinks were given goes back as well; why one can't is told with the next write. */
+  async #discard(): Promise<void> {
+    const { handle, shard, seat, beside } = this.#parts
     addon().discard(handle, shard, seat.attempt)
     this.#isUnrecorded = true
+    this.#places = this.#committed.slice()
+    await Promise.resolve(beside?.undo()).catch(() => {})
   }
 
   #id(epoch: number, n: number): CommitId {
     return { lineage: this.#parts.link.lineage, epoch, n }
   }
 
-  #outputs(finished: Finished): Output<unknown>[] {
-    const { shardOfAll: shard } = this.#parts
-    const counts = new Map<number, number>()
-    return finished.outputs.map((value, at) => {
-      const sequence = ownersOf(finished.ownersAt(at)).at(-1) as number
-      const index = counts.get(sequence) ?? 0
-      counts.set(sequence, index + 1)
-      return { value, origin: { shard, sequence, index } }
-    })
+  /** Undefined where all outputs are its own. */
+  #given(finished: Finished): Given[] | undefined {
+    return this.#parts.route?.missingOf(finished)
+  }
+
+  #outputs(finished: Finished, given: readonly Given[] | undefined): Output<unknown>[] {
+    const { origins, seat } = this.#parts
+    const { originOf } = origins.position(seat.epoch, 0, finished)
+    return given === undefined
+      ? finished.outputs.map((value, at) => ({ value, origin: originOf(at) }))
+      : given.map(({ at, output: { value } }) => ({ value, origin: originOf(at) }))
   }
 
   async #afterSinkFailure(failure: unknown): Promise<void> {

@@ -6,6 +6,7 @@ import { adopted, unheeded } from '../../core/thenable.js'
 import { usesContext } from './context-use.js'
 import { kept } from '../message/decoder.js'
 import { closing, closingSoon } from './iterators.js'
+import { bitsOf, Routed } from './routed.js'
 
 /** Where a chain puts what comes out of it. */
 export class Collector {
@@ -29,22 +30,68 @@ export interface CompiledChain {
 
 type Apply = (value: unknown, context: MessageContext) => unknown
 type Sync = Exclude<Operator, { kind: 'batch' }>
+type Branching = Extract<Operator, { kind: 'branch' }>
 
 /**
  * The operators of a pipeline as one function, from the last to the first, so that each calls the next
  * one directly. An operator may answer with a promise at any message; only that message waits.
+ * @param end where values go behind the last one
  */
-export function compile(operators: readonly Sync[]): CompiledChain {
-  let next: Chain = putOut
+export function compile(operators: readonly Sync[], end: Chain): CompiledChain {
+  let next = end
   for (const operator of operators.toReversed()) next = step(operator, next)
-  return { run: next, usesContext: operators.some(({ apply }) => usesContext(apply)) }
+  return { run: next, usesContext: looksAtContext(operators) }
 }
 
-function putOut(value: unknown, _context: MessageContext, out: Collector): void {
+/** The end of a chain. */
+export function putOut(value: unknown, _context: MessageContext, out: Collector): void {
   out.values.push(kept(value))
 }
 
+/** The end of a chain where there are several sinks: these get it. */
+export function putOutTo(sinks: readonly number[]): Chain {
+  const to = bitsOf(sinks)
+  return (value, _context, out) => {
+    out.values.push(new Routed(kept(value), to))
+  }
+}
+
+function looksAtContext(operators: readonly Sync[]): boolean {
+  return operators.some((operator) =>
+    operator.kind === 'branch'
+      ? operator.branches.some((branch) => looksAtContext(branch.operators))
+      : usesContext(operator.apply),
+  )
+}
+
+/** Through each branch in turn; a promise of one holds up those behind it. */
+function through({ branches }: Branching): Chain {
+  const chains = branches.map(({ operators, to }) => compile(operators, putOutTo(to)).run)
+  return (value, context, out) => {
+    for (let at = 0; at < chains.length; at++) {
+      const pending = (chains[at] as Chain)(value, context, out)
+      if (isPromise(pending)) return restOf(chains, at + 1, pending, value, context, out)
+    }
+  }
+}
+
+async function restOf(
+  chains: readonly Chain[],
+  from: number,
+  first: Promise<void>,
+  value: unknown,
+  context: MessageContext,
+  out: Collector,
+): Promise<void> {
+  await first
+  for (let at = from; at < chains.length; at++) {
+    endWhereOver(out)
+    await (chains[at] as Chain)(value, context, out)
+  }
+}
+
 function step(operator: Sync, next: Chain): Chain {
+  if (operator.kind === 'branch') return through(operator)
   const apply = operator.apply as Apply
   switch (operator.kind) {
     case 'map':

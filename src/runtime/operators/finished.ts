@@ -23,6 +23,8 @@ export class Finished {
   #owners: Owners[] | undefined
   #base = 0
   #owned = 0
+  /** By message, how many of its outputs were taken out because they are written. */
+  readonly #gone = new Map<number, number>()
   readonly details = new Map<number, Detail>()
   /** What senders who wait are told besides the outcome, by sequence. */
   readonly answers = new Map<number, Answer>()
@@ -57,11 +59,25 @@ export class Finished {
     this.#owned = end
   }
 
+  /** Of each output: which it is of its message's, from 0, or of the last message's that has a part in it. */
+  indices(): number[] {
+    const counts = new Map(this.#gone)
+    return this.outputs.map((_, at) => {
+      const owner = ownersOf(this.ownersAt(at)).at(-1) as number
+      const index = counts.get(owner) ?? 0
+      counts.set(owner, index + 1)
+      return index
+    })
+  }
+
   /** Takes the first outputs out: they are written. */
   dropFirst(count: number): void {
-    for (const owners of this.owners.slice(0, count))
-      for (const owner of ownersOf(owners))
-        this.writtenThrough = Math.max(this.writtenThrough, owner)
+    for (const owners of this.owners.slice(0, count)) {
+      const all = ownersOf(owners)
+      for (const owner of all) this.writtenThrough = Math.max(this.writtenThrough, owner)
+      const last = all.at(-1) as number
+      this.#gone.set(last, (this.#gone.get(last) ?? 0) + 1)
+    }
     this.#owners = this.owners.slice(count)
     this.outputs = this.outputs.slice(count)
   }

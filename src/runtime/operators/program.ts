@@ -1,6 +1,6 @@
 import type { Operator } from '../../core/operator.js'
 import { Batcher, lastOf, type Held } from './batcher.js'
-import { Collector, compile, isPromise, type Chain } from './chain.js'
+import { Collector, compile, isPromise, putOut, putOutTo, type Chain } from './chain.js'
 import { noContext, type AttemptContext } from './context.js'
 import { bind, type Job } from './job.js'
 import type { Outage } from './outage.js'
@@ -10,6 +10,8 @@ type Stage = Exclude<Operator, { kind: 'batch' }>
 
 export interface ProgramParts {
   readonly operators: readonly Operator[]
+  /** Which sinks values go to behind the last of them; undefined: there is one sink. */
+  readonly to: readonly number[] | undefined
   /** Of an attempt whose operators answer with promises; undefined: it has all the time. */
   readonly timeoutMs: number | undefined
   readonly release: (job: Job) => void
@@ -31,7 +33,7 @@ export class Program {
   /** Of what batches have put out. */
   #turn = 0
 
-  constructor({ operators, timeoutMs = 0, release, outage }: ProgramParts) {
+  constructor({ operators, to, timeoutMs = 0, release, outage }: ProgramParts) {
     this.#timeoutMs = timeoutMs
     const chains: Stage[][] = [[]]
     const cuts: { size: number; withinMs: number }[] = []
@@ -43,12 +45,13 @@ export class Program {
         chains.at(-1)?.push(operator)
       }
     }
-    const compiled = chains.map((chain) => compile(chain))
+    const end = to === undefined ? putOut : putOutTo(to)
+    const compiled = chains.map((chain, at) => compile(chain, at < cuts.length ? putOut : end))
     this.isStaged = cuts.length > 0
     this.usesContext = compiled.some(({ usesContext }) => usesContext)
     this.run = (compiled[0] as (typeof compiled)[0]).run
     // From the last to the first, so that each knows where its values go on.
-    let deliver = (held: Held): void => putOut(held, (this.#turn += 1))
+    let deliver = (held: Held): void => putOutHeld(held, (this.#turn += 1))
     for (let at = cuts.length - 1; at >= 0; at--) {
       const chain = (compiled[at + 1] as (typeof compiled)[0]).run
       const { size, withinMs } = cuts[at] as (typeof cuts)[0]
@@ -119,7 +122,7 @@ function noteFiltered(job: Job): void {
  * a batch may have messages from before and from behind one of another batch, and by these their keys
  * would come out of order.
  */
-function putOut({ value, owners }: Held, turn: number): void {
+function putOutHeld({ value, owners }: Held, turn: number): void {
   const last = lastOf(owners)
   last.out.values.push(value)
   last.batched.push({ owners: owners.map(({ sequence }) => sequence), turn })

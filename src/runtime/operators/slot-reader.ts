@@ -13,6 +13,7 @@ import {
 import type { Graph } from '../../pipeline/graph.js'
 import { Decoder } from '../message/decoder.js'
 import { idReader, type IdOf } from '../message/id-reader.js'
+import { originAt, type FrameOrigin } from '../message/origin.js'
 import { shardOf } from '../message/keys.js'
 import { AttemptContext, type Signals } from './context.js'
 import type { JobParts } from './job.js'
@@ -44,6 +45,7 @@ export class SlotReader {
   /** Unset where no message can be late. */
   readonly isLate: IsLate | undefined
   readonly #seat: NativeSeat
+  readonly #view: DataView
   readonly #shard: number
   readonly #mask: number
   readonly #storedBefore: number
@@ -59,6 +61,7 @@ export class SlotReader {
     this.decoder = new Decoder(handle, graph, seat.ring)
     this.isLate = lateReader(graph)
     this.#seat = seat
+    this.#view = new DataView(seat.ring)
     this.#shard = firstShard + shard
     this.#mask = seat.capacity - 1
     this.#storedBefore = parts.storedBefore
@@ -92,6 +95,11 @@ export class SlotReader {
   /** The payload's bytes, in the ring: valid until the message is committed. */
   payload(at: number): Buffer {
     return Buffer.from(this.#seat.ring, this.#offset(at), this.#length(at))
+  }
+
+  /** Where a message in flight was read from; undefined where it was sent. */
+  originAt(at: number): FrameOrigin | undefined {
+    return originAt(this.#view, this.#offset(at), this.kind(at))
   }
 
   timeMs(at: number): number {

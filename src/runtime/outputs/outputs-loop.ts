@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../../core/errors.js'
 import { checkWait, throwIfAborted, type WaitOptions } from '../../core/waiting/wait.js'
-import type { Graph } from '../../pipeline/graph.js'
+import { sinkNames, type Graph } from '../../pipeline/graph.js'
 import type { OutputsDesk, ShardOutputs } from './desk.js'
 
 /** What a stream has whose pipeline ends with `outputs()`. */
@@ -21,12 +21,12 @@ export type Read<R, Out> = [R] extends ['outputs'] ? WithOutputs<Out> : unknown
 /** @throws InvalidArgumentError where the pipeline has another sink */
 export function loopOver<Out>(
   desk: OutputsDesk | undefined,
-  { name, sink }: Graph,
+  graph: Graph,
   options: Pick<WaitOptions, 'signal'> | undefined,
 ): OutputsLoop<Out> {
   if (desk !== undefined) return new OutputsLoop(desk, options)
   throw new InvalidArgumentError(
-    `outputs: the outputs of ${name} go to its sink ${sink.name}; end the pipeline with .to(outputs()) to read them here`,
+    `outputs: the outputs of ${graph.name} go to its sink ${sinkNames(graph)}; end the pipeline with .to(outputs()) to read them here`,
   )
 }
 

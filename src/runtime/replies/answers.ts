@@ -4,6 +4,7 @@ import { AnswerWriter } from './answer-writer.js'
 import { Expectations } from './expectations.js'
 import { errorText } from '../../reliability/attempts.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
+import { valueOf } from '../operators/routed.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 
 /**
@@ -53,7 +54,8 @@ export class Answers {
     }
     if (results.size === 0) return
     for (const [index, output] of finished.outputs.entries()) {
-      for (const owner of ownersOf(finished.ownersAt(index))) results.get(owner)?.push(output)
+      for (const owner of ownersOf(finished.ownersAt(index)))
+        results.get(owner)?.push(valueOf(output))
     }
     for (const [sequence, values] of results) finished.answers.set(sequence, { results: values })
   }

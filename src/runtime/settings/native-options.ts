@@ -1,17 +1,19 @@
 import { resolve } from 'node:path'
 import { deliveries, type Durability } from '../../core/delivery.js'
-import { isTransactional } from '../../delivery/transactional.js'
+import { transactionalSink } from '../../delivery/transactional.js'
 import type { NativeOptions } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { Settings } from './options.js'
 
 /** What the native core needs to know of a pipeline and its settings; `current`: where paths start. */
 export function nativeOptions(graph: Graph, settings: Settings, current: string): NativeOptions {
-  const { accepts, deliver, sink } = graph
+  const { accepts, deliver, sinks } = graph
   // A sink that can be cut back may see messages before they are durable: its commit alone waits.
-  const canCutBack = sink.kind === 'rewindable'
   // Nor does one that waits for the block, which is in the group of its messages or in a later one.
-  const transactional = isTransactional(graph)
+  const transactional = transactionalSink(graph) !== undefined
+  const canWait = sinks.every(
+    ({ sink: { kind } }) => kind === 'rewindable' || (transactional && kind === 'transactional'),
+  )
   return {
     name: graph.name,
     // A program may change its current directory while the stream is open.
@@ -22,7 +24,7 @@ export function nativeOptions(graph: Graph, settings: Settings, current: string)
     payloads: accepts.kind === 'frames' ? 2 : 1,
     frameBytes: accepts.kind === 'frames' ? accepts.size : 0,
     durability: durabilityNumber(settings.durability),
-    visibility: canCutBack || transactional ? 0 : 1,
+    visibility: canWait ? 0 : 1,
     journal: settings.journal,
     ringBytes: settings.ringBytes,
     segmentBytes: settings.segmentBytes,

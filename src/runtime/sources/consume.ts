@@ -4,6 +4,7 @@ import { checkOptions } from '../../core/options.js'
 import type { Source, SourceBatch, SourceNotice } from '../../core/source.js'
 import { nowMs, sleep } from '../../core/waiting/timers.js'
 import { addon } from '../../native/addon.js'
+import { sinkNames } from '../../pipeline/graph.js'
 import { Heard } from './heard.js'
 import type { Consumed, ConsumeOptions, ConsumeParts, ConsumeProgress } from './consumption.js'
 import { RowTaker, type Target } from './row-taker.js'
@@ -139,7 +140,7 @@ function refuseOwnOutput({ name, files = [] }: Source<unknown>, parts: ConsumePa
     for (const path of files) {
       if (!addon().writesFile(handle, path)) continue
       throw new InvalidArgumentError(
-        `consume: the source ${name} reads ${path}, and the sink ${graph.sink.name} of this stream writes the same file; give one of them another`,
+        `consume: the source ${name} reads ${path}, and the sink ${sinkNames(graph)} of this stream writes the same file; give one of them another`,
       )
     }
   }

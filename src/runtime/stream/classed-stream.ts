@@ -25,6 +25,7 @@ import { checkWait, type WaitOptions } from '../../core/waiting/wait.js'
 const events = [
   'dead-letter',
   'sink-failed',
+  'sink-refused',
   'unavailable',
   'stalled',
   'worker-replaced',

@@ -5,7 +5,13 @@ import { SemelError } from '../../core/errors.js'
 import { checkOptions } from '../../core/options.js'
 import type { Sink } from '../../core/sink.js'
 import type { Sourced } from '../../pipeline/deliver.js'
-import { define, requireGraph, type AnyDefinition, type Definition } from '../../pipeline/graph.js'
+import {
+  define,
+  intoOne,
+  requireGraph,
+  type AnyDefinition,
+  type Definition,
+} from '../../pipeline/graph.js'
 import { Config } from '../settings/config.js'
 import type { ConfiguredOptions } from '../settings/open-options.js'
 import { open } from './open.js'
@@ -64,9 +70,7 @@ export async function collect<Out>(
   const { by, ...others } = graph.deliver
   const deliver =
     by === undefined ? graph.deliver : { ...others, delivery: 'at-least-once' as const }
-  const own = define<never>(
-    Object.freeze({ ...graph, deliver, sink: into(outputs) as Sink<never> }),
-  )
+  const own = define<never>(intoOne({ ...graph, deliver }, into(outputs) as Sink<never>))
   const keeps = graph.classes !== undefined || graph.deliver.delivery !== 'at-most-once'
   const dir = keeps ? mkdtempSync(join(tmpdir(), 'semel-collect-')) : undefined
   try {

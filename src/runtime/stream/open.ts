@@ -1,10 +1,20 @@
+import { randomUUID } from 'node:crypto'
 import { limit } from '../../acknowledge/patience.js'
 import { InvalidArgumentError, SemelError } from '../../core/errors.js'
 import { nowMs } from '../../core/waiting/timers.js'
-import { isTransactional } from '../../delivery/transactional.js'
+import { sinkNumbers } from '../directory/sink-numbers.js'
+import { transactionalSink } from '../../delivery/transactional.js'
 import { addon, type NativeOptions } from '../../native/addon.js'
 import { requireThreads } from '../../native/permission.js'
-import { buildOf, type AnyDefinition, type Definition, type Graph } from '../../pipeline/graph.js'
+import {
+  buildOf,
+  hasLetterSink,
+  isRead,
+  sinkNames,
+  type AnyDefinition,
+  type Definition,
+  type Graph,
+} from '../../pipeline/graph.js'
 import { checkClassesIn } from '../directory/class-directories.js'
 import { ClassedStream } from './classed-stream.js'
 import type { ShardAnswer } from '../failures/shard-event.js'
@@ -83,7 +93,7 @@ export async function open<In, Out>(
     options?.dir ?? '',
     classes?.delivers.map(({ delivery }) => delivery),
   )
-  const outputs = graph.sink.isRead === true ? new OutputsDesk() : undefined
+  const outputs = isRead(graph) ? new OutputsDesk() : undefined
   const built: Built = { whereabouts, config: config.bytes, current, outputs }
   if (classes === undefined) return openOne(prepared[0], built, patience)
   const opened: OneStream<In, Out>[] = []
@@ -144,19 +154,20 @@ async function openOne<In, Out>(
   const stream: { opened?: OneStream<In, Out> } = {}
   if (settings.workers > 0) requireThreads()
   const options = nativeOptions(graph, settings, current)
-  const asked = isTransactional(graph)
-    ? await askedOpening({ graph, settings }, options, current, patience)
-    : undefined
+  const asked =
+    transactionalSink(graph) !== undefined
+      ? await askedOpening({ graph, settings }, options, current, patience)
+      : undefined
   const { shards, ...native } = addon().open({ ...options, ...asked?.opening }, () =>
     stream.opened?.noticed(),
   )
   const { handle } = native
   const opened = new OneStream<In, Out>({ ...native, graph, settings, recovered: shards, outputs })
   const directories = { current, stream: options.directory }
-  const lineage = asked?.lineage ?? ''
+  const { lineage } = native
   const runner = runnerOf({ handle, lineage, graph, settings, built, directories, stream: opened })
   try {
-    const what = `its shards are open, and the sink ${graph.sink.name} is connected`
+    const what = `its shards are open, and the sink ${sinkNames(graph)} is connected`
     await patiently(opened.start(runner), patience, what)
   } catch (error) {
     // Whoever gave up has left it where it was; one that failed has ended by itself.
@@ -186,7 +197,7 @@ async function askedOpening(
   const over = new AbortController()
   try {
     const asking = askSinks(prepared, lineage, current, over.signal)
-    const what = `the sink ${prepared.graph.sink.name} says what it has`
+    const what = `the sink ${sinkNames(prepared.graph)} says what it has`
     return { lineage, opening: { opening, answers: await patiently(asking, patience, what) } }
   } catch (error) {
     over.abort(error)
@@ -267,7 +278,10 @@ function runnerOf({
     shardsOfAll,
     durability,
     directories,
-    lineage,
+    // What is kept nowhere has a history of its own each time.
+    lineage: directories.stream === '' ? randomUUID() : lineage,
+    isJournaled: settings.journal,
+    sinkNumbers: sinkNumbers(handle, graph, directories.stream),
     limitMemory: limitMemory(),
   }
   if (workers === 0) {
@@ -289,6 +303,7 @@ function runnerOf({
       },
       workers,
       retry: graph.retry,
+      hasLetterSink: hasLetterSink(graph),
       heartbeatMs: settings.heartbeatMs,
       memoryBytes: settings.workerMemoryBytes,
       outputs,

@@ -50,6 +50,7 @@ function troubleOf(event: RunnerEvent): string | undefined {
     case 'stalled':
       return stalledText[event.reason]
     case 'dead-letter':
+    case 'sink-refused':
     case 'worker-replaced':
       return undefined
     default:

@@ -35,6 +35,8 @@ import { nodeWritable, webWritable } from './writables.js'
 export interface StreamEvents {
   'dead-letter': [event: Extract<RunnerEvent, { kind: 'dead-letter' }>]
   'sink-failed': [event: Extract<RunnerEvent, { kind: 'sink-failed' }>]
+  /** A dead letter or a late message is where it is without a sink for it, and nowhere else. */
+  'sink-refused': [event: Extract<RunnerEvent, { kind: 'sink-refused' }>]
   /** A handler has thrown `Unavailable`: its shard waits. */
   unavailable: [event: Extract<RunnerEvent, { kind: 'unavailable' }>]
   stalled: [event: Extract<RunnerEvent, { kind: 'stalled' }>]

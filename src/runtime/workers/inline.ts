@@ -1,6 +1,6 @@
 import { ClosedError, SemelError, toError } from '../../core/errors.js'
 import { after, nextTurn, nowMs, within, type End } from '../../core/waiting/timers.js'
-import type { Graph } from '../../pipeline/graph.js'
+import { sinkNames, type Graph } from '../../pipeline/graph.js'
 import type { GiveUps } from '../operators/given-up.js'
 import { Pulse } from '../loop/heartbeat.js'
 import type { Runner, RunnerListener } from './runner.js'
@@ -22,6 +22,8 @@ export interface InlineParts {
   readonly outcomesAwaited: () => boolean
   readonly directories: Directories
   readonly lineage: string
+  readonly isJournaled: boolean
+  readonly sinkNumbers: readonly number[]
   readonly limitMemory: SharedArrayBuffer
   /** Where outputs are read. */
   readonly outputs: OutputsDesk | undefined
@@ -144,7 +146,7 @@ export class Inline implements Runner {
 
   #sinkOf(shard: number): string {
     const { graph, firstShard } = this.#parts
-    return `the sink ${graph.sink.name} of shard ${firstShard + shard}, which has not closed`
+    return `the sink ${sinkNames(graph)} of shard ${firstShard + shard}, which has not closed`
   }
 
   #isIdle(): boolean {

@@ -18,6 +18,8 @@ export interface InquestParts {
   readonly workers: number
   readonly shardCount: number
   readonly retry: RetryPolicy
+  /** Whether dead letters go to a sink as well. */
+  readonly hasLetterSink: boolean
 }
 
 /** What follows from a death. */
@@ -86,12 +88,15 @@ export class Inquest {
 
   /** The death was a failed attempt of the one message that was under way. */
   async #charge(guilty: NonNullable<NativeDeath['guilty']>, cause: unknown): Promise<void> {
-    const { handle, retry } = this.#parts
+    const { handle, retry, hasLetterSink } = this.#parts
     const { shard, sequence, attempts, history } = guilty
     const death = new Error(describe(cause))
     death.name = 'worker died'
     const nowMs = addon().clockMs(handle)
-    const detail = afterFailure(sequence, attempts + 1, history, death, retry, nowMs)
+    const failed = afterFailure(sequence, attempts + 1, history, death, retry, nowMs)
+    // Where letters go to a sink, the next worker makes it one.
+    const isLeft = hasLetterSink && failed.action === actions.deadLetter
+    const detail = isLeft ? { ...failed, action: actions.park, dueMs: nowMs } : failed
     const details = encodeDetails([detail])
     while (!addon().charge(handle, shard, details)) {
       await sleep(ackRoomMs)

@@ -178,13 +178,13 @@ function namedIn(exports: Record<string, unknown>, module: string, name: string)
 }
 
 /** What two builds of one pipeline must have in common. */
-export function shapeOf({ name, accepts, deliver, operators, sink, resources }: Graph): string {
+export function shapeOf({ name, accepts, deliver, operators, sinks, resources }: Graph): string {
   return JSON.stringify([
     name,
     accepts.kind === 'frames' ? accepts.size : accepts.kind,
     deliver.delivery,
     operators.map(({ kind }) => kind),
-    sink.kind,
+    sinks.map(({ label, sink }) => [label, sink.kind]),
     resources?.length ?? 0,
   ])
 }

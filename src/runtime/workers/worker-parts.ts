@@ -27,8 +27,10 @@ export interface SharedTask {
   readonly delivery: string
   readonly durability: unknown
   readonly directories: Directories
-  /** The history of the directory's commits; empty where no sink is asked about them. */
+  /** The directory's history, or this opening's where there is none. */
   readonly lineage: string
+  readonly isJournaled: boolean
+  readonly sinkNumbers: readonly number[]
   readonly limitMemory: SharedArrayBuffer
   readonly waiting: Waiting
   /** When it starts; newer lists follow. */
@@ -40,6 +42,8 @@ export interface WorkerParts {
   readonly task: SharedTask
   readonly workers: number
   readonly retry: RetryPolicy
+  /** Whether dead letters go to a sink as well. */
+  readonly hasLetterSink: boolean
   readonly heartbeatMs: number
   readonly memoryBytes: number | undefined
   /** Where outputs are read. */

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { SemelError, toError } from '../../core/errors.js'
 import { after, every, nextTurn, nowMs, sleep, turn, type End } from '../../core/waiting/timers.js'
 import { addon } from '../../native/addon.js'
+import { isRead } from '../../pipeline/graph.js'
 import { loadGraph } from './load.js'
 import type { Waiting } from '../settings/open-options.js'
 import { Resources } from './resources.js'
@@ -85,7 +86,7 @@ async function run(task: WorkerTask): Promise<void> {
   try {
     const graph = await loadGraph(task)
     resources = await Resources.open(graph)
-    const outputs = graph.sink.isRead === true ? new OutputsPort(task.events) : undefined
+    const outputs = isRead(graph) ? new OutputsPort(task.events) : undefined
     for (const shard of task.shards) {
       const opened = await openShard({
         ...task,

@@ -1,4 +1,5 @@
 import type { Begun, Commit, CommitId, TransactionalConnection } from '../../core/transactional.js'
+import { originOf } from '../origin-of.js'
 
 /** A connection that has begun, and the newest commit of its own. */
 export class Chain {
@@ -49,7 +50,7 @@ export class Chain {
   async sendValues(values: readonly unknown[], commit: Commit): Promise<void> {
     const outputs = values.map((value, index) => ({
       value,
-      origin: { shard: 0, sequence: commit.through, index },
+      origin: originOf(commit.through, index),
     }))
     await this.connection.commit(outputs, commit)
   }

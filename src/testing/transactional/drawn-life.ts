@@ -1,5 +1,6 @@
 import type { CommitId, Commit, TransactionalConnection } from '../../core/transactional.js'
 import { Random } from '../random.js'
+import { originOf, positionAt } from '../origin-of.js'
 
 interface World {
   connect(): Promise<TransactionalConnection<unknown>>
@@ -34,7 +35,7 @@ export async function drawLife(seed: string, world: World): Promise<Lived> {
     } else if (drawn === 1) {
       compare(step, 'last', await connection.last(), model.last)
     } else if (drawn === 2) {
-      await connection.write([world.output(outputs)], { epoch: 1, through: step })
+      await connection.write([world.output(outputs)], positionAt(step))
       model.held.push(outputs++)
     } else if (drawn <= 4) {
       const lineage = lineages[random.below(lineages.length)] as string
@@ -79,7 +80,7 @@ async function answerOf(
 ): Promise<string> {
   const outputs = values.map((value, index) => ({
     value,
-    origin: { shard: 0, sequence: commit.through, index },
+    origin: originOf(commit.through, index),
   }))
   try {
     await connection.commit(outputs, commit)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach } from 'vitest'
 import type { CommitId, SinkContext, TransactionalConnection } from 'semel'
 import { sqlite, type SqliteOptions } from 'semel/sqlite'
+import { originOf } from 'semel/testing'
 
 /** What these tests use of better-sqlite3. */
 export interface Plain {
@@ -81,7 +82,7 @@ export async function committing<T>(
     const id: CommitId = { lineage: 'A', epoch, n: ++n }
     const outputs = values.map((value, index) => ({
       value,
-      origin: { shard: 0, sequence: n, index },
+      origin: originOf(n, index),
     }))
     await connection.commit(outputs, { id, parent, through: n })
     parent = id

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { loadDriver, missingBinary } from '../../../src/connectors/sqlite/driver.js'
 import { committing, connect, Database, database, scratch, thrownBy } from './database.js'
+import { positionAt } from 'semel/testing'
 
-const position = { epoch: 1, through: 1 }
+const position = positionAt(1)
 
 const mounted: string[] = []
 afterEach(() => {

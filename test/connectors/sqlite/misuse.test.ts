@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { sqlite, type SqliteOptions } from 'semel/sqlite'
 import { connect, database, scratch, thrownBy } from './database.js'
+import { positionAt } from 'semel/testing'
 
 const table = 'bars'
 
@@ -124,5 +125,5 @@ describe('connecting is refused', () => {
 test('a relative path starts from the base that the context names', async () => {
   const { path } = database('CREATE TABLE bars (id)', join(scratch(), 'bars.db'))
   const connection = await connect('bars.db', { table }, { base: join(path, '..') })
-  await connection.write([{ id: 1 }], { epoch: 1, through: 1 })
+  await connection.write([{ id: 1 }], positionAt(1))
 })

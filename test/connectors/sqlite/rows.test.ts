@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { RejectedOutputs } from 'semel'
 import { committing, connect, database, thrownBy } from './database.js'
+import { positionAt } from 'semel/testing'
 
-const position = { epoch: 1, through: 1 }
+const position = positionAt(1)
 
 /** What was thrown, as index → why. */
 async function refusedBy(call: () => unknown): Promise<Record<number, string>> {

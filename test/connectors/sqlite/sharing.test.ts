@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
+import { positionAt } from 'semel/testing'
 import { committing, connect, database, scratch, thrownBy, type Plain } from './database.js'
 
 const built = (name: string): string =>
@@ -168,11 +169,11 @@ describe('a database that is shared', () => {
     const { path, db } = database('CREATE TABLE bars (id)')
     const connection = await connect(path, { table: 'bars', busyTimeout: '60ms' })
     db.exec('BEGIN IMMEDIATE')
-    const thrown = await thrownBy(() => connection.write([{ id: 1 }], { epoch: 1, through: 1 }))
+    const thrown = await thrownBy(() => connection.write([{ id: 1 }], positionAt(1)))
     expect(thrown).toMatchObject({ code: 'SEMEL_UNAVAILABLE', retriable: true })
     expect(thrown.message).toMatch(/database is locked; another connection has held its lock/)
     db.exec('ROLLBACK')
-    await connection.write([{ id: 2 }], { epoch: 1, through: 1 })
+    await connection.write([{ id: 2 }], positionAt(1))
     expect(db.prepare('SELECT id FROM bars').all()).toEqual([{ id: 2 }])
   })
 

@@ -2,8 +2,9 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RejectedOutputs } from 'semel'
 import { connect, database, thrownBy } from './database.js'
+import { positionAt } from 'semel/testing'
 
-const position = { epoch: 1, through: 1 }
+const position = positionAt(1)
 
 const digits = fc
   .tuple(
