@@ -51,7 +51,7 @@ const rooms: Record<
 > = {
   directory: {
     below: [],
-    face: ['class-directories', 'inspect', 'own-files', 'repair'],
+    face: ['class-directories', 'inspect', 'own-files', 'repair', 'sink-numbers'],
   },
   message: {
     below: [],
@@ -82,6 +82,7 @@ const rooms: Record<
       'limiter',
       'outage',
       'program',
+      'routed',
       'slot-reader',
     ],
   },
@@ -99,9 +100,25 @@ const rooms: Record<
       'verdicts',
     ],
   },
+  sinks: {
+    below: ['failures', 'message', 'operators', 'settings'],
+    face: [
+      'ask-sinks',
+      'by-products',
+      'connection',
+      'origins',
+      'outlet',
+      'routes',
+      'shard-sinks',
+      'sink-failure',
+      'sink-link',
+      'sink-memo',
+      'sink-set',
+    ],
+  },
   loop: {
-    below: ['directory', 'failures', 'message', 'operators', 'replies', 'settings'],
-    face: ['ask-sinks', 'heartbeat', 'rounds', 'shard-loop', 'shard-open'],
+    below: ['directory', 'failures', 'message', 'operators', 'replies', 'settings', 'sinks'],
+    face: ['heartbeat', 'rounds', 'shard-loop', 'shard-open'],
   },
   outputs: {
     below: [],
@@ -138,6 +155,7 @@ const rooms: Record<
       'operators',
       'outputs',
       'settings',
+      'sinks',
       'sources',
       'workers',
     ],

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { fixed, pipeline, RejectedOutputs, type Sink, type SinkConnection } from 'semel'
 import { expect, test } from 'vitest'
-import { rejectionOf } from '../../src/runtime/loop/connection.js'
+import { rejectionOf } from '../../src/runtime/sinks/connection.js'
 import { expectBalanced, next, opened, pushAll, scratch, small } from './verbs.js'
 
 const numRuns = Number(process.env['SEMEL_RUNS'] ?? 300)

@@ -1,9 +1,9 @@
 import { Committer, type CommitterParts } from './committer.js'
-import type { ByProducts } from './by-products.js'
-import type { Outlet } from './outlet.js'
-import { Route } from './routes.js'
+import type { ByProducts } from '../sinks/by-products.js'
+import type { Outlet } from '../sinks/outlet.js'
+import { Route } from '../sinks/routes.js'
 import type { ShardLoopParts } from './shard-loop-parts.js'
-import { SinkSet } from './sink-set.js'
+import { SinkSet } from '../sinks/sink-set.js'
 import { TransactionalCommitter } from './transactional-committer.js'
 
 /** The end of a shard's way, whatever its sink can do. */

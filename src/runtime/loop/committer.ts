@@ -6,13 +6,13 @@ import { addon, type NativeSeat } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
 import type { Answers } from '../replies/answers.js'
 import type { Detail } from '../../native/details.js'
-import { checkWritten, rejectionOf, type Rejection } from './connection.js'
+import { checkWritten, rejectionOf, type Rejection } from '../sinks/connection.js'
 import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished, type Owners } from '../operators/finished.js'
-import type { Origins } from './origins.js'
-import type { Outlet } from './outlet.js'
+import type { Origins } from '../sinks/origins.js'
+import type { Outlet } from '../sinks/outlet.js'
 import { Pause } from './pause.js'
-import { sinkFailure } from './sink-failure.js'
+import { sinkFailure } from '../sinks/sink-failure.js'
 
 /** How long to wait for room in the ack log: its next segment is being made. */
 const ackRoomMs = 1

@@ -3,7 +3,7 @@ import type { Graph } from '../../pipeline/graph.js'
 import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
 import type { Limiter } from '../operators/limiter.js'
 import type { Pulse } from './heartbeat.js'
-import type { ShardSinks } from './shard-sinks.js'
+import type { ShardSinks } from '../sinks/shard-sinks.js'
 
 export interface ShardLoopParts {
   readonly handle: number

@@ -4,12 +4,12 @@ import { addon, type NativePrepared } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
 import { Finished } from '../operators/finished.js'
 import { failuresOf, type CommitterParts } from './committer.js'
-import { isMisfit, isRefusal, rejectionOf, type Rejection } from './connection.js'
-import type { Outlet } from './outlet.js'
+import { isMisfit, isRefusal, rejectionOf, type Rejection } from '../sinks/connection.js'
+import type { Outlet } from '../sinks/outlet.js'
 import { Pause } from './pause.js'
-import type { Route, Given } from './routes.js'
-import { sinkFailure } from './sink-failure.js'
-import { untilAnswered, type SinkLink } from './sink-link.js'
+import type { Route, Given } from '../sinks/routes.js'
+import { sinkFailure } from '../sinks/sink-failure.js'
+import { untilAnswered, type SinkLink } from '../sinks/sink-link.js'
 
 /** How long to wait for room in the ack log, or among the answers. */
 const roomMs = 1

@@ -30,7 +30,7 @@ import {
 } from '../workers/load.js'
 import { Config } from '../settings/config.js'
 import { nativeOptions } from '../settings/native-options.js'
-import { askSinks } from '../loop/ask-sinks.js'
+import { askSinks } from '../sinks/ask-sinks.js'
 import { OneStream } from './one-stream.js'
 import { OutputsDesk } from '../outputs/desk.js'
 import type { Read } from '../outputs/outputs-loop.js'
