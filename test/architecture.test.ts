@@ -117,7 +117,7 @@ const rooms: Record<
     ],
   },
   loop: {
-    below: ['directory', 'failures', 'message', 'operators', 'replies', 'settings', 'sinks'],
+    below: ['directory', 'failures', 'message', 'operators', 'replies', 'sinks'],
     face: ['heartbeat', 'rounds', 'shard-loop', 'shard-open'],
   },
   outputs: {

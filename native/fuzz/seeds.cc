@@ -77,7 +77,7 @@ class LogWriter {
     header_.journal_position += count * 64;
     header_.journal_durable = options_.synced ? header_.through : 0;
     header_.sink_places = static_cast<int64_t>(header_.through * 10);
-    if (header_.through % 2 == 1) header_.sink_places.set(2, static_cast<int64_t>(header_.through));
+    if (header_.through % 2 == 1) header_.sink_places.set(2, 7);
     header_.dead_letter_bytes = 4096;
     header_.epoch = 1;
     header_.counters.processed += count;
@@ -94,8 +94,7 @@ class LogWriter {
       parked.payload.assign(payload, 0);
       parking.push_back(&parked);
     }
-    std::vector<uint64_t> ended;
-    if (resolved != 0) ended.push_back(resolved);
+    const std::vector<uint64_t> ended(resolved != 0 ? 1 : 0, resolved);
     const std::vector<SourceOffset> sources{{1, header_.through}, {2, {1, header_.through}}};
     const AckBlock block{header_, ids, parking, ended, sources, stamp_, clean};
     require(must(log_->append(block)) == AckLog::Appended::stored, "a seed's block has room");

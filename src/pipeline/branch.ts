@@ -44,7 +44,7 @@ export interface Branch<Out, D extends Delivery | undefined> {
   to<K extends SinkKind, L extends SinkKind = never>(
     sink: Sink<Out, K> & Carried<D, K>,
     ...more: readonly (Sink<Out, L> & Beside<D, K, L>)[]
-  ): Branched<Out, K | L>
+  ): Branched<Out, NoInfer<K | L>>
 }
 
 /** `unknown` where a sink of kind L can be beside one of kind K, and otherwise what to write instead. */

@@ -46,16 +46,20 @@ test('is idempotent only where it is declared, by type and by value', () => {
 test('gives all outputs of a write at once, and at most size of them', async () => {
   const seen: unknown[] = []
   await write(
-    forEachBatch<number>((outputs, at) => void seen.push(outputs, at)),
+    forEachBatch<number>((outputs, { through, originOf }) => {
+      seen.push(outputs, through, originOf(1))
+    }),
     [1, 2, 3],
   )
-  expect(seen).toEqual([[1, 2, 3], position])
+  expect(seen).toEqual([[1, 2, 3], 7, position.originOf(1)])
   seen.length = 0
   await write(
-    forEachBatch<number>((outputs) => void seen.push(outputs), { size: 2 }),
+    forEachBatch<number>((outputs, { originOf }) => void seen.push(outputs, originOf(0)), {
+      size: 2,
+    }),
     [1, 2, 3],
   )
-  expect(seen).toEqual([[1, 2], [3]])
+  expect(seen).toEqual([[1, 2], position.originOf(0), [3], position.originOf(2)])
 })
 
 test('returns at once where the function does, and awaits a promise before the next call', async () => {

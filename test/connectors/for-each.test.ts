@@ -26,13 +26,17 @@ test('is named after its function', () => {
   expect(forEach(store, { name: 'orders' }).name).toBe('orders')
 })
 
-test('gives each output with the position of its batch', async () => {
+test('gives each output with its position, its origin and a key', async () => {
   const seen: unknown[] = []
-  const connection = await connect(forEach<string>((output, at) => seen.push([output, at])))
+  const connection = await connect(
+    forEach<string>((output, { epoch, through, origin, idempotencyKey }) =>
+      seen.push([output, epoch, through, origin, idempotencyKey]),
+    ),
+  )
   await connection.write(['a', 'b'], position)
   expect(seen).toEqual([
-    ['a', position],
-    ['b', position],
+    ['a', 3, 7, position.originOf(0), 'suite:5e:0:7:0'],
+    ['b', 3, 7, position.originOf(1), 'suite:5e:0:7:1'],
   ])
 })
 

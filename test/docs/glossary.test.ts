@@ -11,14 +11,27 @@ const page = readFileSync(join(root, 'docs/internals/glossary.md'), 'utf8')
  * directories call a file's prints `marks`.
  */
 const meanings: Readonly<Record<string, readonly [names: readonly string[], files: RegExp]>> = {
-  settle: [['settle', 'settled'], /^(?:native\/details|runtime\/(?:failures|loop))\b/],
+  settle: [
+    ['settle', 'settled'],
+    /^(?:native\/details|runtime\/(?:failures|loop|sinks\/by-products))\b/,
+  ],
   mark: [
     ['mark', 'marks', 'marksAt', 'marksCapacity', 'readMark'],
     /^(?:acknowledge|connectors\/file\/source|native\/(?:addon|replies)|runtime\/replies)\b/,
   ],
   place: [
-    ['place', 'places', 'placeOf', 'sinkPlace', 'Place'],
-    /^(?:core\/(?:replayable-source|sink)|index|connectors\/(?:file|memory)\/sink|measure\/subject\/counting-sink|native\/addon|runtime\/(?:directory|loop|sources|stream\/collect)|testing)\b/,
+    [
+      'place',
+      'places',
+      'placeOf',
+      'placesOf',
+      'givenPlace',
+      'commitPlaces',
+      'sinkPlace',
+      'sinkPlaces',
+      'Place',
+    ],
+    /^(?:core\/(?:replayable-source|sink)|index|connectors\/(?:file|memory)\/sink|measure\/subject\/counting-sink|native\/addon|runtime\/(?:directory|loop|sinks|sources|stream\/collect)|testing)\b/,
   ],
   intake: [['registerIntake'], /^(?:native\/addon|runtime\/door\/staging)\b/],
   draft: [[], /^$/],

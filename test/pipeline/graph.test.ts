@@ -50,7 +50,8 @@ describe('a definition', () => {
         { kind: 'batch', size: 100, withinMs: 5 },
       ],
       concurrency: 8,
-      sink: bars,
+      sinks: [{ label: '0', takes: 'outputs', sink: bars }],
+      to: [0],
     })
     expect(retry).toMatchObject({ attempts: 5, backoff: { baseMs: 50, maxMs: 30_000 } })
   })

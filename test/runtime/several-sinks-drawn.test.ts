@@ -203,13 +203,13 @@ async function draw(seed: string): Promise<Drawn> {
     bads.push(bad)
   }
   const letters = tape('letters', -1, random, false)
-  const open = pipeline('orders')
+  const begun = pipeline('orders')
     .accepts<Order>()
     .deliver('exactly-once', { id: (order) => order.id, window: '1h' })
     .keyBy((order) => order.key)
     .retry({ attempts: 4, backoff: fixed('1ms') })
     .deadLetters(letters.sink as Sink<DeadLetterRecord<Order>, 'rewindable'>)
-  const definition = open.branch(
+  const definition = begun.branch(
     Object.fromEntries(
       worlds.map((own, branch) => [
         `branch${branch}`,

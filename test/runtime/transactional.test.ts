@@ -94,7 +94,10 @@ test('each commit names its parent, and each output where it comes from', async 
   await stream.close()
   expect(store.rows).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }])
   expect(store.outputs.map(({ origin }) => origin)).toEqual(
-    [1, 2, 3].map((sequence) => ({ shard: 0, sequence, index: 0 })),
+    [1, 2, 3].map((sequence) => {
+      const lineage = store.last?.lineage
+      return { pipeline: 'orders', lineage, shard: 0, sequence, index: 0 }
+    }),
   )
   expect(store.commits.map(({ through }) => through)).toEqual([1, 2, 3])
   for (const [at, { parent }] of store.commits.entries()) {

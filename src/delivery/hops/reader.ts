@@ -68,11 +68,7 @@ function view(subject: SinkSubject): Pick<Hop, 'what' | 'why' | 'limit'> {
   }
 }
 
-function rewindableView({
-  sink,
-  graph,
-  opening,
-}: SinkSubject): Pick<Hop, 'what' | 'why' | 'limit'> {
+function rewindableView({ graph, opening }: SinkSubject): Pick<Hop, 'what' | 'why' | 'limit'> {
   const { delivery } = graph.deliver
   const parts =
     opening.shards > 1 ? ' Each shard has its own, and between them there is no order.' : ''
@@ -97,7 +93,7 @@ function restOf({ sink, graph }: SinkSubject): Rest {
   return sink.kind === 'rewindable' ? 'committed-reads' : 'nothing'
 }
 
-function takenBack({ sink, graph, opening }: SinkSubject, delivery: Delivery): Encounter[] {
+function takenBack({ sink, opening }: SinkSubject, delivery: Delivery): Encounter[] {
   if (sink.volatile === true) return []
   const taken = 'Outputs that were written and not committed can be seen until the sink is cut back'
   const death =

@@ -1,13 +1,12 @@
 import type { Key } from '../../core/message.js'
 import { describeThrown } from '../../core/thrown.js'
-import { addon, type NativeParked, type NativeSeat } from '../../native/addon.js'
+import { addon, type NativeSeat } from '../../native/addon.js'
 import { actions, type Detail } from '../../native/details.js'
 import { outcomes, type OutcomeNumber } from '../../native/slots.js'
 import type { Ending } from '../../reliability/retry.js'
-import { decodeHistory } from '../../reliability/attempts.js'
 import { hasLetterSink, type Graph } from '../../pipeline/graph.js'
 import type { Answers } from '../replies/answers.js'
-import { afterFailure, settled, spent, waitBehind } from './verdicts.js'
+import { afterFailure, settled, waitBehind } from './verdicts.js'
 import { failureOf, type Failure } from '../operators/failure.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
 import type { Job, JobParts } from '../operators/job.js'
@@ -330,11 +329,9 @@ export class FailureDesk {
         return true
       }
     }
-    if (this.#isSpent(entry)) {
+    if (this.#hasLetterSink && entry.attempts >= this.#parts.graph.retry.attempts) {
       this.#parking.remove(sequence, key)
-      const { attempts, history } = entry
-      finished.details.set(sequence, spent(sequence, attempts, history))
-      this.hopeless.tellDeadLetter(sequence, decodeHistory(history).at(-1)?.error ?? '')
+      this.hopeless.spent(entry, finished)
       return true
     }
     if (entry.id !== undefined) this.#retriedIds.set(entry.id, sequence)
@@ -351,11 +348,6 @@ export class FailureDesk {
       payload: entry.payload,
     })
     return true
-  }
-
-  /** Its last attempt has killed its worker, so that nobody could tell the sink for dead letters. */
-  #isSpent({ attempts }: NativeParked): boolean {
-    return this.#hasLetterSink && attempts >= this.#parts.graph.retry.attempts
   }
 
   #dueAlone(nowMs: number, first: number): ParkedMessage | undefined {

@@ -1,6 +1,6 @@
-import { addon } from '../../native/addon.js'
+import { addon, type NativeParked } from '../../native/addon.js'
 import { outcomes, type OutcomeNumber } from '../../native/slots.js'
-import { errorText } from '../../reliability/attempts.js'
+import { decodeHistory, errorText } from '../../reliability/attempts.js'
 import type { Graph } from '../../pipeline/graph.js'
 import type { Unkeyed } from '../message/readers.js'
 import type { Failure } from '../operators/failure.js'
@@ -8,7 +8,7 @@ import type { Finished } from '../operators/finished.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 import type { Answers } from '../replies/answers.js'
 import type { ShardEvent } from './shard-event.js'
-import { afterFailure, deadLetter } from './verdicts.js'
+import { afterFailure, deadLetter, spent } from './verdicts.js'
 
 /** Of what those who watch are told. */
 const toldLengthMax = 2000
@@ -69,6 +69,12 @@ export class Hopeless {
     )
     this.tellDeadLetter(sequence, both.message)
     return outcomes.deadLettered
+  }
+
+  /** Its last attempt has killed its worker, so that nobody could tell the sink for dead letters. */
+  spent({ sequence, attempts, history }: NativeParked, finished: Finished): void {
+    finished.details.set(sequence, spent(sequence, attempts, history))
+    this.tellDeadLetter(sequence, decodeHistory(history).at(-1)?.error ?? '')
   }
 
   tellDeadLetter(sequence: number, error: string): void {

@@ -261,7 +261,7 @@ export class Committer {
       return false
     }
     this.#through += count
-    outlet.settled(this.#places)
+    outlet.committed(this.#places)
     return true
   }
 

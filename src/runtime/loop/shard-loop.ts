@@ -16,13 +16,11 @@ import { Collector, isPromise } from '../operators/chain.js'
 import { noContext, Signals, type AttemptContext } from '../operators/context.js'
 import { failureOf } from '../operators/failure.js'
 import { committerOf, type AnyCommitter } from './any-committer.js'
-import { ByProducts } from '../sinks/by-products.js'
 import { FailureDesk } from '../failures/failure-desk.js'
 import { Finished } from '../operators/finished.js'
 import { GivenUp, type GiveUps as GiveUpList } from '../operators/given-up.js'
 import { BufferFrame } from '../message/frame.js'
 import { GiveUps } from './give-ups.js'
-import { Origins } from '../sinks/origins.js'
 import { Poll } from './poll.js'
 import type { ShardLoopParts } from './shard-loop-parts.js'
 import { JobEnds } from './job-ends.js'
@@ -72,20 +70,11 @@ export class ShardLoop {
     this.#processed = this.#poll.through
     this.#accused = seat.accused
     this.#answers = new Answers(seat, this.#slots)
-    const through = (): number => this.#committer.through
-    const shardOfAll = parts.firstShard + shard
-    const slots = this.#slots
-    const byProducts = isPlain(graph)
-      ? undefined
-      : new ByProducts({ ...parts, shardOfAll, slots, through })
-    const { name: pipeline } = graph
-    this.#committer = committerOf(parts, byProducts, {
+    this.#committer = committerOf(parts, this.#slots, {
       answers: this.#answers,
-      origins: new Origins({ ...parts, pipeline, shardOfAll, slots, byProducts, through }),
       refused: (failures, finished) => this.#failures.refused(failures, finished),
       committed: (details) => {
         this.#failures.committed(details)
-        byProducts?.forget()
         this.#aside?.committed(details)
       },
       again: (finished) => this.#giveUps.again(finished),
@@ -100,7 +89,7 @@ export class ShardLoop {
       tell,
       slots: this.#slots,
       answers: this.#answers,
-      through,
+      through: () => this.#committer.through,
       taken: () => this.#processed,
     })
     this.#outage = new Outage({

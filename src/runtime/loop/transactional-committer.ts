@@ -90,7 +90,7 @@ export class TransactionalCommitter {
     }
     this.#isUnrecorded = true
     this.#committed = this.#places.slice()
-    beside?.settled(this.#committed)
+    beside?.committed(this.#committed)
   }
 
   /** A torn batch can then be told from what was there before it. */

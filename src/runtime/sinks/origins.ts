@@ -1,7 +1,6 @@
 import type { Origin } from '../../core/origin.js'
 import type { Position } from '../../core/sink.js'
 import { addon } from '../../native/addon.js'
-import type { Partition } from '../door/partitions.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
 import type { SlotReader } from '../operators/slot-reader.js'
 import type { ByProducts } from './by-products.js'
@@ -21,10 +20,13 @@ export interface OriginsParts {
   readonly through: () => number
 }
 
+/** As the directory's file `sources` has it (native/shard/FORMAT.md). */
+type NamedPartition = string | { readonly partition?: string }
+
 /** Tells of outputs that are about to be written where they come from. */
 export class Origins {
   readonly #parts: OriginsParts
-  #partitions: readonly Partition[] = []
+  #partitions: readonly NamedPartition[] = []
 
   constructor(parts: OriginsParts) {
     this.#parts = parts
@@ -62,11 +64,10 @@ export class Origins {
   #nameOf(number: number): string {
     if (this.#partitions[number] === undefined) {
       const bytes = addon().getFile(this.#parts.handle, 'sources')
-      this.#partitions = bytes.length === 0 ? [] : (JSON.parse(bytes.toString()) as Partition[])
+      this.#partitions =
+        bytes.length === 0 ? [] : (JSON.parse(bytes.toString()) as NamedPartition[])
     }
     const partition = this.#partitions[number]
-    if (typeof partition === 'string') return partition
-    if (partition !== undefined && 'partition' in partition) return partition.partition
-    return String(number)
+    return (typeof partition === 'string' ? partition : partition?.partition) ?? String(number)
   }
 }

@@ -29,7 +29,7 @@ export interface Outlet {
   /** Whether something was cut back since the last commit: it may stand behind what others have put there. */
   readonly wasCutBack: boolean
   /** What was written is committed. */
-  settled(places: Float64Array): void
+  committed(places: Float64Array): void
   /** What was written since is not; what can be taken back is. */
   undo(): void | Promise<void>
 }
@@ -69,7 +69,7 @@ export class OneSink implements Outlet {
     return undefined
   }
 
-  settled(): void {}
+  committed(): void {}
 
   /** What it has written of a batch stays, and the rest follows. */
   undo(): void {}

@@ -84,7 +84,7 @@ export class SinkSet implements Outlet {
     return undefined
   }
 
-  settled(places: Float64Array): void {
+  committed(places: Float64Array): void {
     this.#places = places.slice()
     for (const part of this.#parts) part.isTouched = false
     this.#written = []
