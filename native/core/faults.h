@@ -23,6 +23,7 @@ namespace semel {
   X(torn_journal_kept, "recovery leaves what lies behind the last valid frame")            \
   X(published_before_written, "a frame is published before its bytes are there")           \
   X(rewind_skipped, "the sink's committed place is forgotten")                             \
+  X(other_places_forgotten, "of several sinks the committed place of one alone is kept")   \
   X(parked_lost_at_rotation, "a segment's snapshot leaves the parked messages out")        \
   X(settled_not_logged, "an ack block leaves out which parked messages are done")          \
   X(directory_not_synced, "a segment's name is not made durable")                          \

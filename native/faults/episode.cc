@@ -38,7 +38,9 @@ Setting draw_setting(Random& random, Crash crash, bool transactional) {
     if (random() % 3 == 0) setting.dedup = false;
     setting.journal = random() % 2 == 0;
   }
-  setting.keys = 1 + static_cast<uint32_t>(random() % 12);
+  const uint64_t keys = random();
+  setting.keys = 1 + static_cast<uint32_t>(keys % 12);
+  setting.beside = setting.sink == SinkKind::transactional && (keys >> 32) % 2 == 0;
   return setting;
 }
 

@@ -177,14 +177,26 @@ std::optional<Failure> Judge::check_second(const Image& image, const std::string
   return Failure{"recovers twice", "first " + first + "; then " + second};
 }
 
-// What counts has exactly the effects that the sink has.
+// What counts has exactly the effects that the sink has, and so has a file beside it.
 std::optional<Failure> Judge::check_agreement(Stand& stand) const {
   if (!transacts()) return std::nullopt;
-  const uint64_t processed = stand.shard().consumer().counters().outcomes.processed;
-  if (processed == external_.effects.size()) return std::nullopt;
-  return Failure{"sink and directory disagree",
-                 std::to_string(processed) + " messages count as processed, the sink has " +
-                     std::to_string(external_.effects.size()) + " effects"};
+  const Consumer& consumer = stand.shard().consumer();
+  const uint64_t processed = consumer.counters().outcomes.processed;
+  if (processed != external_.effects.size()) {
+    return Failure{"sink and directory disagree",
+                   std::to_string(processed) + " messages count as processed, the sink has " +
+                       std::to_string(external_.effects.size()) + " effects"};
+  }
+  const int64_t place = consumer.sink_places().of(1);
+  if (stand.beside() == nullptr || place < 0 || !survives()) return std::nullopt;
+  Status read = stand.beside()->begin(place);
+  if (!read.is_ok()) return Failure{"file and sink disagree", read.message()};
+  auto effects = stand.beside()->effects(place);
+  if (!effects.is_ok()) return Failure{"file and sink disagree", effects.status().message()};
+  if (effects.value() == external_.effects) return std::nullopt;
+  return Failure{"file and sink disagree",
+                 "the file has " + std::to_string(effects.value().size()) + " effects, the sink " +
+                     std::to_string(external_.effects.size()) + ", or others"};
 }
 
 // After a crash that the level does not survive messages are gone, but none may have its effect again.

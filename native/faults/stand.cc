@@ -22,6 +22,7 @@ std::string Setting::name() const {
           : sink == SinkKind::idempotent ? ", idempotent"
           : sink == SinkKind::repeatable ? ", repeatable"
                                          : ", transactional";
+  if (beside) text += " and a file";
   if (delivery != Delivery::exactly_once && dedup) text += ", dedup";
   if (source) text += ", source";
   if (source && !dedup) text += " without ids";
@@ -74,6 +75,7 @@ Result<std::unique_ptr<Stand>> Stand::open(SimulatedStorage& disk, const Setting
   stand->shard_->doorbell = &stand->doorbell_;
   stand->sink_ = setting.sink == SinkKind::rewindable ? file_sink(disk, kDirectory)
                                                       : external_sink(external);
+  if (setting.beside) stand->beside_ = file_sink(disk, kDirectory);
   return stand;
 }
 
@@ -92,7 +94,8 @@ Status Stand::replace_worker(uint64_t now_us) { return begin_worker(false, now_u
 
 Status Stand::begin_worker(bool is_first, uint64_t now_us) {
   if (setting_.sink == SinkKind::transactional) {
-    worker_ = std::make_unique<TransactionalWorker>(*shard_, *sink_, *external_, *ledger_, rules());
+    worker_ = std::make_unique<TransactionalWorker>(*shard_, *sink_, beside_.get(), *external_, *ledger_,
+                                                    rules());
   } else {
     worker_ = std::make_unique<Worker>(*shard_, *sink_, *ledger_, rules());
   }

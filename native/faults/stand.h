@@ -16,6 +16,7 @@ struct Setting {
   Delivery delivery = Delivery::exactly_once;
   Durability durability = Durability::disk;
   SinkKind sink = SinkKind::rewindable;
+  bool beside = false;  // a file that is cut back beside a transactional sink
   bool dedup = true;
   bool source = false;  // messages come from a source that can be read again, and not from senders
   bool journal = true;  // without, of a source alone
@@ -45,6 +46,8 @@ class Stand {
   Shard& shard() { return *shard_; }
   Worker& worker() { return *worker_; }
   Sink& sink() { return *sink_; }
+  // Null where the setting has none.
+  Sink* beside() { return beside_.get(); }
 
   // What recovery found, for comparison with another recovery of the same bytes.
   std::string recovered() const;
@@ -64,6 +67,7 @@ class Stand {
   Doorbell doorbell_;
   std::unique_ptr<Shard> shard_;
   std::unique_ptr<Sink> sink_;
+  std::unique_ptr<Sink> beside_;
   std::unique_ptr<Worker> worker_;
 };
 

@@ -6,6 +6,7 @@ namespace semel::faults {
 namespace {
 
 constexpr std::size_t kUnderWayMax = 4;
+constexpr uint32_t kBeside = 1;  // the file's number; what is transactional has no place
 
 }  // namespace
 
@@ -17,6 +18,24 @@ Status TransactionalWorker::begin(bool is_first) {
   }
   connection_ = external_.connect();
   committed_ = polled_ = consumer_.first_in_flight() - 1;
+  return cut_back();
+}
+
+// The file beside goes back to what is confirmed.
+Status TransactionalWorker::cut_back() {
+  return beside_ == nullptr ? Status::ok() : beside_->begin(consumer_.sink_places().of(kBeside));
+}
+
+// So that a torn first batch can be told from what was there before.
+Status TransactionalWorker::prepare_places() {
+  if (rules_.flushes) SEMEL_TRY(beside_->flush());
+  SinkPlaces places;
+  places.set(kBeside, beside_->place());
+  auto prepared = consumer_.prepare(0, false, {}, places);
+  if (!prepared.is_ok()) return prepared.status();
+  if (prepared.value() == Committed::done) {
+    under_way_.emplace_back().stamp = consumer_.prepared()->newest().stamp;
+  }
   return Status::ok();
 }
 
@@ -36,6 +55,10 @@ Status TransactionalWorker::finish(uint32_t max, uint64_t now_us) {
   send_reached();
   // Small ones now and then, since few messages may be in flight: so there are several.
   const uint32_t most = external_.chance(2) ? std::min<uint32_t>(max, 2) : max;
+  if (beside_ != nullptr && consumer_.sink_places().of(kBeside) < 0) {
+    // Its first place is confirmed before there are outputs behind it.
+    return under_way_.empty() ? prepare_places() : Status::ok();
+  }
   if (under_way_.size() < kUnderWayMax) SEMEL_TRY(prepare(most, now_us));
   return under_way_.empty() && !is_recorded_ ? record() : Status::ok();
 }
@@ -67,8 +90,7 @@ Status TransactionalWorker::prepare(uint32_t max, uint64_t now_us) {
   hold_back_keys();
   SEMEL_TRY(draft(max, now_us));
   if (count_ == 0 && decisions_.empty()) return Status::ok();
-  const std::vector<Detail> told = details();
-  auto prepared = consumer_.prepare(count_, !outputs_.empty(), told);
+  auto prepared = prepare_written();
   if (!prepared.is_ok()) return prepared.status();
   if (prepared.value() == Committed::full) return Status::ok();
   UnderWay& one = under_way_.emplace_back();
@@ -82,6 +104,20 @@ Status TransactionalWorker::prepare(uint32_t max, uint64_t now_us) {
     one.keys.insert(decision.key);
   }
   return Status::ok();
+}
+
+// The file beside has the outputs before the block is prepared, which says where it stands with them.
+Result<Committed> TransactionalWorker::prepare_written() {
+  const std::vector<Detail> told = details();
+  if (beside_ == nullptr) return consumer_.prepare(count_, !outputs_.empty(), told);
+  const int64_t before = beside_->place();
+  SEMEL_TRY(beside_->write(outputs_));
+  if (rules_.flushes) SEMEL_TRY(beside_->flush());
+  SinkPlaces places;
+  places.set(kBeside, beside_->place());
+  auto prepared = consumer_.prepare(count_, !outputs_.empty(), told, places);
+  if (prepared.is_ok() && prepared.value() == Committed::full) SEMEL_TRY(beside_->begin(before));
+  return prepared;
 }
 
 // ---- the sink ----
@@ -137,7 +173,8 @@ Result<Committed> TransactionalWorker::confirm_oldest() {
 Status TransactionalWorker::discard() {
   under_way_.clear();
   is_recorded_ = false;
-  return consumer_.discard();
+  SEMEL_TRY(consumer_.discard());
+  return cut_back();
 }
 
 Status TransactionalWorker::record() {

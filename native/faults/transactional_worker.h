@@ -16,9 +16,10 @@ namespace semel::faults {
 
 class TransactionalWorker final : public Worker {
  public:
-  TransactionalWorker(Shard& shard, Sink& sink, External& external, const Ledger& ledger,
-                      const Rules& rules)
-      : Worker(shard, sink, ledger, rules), external_(external) {}
+  // `beside`: a file that has the same outputs; null: there is none.
+  TransactionalWorker(Shard& shard, Sink& sink, Sink* beside, External& external,
+                      const Ledger& ledger, const Rules& rules)
+      : Worker(shard, sink, ledger, rules), beside_(beside), external_(external) {}
 
   Status begin(bool is_first) override;
   Status poll(uint32_t max, uint64_t now_us) override;
@@ -40,6 +41,9 @@ class TransactionalWorker final : public Worker {
   bool fails(const Message& message, uint64_t sequence, uint32_t attempt, bool again) override;
   bool waits(const Slot& slot) const override;
 
+  Status cut_back();
+  Status prepare_places();
+  Result<Committed> prepare_written();
   Status ask(bool takes_over);
   Status go_on_asking();
   Status take_answers();
@@ -50,6 +54,7 @@ class TransactionalWorker final : public Worker {
   Status record();
   void hold_back_keys();
 
+  Sink* const beside_;
   External& external_;
   uint64_t connection_ = 0;
   std::deque<UnderWay> under_way_;

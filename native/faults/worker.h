@@ -24,7 +24,7 @@ class Worker {
   };
 
   Worker(Shard& shard, Sink& sink, const Ledger& ledger, const Rules& rules)
-      : shard_(shard), consumer_(shard.consumer()), sink_(sink), ledger_(ledger), rules_(rules) {}
+      : shard_(shard), consumer_(shard.consumer()), rules_(rules), sink_(sink), ledger_(ledger) {}
 
   virtual ~Worker() = default;
 
@@ -58,6 +58,7 @@ class Worker {
 
   Shard& shard_;
   Consumer& consumer_;
+  const Rules rules_;
   uint64_t polled_ = 0;
   uint64_t committed_ = 0;
   std::set<uint32_t> held_back_;  // keys with a parked message that another commit deals with
@@ -80,7 +81,6 @@ class Worker {
 
   Sink& sink_;
   const Ledger& ledger_;
-  const Rules rules_;
   bool waiting_ = false;
   std::set<uint32_t> blocked_;  // keys with a parked message
   std::set<uint64_t> tried_;    // ids

@@ -96,10 +96,14 @@ class Surveyor {
 
   Status look_at_boxes() {
     std::vector<std::string> names(std::begin(kBoxes), std::end(kBoxes));
+    std::vector<std::string> of_sinks{kSinksBox};
     for (uint32_t shard = 0; shard < survey_.manifest->shards; ++shard) {
-      auto exists = storage_.exists(directory_ + "/" + sink_box(shard));
+      of_sinks.push_back(sink_box(shard));
+    }
+    for (const std::string& name : of_sinks) {
+      auto exists = storage_.exists(directory_ + "/" + name);
       if (!exists.is_ok()) return exists.status();
-      if (exists.value()) names.push_back(sink_box(shard));
+      if (exists.value()) names.push_back(name);
     }
     for (const std::string& name : names) {
       const std::string path = directory_ + "/" + name;

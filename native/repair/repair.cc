@@ -26,6 +26,10 @@ std::vector<std::string> steps_of(const DirectorySurvey& survey) {
           "are not done yet can't be decoded and end as dead letters");
     } else if (box.name == kShardsBox) {
       steps.push_back("write shards anew");
+    } else if (box.name == kSinksBox) {
+      steps.push_back(
+          "write sinks anew; where its old content can't be told from the checksum, sinks get their "
+          "numbers in the definition's order: open it with the sinks that it had, and no others");
     } else if (box.name.starts_with("sink-")) {
       steps.push_back("write " + box.name +
                       " anew; where its old content can't be told from the checksum, the sink takes the "

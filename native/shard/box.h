@@ -20,6 +20,8 @@ constexpr uint64_t kBoxHeaderBytes = 16;  // magic 8, format 4, CRC-32C 4
 // Those of the layer above, then `shards`: empty until every shard's files have been made.
 constexpr const char* kBoxes[] = {"structures", "sources", "offsets", "shards"};
 constexpr const char* kShardsBox = "shards";
+// The sinks' names by their numbers; only of a pipeline that has, or had, several.
+constexpr const char* kSinksBox = "sinks";
 // What a shard's sink has to know again at the next opening.
 inline std::string sink_box(uint32_t shard) { return "sink-" + std::to_string(shard); }
 

@@ -18,7 +18,9 @@ namespace semel {
 struct CommittedState {
   explicit CommittedState(const AckHeader& recovered)
       : time_us(recovered.time_us),
-        sink_places(planted(Bug::rewind_skipped) ? SinkPlaces() : recovered.sink_places) {}
+        sink_places(planted(Bug::rewind_skipped) ? SinkPlaces() : recovered.sink_places) {
+    if (planted(Bug::other_places_forgotten)) sink_places.others.clear();
+  }
 
   void raise_time(uint64_t to) { time_us = std::max(time_us, to); }
   void raise_sources(const SourceOffsets& to) {

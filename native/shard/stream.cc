@@ -10,7 +10,7 @@ namespace semel {
 namespace {
 
 // The boxes of the layer above.
-constexpr const char* kFiles[] = {"structures", "sources", "offsets", "sinks"};
+constexpr const char* kFiles[] = {"structures", "sources", "offsets", kSinksBox};
 
 }  // namespace
 
@@ -137,15 +137,20 @@ Status Stream::load_files() {
     files_[name] = std::move(content.value());
   }
   shards_made_ = !files_[kShardsBox].empty();
+  SEMEL_TRY(load_file_of_sinks(kSinksBox));
   for (uint32_t shard = 0; shard < options_.shards; ++shard) {
-    const std::string name = sink_box(shard);
-    auto exists = storage_.exists(options_.directory + "/" + name);
-    if (!exists.is_ok()) return exists.status();
-    if (!exists.value()) continue;
-    auto content = read_box(storage_, options_.directory, name, manifest_.salt);
-    if (!content.is_ok()) return content.status();
-    files_[name] = std::move(content.value());
+    SEMEL_TRY(load_file_of_sinks(sink_box(shard)));
   }
+  return Status::ok();
+}
+
+// It is made when there is something to keep.
+Status Stream::load_file_of_sinks(const std::string& name) {
+  auto exists = storage_.exists(options_.directory + "/" + name);
+  if (!exists.is_ok() || !exists.value()) return exists.status();
+  auto content = read_box(storage_, options_.directory, name, manifest_.salt);
+  if (!content.is_ok()) return content.status();
+  files_[name] = std::move(content.value());
   return Status::ok();
 }
 

@@ -95,6 +95,7 @@ class Stream {
   Stream(Storage& storage, StreamOptions options)
       : storage_(storage), options_(std::move(options)) {}
   Status load_files();
+  Status load_file_of_sinks(const std::string& name);
   bool is_file(const std::string& name) const;
 
   Storage& storage_;

@@ -13,7 +13,7 @@ import {
   checkReopenedAtEnd,
   rotations,
 } from './directory.js'
-import { readEffects } from './effects.js'
+import { judgeBeside, readEffects } from './effects.js'
 import type { Finding } from './finding.js'
 import { outputPath, type Job } from './job.js'
 import { judge } from './judge.js'
@@ -255,8 +255,11 @@ class Running {
       return { acknowledged: this.#ledger.acknowledged(), unknown: 0, repeated: 0 }
     }
     const upstream = this.#upstream?.report
-    const verdict = judge(setting, this.#ledger, readEffects(this.#out, setting), upstream)
-    this.#findings.push(...verdict.findings, ...this.#reader.end())
+    const effects = readEffects(this.#out, setting)
+    const verdict = judge(setting, this.#ledger, effects, upstream)
+    const letters = this.#ledger.lives.at(-1)?.letters ?? []
+    const beside = judgeBeside(this.#out, setting, effects, letters)
+    this.#findings.push(...verdict.findings, ...this.#reader.end(), ...beside)
     return verdict
   }
 }

@@ -6,6 +6,7 @@ import {
   drawFiles,
   drawSetting,
   drawSources,
+  drawBeside,
   drawTransactional,
   isKept,
   isTransactional,
@@ -68,6 +69,8 @@ export function planCase(
   const ofDatabase = new Random(`${seed} case ${id} database`)
   const over = drawTransactional(ofDatabase, setting)
   if (own.fits(over)) setting = over
+  const beside = drawBeside(new Random(`${seed} case ${id} beside`), setting)
+  if (own.fits(beside)) setting = beside
   const fitting = points.filter((point) => point.fits(setting) && !point.isFirst)
   const ends = Array.from({ length: random.between(killsMin, killsMax) }, (_, life) => {
     if (random.chance(0.5)) return drawMoment(random, setting)

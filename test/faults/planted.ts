@@ -75,8 +75,8 @@ export const plantedInRuntime: readonly PlantedInRuntime[] = [
     what: 'a commit counts as soon as it is prepared, and the sink gets it behind that',
     fits: isTransactional,
     file: 'dist/runtime/loop/transactional-committer.js',
-    from: 'await link.connection.commit(this.#outputs(finished), {',
-    to: 'const early = (outputs, commit) => void setTimeout(() => link.connection.commit(outputs, commit).catch(() => {}), 1); early(this.#outputs(finished), {',
+    from: 'await link.connection.commit(this.#outputs(finished, given), {',
+    to: 'const early = (outputs, commit) => void setTimeout(() => link.connection.commit(outputs, commit).catch(() => {}), 1); early(this.#outputs(finished, given), {',
   },
   {
     name: 'parent-not-compared',
@@ -101,6 +101,14 @@ export const plantedInRuntime: readonly PlantedInRuntime[] = [
     file: 'dist/runtime/loop/transactional-committer.js',
     from: 'if (!isRefusal(failure))',
     to: 'if (!isRefusal(failure)) { this.#discard(); return false; }\n        if (!isRefusal(failure))',
+  },
+  {
+    name: 'one-of-two-files-not-cut-back',
+    what: 'where one sink refuses an output, one of those that have it already keeps it',
+    fits: (setting) => setting.beside > 0,
+    file: 'dist/runtime/sinks/sink-set.js',
+    from: 'if (!isTouched || connection.rewind === undefined)',
+    to: 'if (!isTouched || connection.rewind === undefined || part === this.#parts[0])',
   },
 ]
 

@@ -40,6 +40,8 @@ export interface Setting {
   readonly partitions: number
   /** Whether the sink fails as a whole now and then; of a function, every failure is its output's. */
   readonly sinkFails: boolean
+  /** Files that are written beside the sink: one of dead letters, one of all outputs, one of a branch's. */
+  readonly beside: 0 | 2 | 3
 }
 
 /** @param acknowledge drawn apart, so that the rest of a seed's cases is as it was without it */
@@ -83,6 +85,7 @@ export function drawSetting(random: Random, acknowledge: Acknowledge): Setting {
     queueRows: 0,
     groupRows: 0,
     partitions: 0,
+    beside: 0,
   }
 }
 
@@ -139,6 +142,15 @@ export function drawTransactional(random: Random, setting: Setting): Setting {
   return { ...setting, sink: 'transactional', sinkFails: random.chance(0.75) }
 }
 
+/** The setting with files beside its sink, drawn apart for the same reason. */
+export function drawBeside(random: Random, setting: Setting): Setting {
+  const { delivery, sink } = setting
+  const isTaken = sink === 'transactional' || (sink === 'rewindable' && delivery === 'exactly-once')
+  if (!isTaken || random.chance(0.5)) return setting
+  // What the sink's own place is known by is the number that the first of `to` has.
+  return { ...setting, beside: sink === 'transactional' ? random.oneOf([2, 3]) : 2 }
+}
+
 /** Whether messages can be sent, and handed out by queues: not what only a source could give again. */
 export function takesSends({ delivery, journal, byPosition }: Setting): boolean {
   return delivery === 'at-most-once' || (journal && !byPosition)
@@ -175,6 +187,7 @@ export function nameOf(setting: Setting): string {
     `${shards} shards`,
     workers === 0 ? 'inline' : `${workers} workers`,
     `${sink} sink${setting.sinkFails ? ' that fails' : ''}`,
+    ...(setting.beside > 0 ? [`${setting.beside} files beside it`] : []),
     operators,
     ...(dedup ? ['ids'] : []),
     ...(setting.byPosition ? ['by position'] : []),

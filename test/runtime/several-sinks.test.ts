@@ -240,6 +240,7 @@ test('sinks find their places again when others come, go, and change their order
   expect(ids('a')).toEqual([0, 1, 2, 6, 7, 8])
   expect(ids('b')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
   expect(ids('c')).toEqual([3, 4, 5, 6, 7, 8])
+  expect(readFileSync(join(dir, 'data', 'sinks'), 'latin1')).toContain('["0","a","b","c"]')
 })
 
 test('an output has the same key whenever it is given, and no other one has it', async () => {

@@ -1,9 +1,10 @@
-import { fixed, pipeline, type ExactlyOnceOptions, type MessageContext } from 'semel'
+import { file, fixed, pipeline, type ExactlyOnceOptions, type MessageContext } from 'semel'
 import { Parameters } from '../../fixtures/parameters.js'
 import { attemptsMax, outputsOf, type Message } from '../messages.js'
 import type { Setting } from '../setting.js'
 import { faultPoint } from './points.js'
-import { sinkOf } from './sink.js'
+import { besidePath } from '../effects.js'
+import { faultyFile, sinkOf } from './sink.js'
 
 // setting  as JSON
 // to       the file that the outputs go to
@@ -39,21 +40,39 @@ const start = pipeline('faults')
   .retry({ attempts: attemptsMax, backoff: fixed('2ms') })
   .keyBy((message) => message.key)
 
-function finish() {
-  const sink = sinkOf(setting, given.text('to'), given.text('seed'))
-  const outputs = (message: Message) => outputsOf(message, setting.bank)
+const to = given.text('to')
+const outputs = (message: Message) => outputsOf(message, setting.bank)
+
+function operated() {
   switch (setting.operators) {
     case 'sync':
-      return start.map(handle).flatMap(outputs).to(sink)
+      return start.map(handle).flatMap(outputs)
     case 'async':
-      return start.map(handleLater).flatMap(outputs).to(sink)
+      return start.map(handleLater).flatMap(outputs)
     case 'batch':
       return start
         .map(handle)
         .batch(7, { within: '3ms' })
         .flatMap((batch) => batch.flatMap(outputs))
-        .to(sink)
   }
+}
+
+function finish() {
+  const { beside, sink: kind } = setting
+  const isRewindable = kind === 'rewindable'
+  // Of files the last one refuses what is to be refused, so that those before it are cut back.
+  const sink = sinkOf(setting, to, given.text('seed'), beside === 0)
+  if (beside === 0) return operated().to(sink)
+  const dead = file(besidePath(to, 'dead'))
+  const copy = faultyFile(besidePath(to, 'copy'), { fails: false, refuses: isRewindable })
+  const lettered = operated().deadLetters(dead)
+  if (isRewindable) return lettered.to(sink, copy)
+  if (beside === 2) return lettered.to(copy, sink)
+  const even = faultyFile(besidePath(to, 'even'), { fails: setting.sinkFails, refuses: false })
+  return lettered.branch({
+    rows: (b) => b.to(copy, sink),
+    even: (b) => b.filter(({ id }) => id % 2 === 0).to(even),
+  })
 }
 
 export default finish()

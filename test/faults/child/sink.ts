@@ -25,9 +25,21 @@ export function sinkOf(
   setting: Setting,
   path: string,
   seed: string,
+  refuses: boolean,
 ): Sink<Output, 'rewindable' | 'idempotent' | 'transactional'> {
   if (setting.sink === 'transactional') return faultyDatabase(setting, path, seed)
   if (setting.sink !== 'rewindable') return appending(setting, path)
+  return faultyFile(path, { fails: setting.sinkFails, refuses })
+}
+
+interface FaultyFileOptions {
+  /** Whether it fails as a whole now and then. */
+  readonly fails: boolean
+  /** Whether it refuses what is to be refused; else another sink does. */
+  readonly refuses: boolean
+}
+
+export function faultyFile(path: string, options: FaultyFileOptions): Sink<Output, 'rewindable'> {
   const inner = file(path)
   return Object.freeze({
     name: inner.name,
@@ -37,7 +49,7 @@ export function sinkOf(
       return new FaultyFile(
         connection,
         fileSinkPath(path, context.shard, context.shards),
-        setting.sinkFails,
+        options,
         context.memo,
       )
     },
@@ -48,20 +60,20 @@ export function sinkOf(
 class FaultyFile implements SinkConnection<Output> {
   readonly #inner: SinkConnection<unknown>
   readonly #fd: number
-  readonly #fails: boolean
+  readonly #options: FaultyFileOptions
   readonly #memo: SinkMemo | undefined
   #calls = 0
 
   constructor(
     inner: SinkConnection<unknown>,
     path: string,
-    fails: boolean,
+    options: FaultyFileOptions,
     memo: SinkMemo | undefined,
   ) {
     this.#memo = memo
     this.#inner = inner
     this.#fd = openSync(path, 'r+')
-    this.#fails = fails
+    this.#options = options
   }
 
   rewind(place: number | undefined): void | Promise<void> {
@@ -74,8 +86,9 @@ class FaultyFile implements SinkConnection<Output> {
 
   write(outputs: readonly Output[], position: Position): void | Promise<void> {
     this.#calls += 1
-    if (this.#fails && failingCalls.has(this.#calls)) throw new Error('the sink fails as a whole')
-    const refused = outputs.flatMap((output, i) => (output.refused ? [i] : []))
+    const { fails, refuses } = this.#options
+    if (fails && failingCalls.has(this.#calls)) throw new Error('the sink fails as a whole')
+    const refused = outputs.flatMap((output, i) => (refuses && output.refused ? [i] : []))
     if (refused.length > 0) {
       throw new RejectedOutputs(new Map(refused.map((i) => [i, new Error('refused by the sink')])))
     }
