@@ -88,7 +88,7 @@ export type {
 } from './pipeline/deliver.js'
 export { pipeline } from './pipeline/pipeline.js'
 export type { NamedPipeline, Pipeline, Start } from './pipeline/pipeline.js'
-export type { StandardSchema } from './pipeline/schema.js'
+export type { StandardSchema } from './core/schema.js'
 export type { FailedAttempt } from './reliability/attempts.js'
 export { exponential, fixed } from './reliability/backoff.js'
 export type { Backoff } from './reliability/backoff.js'

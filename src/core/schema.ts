@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from '../core/errors.js'
-import { shown } from '../core/options.js'
-import { unheeded } from '../core/thenable.js'
+import { InvalidArgumentError } from './errors.js'
+import { shown } from './options.js'
+import { unheeded } from './thenable.js'
 
 /**
  * Standard Schema v1, as far as semel uses it: what zod, valibot, ArkType and others implement.
