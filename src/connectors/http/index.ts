@@ -1,0 +1,7 @@
+export { fetchHandler } from './door/fetch.js'
+export type { FetchHandler } from './door/fetch.js'
+export { httpHandler } from './door/node.js'
+export type { HttpHandler } from './door/node.js'
+export type { HttpCounters } from './door/door.js'
+export type { HttpOptions, HttpRateOptions, Posted, Recalled } from './door/options.js'
+export type { Taking } from './door/taking.js'
