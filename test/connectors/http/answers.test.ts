@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { gate, look, post, serve, until } from './service.js'
+import { Gate, look, post, serve, until } from './service.js'
+
+const refusing = (): never => {
+  throw new Error('the password is wrong')
+}
 
 describe('a stream whose senders are told what was made of their messages', () => {
   test('answers 200 with the result', async () => {
@@ -42,10 +46,10 @@ describe('a stream whose senders are told what was made of their messages', () =
   })
 
   test('answers 409 while the first is under way, also when its client is gone', async () => {
-    const { open, opened } = gate()
+    const gate = new Gate()
     const { url, placed, handler } = await serve({
       place: async ({ id }) => {
-        await opened
+        await gate.opened
         return { id, total: 1 }
       },
     })
@@ -65,7 +69,7 @@ describe('a stream whose senders are told what was made of their messages', () =
     await first
     await until(() => handler.counters().answering === 0)
     expect((await post(url, { pieces: 3 })).status).toBe(409)
-    open()
+    gate.open()
     await until(() => handler.counters().underWay === 0)
     expect(await post(url, { pieces: 3 })).toMatchObject({
       status: 200,
@@ -75,11 +79,11 @@ describe('a stream whose senders are told what was made of their messages', () =
   })
 
   test('answers 504 where that takes too long, and tells who asks later', async () => {
-    const { open, opened } = gate()
+    const gate = new Gate()
     const { url, handler } = await serve({
       timeout: '50ms',
       place: async ({ id }) => {
-        await opened
+        await gate.opened
         return { id, total: 1 }
       },
     })
@@ -89,16 +93,13 @@ describe('a stream whose senders are told what was made of their messages', () =
       body: { code: 'SEMEL_ACK_TIMEOUT', retriable: true },
     })
     expect(told.headers.get('location')).toBe('?key=k1')
-    open()
+    gate.open()
     await until(() => handler.counters().underWay === 0)
     expect((await look(url, 'k1')).body).toMatchObject({ status: 'ended', result: { total: 1 } })
   })
 
   test('answers 422 for a dead letter, and tells nobody what a handler said', async () => {
-    const place = (): never => {
-      throw new Error('the password is wrong')
-    }
-    const { url } = await serve({ place })
+    const { url } = await serve({ place: refusing })
     const told = await post(url, { pieces: 3 })
     expect(told).toMatchObject({
       status: 422,
@@ -106,7 +107,7 @@ describe('a stream whose senders are told what was made of their messages', () =
     })
     expect(JSON.stringify(told.body)).not.toContain('password')
     expect(JSON.stringify((await look(url, 'k1')).body)).not.toContain('password')
-    const telling = await serve({ place, tellsErrors: true })
+    const telling = await serve({ place: refusing, tellsErrors: true })
     expect((await post(telling.url, { pieces: 3 })).body.detail).toContain('password')
   })
 
@@ -130,11 +131,11 @@ describe('a stream whose senders are told what was made of their messages', () =
 
 describe('a stream whose senders are told that their messages are stored', () => {
   test('answers 202 with a receipt, and the same again', async () => {
-    const { open, opened } = gate()
+    const gate = new Gate()
     const { url, placed } = await serve({
       mode: 'stored',
       place: async ({ id }) => {
-        await opened
+        await gate.opened
         return { id, total: 1 }
       },
     })
@@ -151,7 +152,7 @@ describe('a stream whose senders are told that their messages are stored', () =>
     expect((await post(url, { pieces: 4 })).status).toBe(422)
     const pending = await look(url, 'k1')
     expect([pending.body.status, pending.headers.get('retry-after')]).toEqual(['stored', '1'])
-    open()
+    gate.open()
     await until(() => placed().length === 1)
     for (;;) {
       const { body } = await look(url, 'k1')

@@ -61,8 +61,14 @@ export function atEnd(run: () => unknown): void {
 
 /** A stream of orders, and a server in front of it, until the test is over. */
 export async function serve(options: ServiceOptions = {}): Promise<Service> {
-  const { mode = 'processed', place = doubled, open: opened = {}, server: tuned, ...rest } = options
-  const { dir = scratch() } = opened
+  const {
+    mode = 'processed',
+    place = doubled,
+    open: settings = {},
+    server: tuned,
+    ...rest
+  } = options
+  const { dir = scratch() } = settings
   const sink = memory<Placed>()
   const orders = pipeline('orders')
     .accepts<Order>()
@@ -75,13 +81,13 @@ export async function serve(options: ServiceOptions = {}): Promise<Service> {
     durability: 'process',
     workers: 0,
     acknowledge: mode,
-    ...opened,
+    ...settings,
   })) as Stream<Order, Placed>
   atEnd(() => stream.close({ timeout: 100 }).catch(() => {}))
-  const handler = httpHandler(stream, {
+  const handler = httpHandler<Order, { pieces: number }>(stream, {
     message: ({ body, id, fingerprint }) => ({ ...body, id, fingerprint }),
     ...rest,
-  } as HttpOptions<Order, unknown, IncomingMessage>)
+  })
   const { server, port } = await listen(handler, tuned)
   atEnd(() => handler.close())
   return {
@@ -197,13 +203,12 @@ export function heard(socket: Socket, ms: number): Promise<string> {
   })
 }
 
-/** A promise that is resolved from outside. */
-export function gate(): { readonly open: () => void; readonly opened: Promise<void> } {
-  let open = (): void => {}
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
+/** What waits until a test goes on. */
+export class Gate {
+  open!: () => void
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve
   })
-  return { open, opened }
 }
 
 export async function until(reached: () => boolean, ms = 5000): Promise<void> {

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '../../../core/errors.js'
 import type { Answer, Ask, Listener, Watch } from './ask.js'
 import { Door, type HttpCounters } from './door.js'
 import { checkHttpOptions, type HttpOptions } from './options.js'
-import { tooLarge } from './refusal.js'
+import { malformed, Refusal, tooLarge } from './refusal.js'
 import { checkTaking, type Taking } from './taking.js'
 
 /** What `fetchHandler` gives: what frameworks take that have requests and responses as `fetch` has them. */
@@ -78,7 +78,8 @@ async function readBody(
       parts.push(value)
     }
   } catch (error) {
-    throw signal.aborted ? signal.reason : error
+    if (signal.aborted) throw signal.reason
+    throw error instanceof Refusal ? error : malformed('the body broke off')
   } finally {
     signal.removeEventListener('abort', cancel)
   }
