@@ -26,11 +26,6 @@ export function checkKey(key: string): string {
   )
 }
 
-/** A key as a header has it. */
-export function quotedKey(key: string): string {
-  return `"${key.replaceAll(/["\\]/g, String.raw`\$&`)}"`
-}
-
 /** Where a key's status is told, seen from where it was sent to. */
 export function statusLocation(key: string): string {
   return `?key=${encodeURIComponent(key)}`
