@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { dial, heard, look, post, raw, serve, until } from './service.js'
+import { dial, Gate, heard, listen, look, post, raw, serve, until } from './service.js'
 
 const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`
 
@@ -209,6 +209,36 @@ describe('a connection', () => {
     expect(placed()).toHaveLength(20)
   })
 
+  test('is kept where a short body is refused unread', async () => {
+    const { port } = await serve()
+    const socket = await dial(port)
+    const text = heard(socket, 1500)
+    // Its body comes behind the answer.
+    socket.write(
+      'POST /orders HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 12\r\n\r\n',
+    )
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    socket.write(`{"pieces":1}${head('k1', 'content-length: 12\r\n')}{"pieces":1}`)
+    expect(await text).toMatch(/^HTTP\/1\.1 400 [^]*HTTP\/1\.1 200 /)
+  })
+
+  test('of which something else has answered is left alone', async () => {
+    const gate = new Gate()
+    const { handler } = await serve({
+      place: async ({ id }) => {
+        await gate.opened
+        return { id, total: 1 }
+      },
+    })
+    const { port } = await listen((request, response) => {
+      handler(request, response)
+      setTimeout(() => response.writeHead(503).end('later'), 50)
+    })
+    expect((await post(`http://127.0.0.1:${port}/`, { pieces: 1 })).body).toBe('later')
+    gate.open()
+    await until(() => handler.counters().answering === 0)
+  })
+
   test('that floods with headers is the server’s to refuse, and no other suffers', async () => {
     const { port, url } = await serve({ server: { maxHeaderSize: 4096 } })
     const flood = Array.from({ length: 2000 }, (_, i) => `x-${i}: y\r\n`).join('')
@@ -219,7 +249,6 @@ describe('a connection', () => {
   test('of which something else has read the body is the program’s mistake', async () => {
     const errors: Error[] = []
     const { handler } = await serve({ onError: (error) => errors.push(error as Error) })
-    const { listen } = await import('./service.js')
     const { port } = await listen((request, response) => {
       request.resume().on('end', () => setImmediate(() => handler(request, response)))
     })

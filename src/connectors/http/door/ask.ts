@@ -22,6 +22,8 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Watch | undefined
+  /** Nothing more is read of its connection, where it has one. */
+  readonly ends?: boolean
 }
 
 /** A body that is told in parts. */

@@ -22,7 +22,7 @@ export interface FetchHandler {
  */
 export function fetchHandler<In, Body = unknown>(
   stream: Taking<In>,
-  options: HttpOptions<In, Body, Request>,
+  options: HttpOptions<NoInfer<In>, Body, Request>,
 ): FetchHandler {
   const checked = checkHttpOptions<In, Request>(options, 'fetchHandler')
   const door = new Door<In, Request>(checkTaking(stream, 'fetchHandler'), checked)

@@ -33,7 +33,7 @@ export interface HttpHandler {
  */
 export function httpHandler<In, Body = unknown>(
   stream: Taking<In>,
-  options: HttpOptions<In, Body, IncomingMessage>,
+  options: HttpOptions<NoInfer<In>, Body, IncomingMessage>,
 ): HttpHandler {
   const checked = checkHttpOptions<In, IncomingMessage>(options, 'httpHandler')
   const door = new Door<In, IncomingMessage>(checkTaking(stream, 'httpHandler'), checked)
@@ -60,6 +60,8 @@ async function exchange<In>(
   if (response.destroyed) leave()
   const answer = await door.answer(askOf(request, left.signal))
   if (left.signal.aborted) return
+  // Something in front of the handler has lost its patience, say.
+  if (response.headersSent || response.writableEnded) return
   const { body } = answer
   if (typeof body === 'object') watch(answer, body, request, response)
   else tell(answer, body, request, response)
@@ -130,20 +132,23 @@ function readBody(
 }
 
 function tell(
-  { status, headers }: Answer,
+  { status, headers, ends = false }: Answer,
   body: string | undefined,
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
   const bytes = body === undefined ? undefined : Buffer.from(body)
-  const isRead = request.complete || request.method === 'HEAD'
+  // Of a short body that is refused unread, Node throws away what still comes.
+  const { 'content-length': length = 0, 'transfer-encoding': coding } = request.headers
+  const isShort = coding === undefined && Number(length) <= lingerBytes
+  const stays = request.complete || request.method === 'HEAD' || (isShort && !ends)
   response.writeHead(status, {
     ...headers,
     ...(bytes === undefined ? {} : { 'content-length': bytes.length }),
     // What is left of a body would be taken for the next request.
-    ...(isRead ? {} : { connection: 'close' }),
+    ...(stays ? {} : { connection: 'close' }),
   })
-  if (isRead) response.end(bytes)
+  if (stays) response.end(bytes)
   else linger(bytes, request, response)
 }
 

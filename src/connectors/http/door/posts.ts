@@ -126,7 +126,9 @@ export class Posts<In, Raw> {
     if (known.fingerprint !== undefined && known.fingerprint !== fingerprint) {
       throw reusedKey(known.key)
     }
-    if (!isAnswerable(known)) throw underWay(known.key, this.#parts.options.retryAfterMs)
+    if (!isAnswerable(known)) {
+      throw underWay(known.key, statusLocation(known.key), this.#parts.options.retryAfterMs)
+    }
     return this.#answerOf(known)
   }
 

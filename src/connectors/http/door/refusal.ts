@@ -9,6 +9,8 @@ interface RefusalOptions {
   /** When, at the earliest. */
   readonly retryAfterMs?: number
   readonly headers?: Readonly<Record<string, string>>
+  /** Nothing more is read of its connection. */
+  readonly ends?: true
   /** Members of the problem besides its own. */
   readonly told?: Readonly<Record<string, unknown>>
 }
@@ -30,10 +32,11 @@ export class Refusal extends Error {
   /** As a problem of RFC 9457, with semel's code. */
   answer(): Answer {
     const { status, code, message: detail, options } = this
-    const { retriable, retryAfterMs, headers, told } = options
+    const { retriable, retryAfterMs, headers, told, ends = false } = options
     const problem = { title: STATUS_CODES[status] ?? 'Refused', status, detail, code }
     return {
       status,
+      ends,
       headers: {
         'content-type': 'application/problem+json',
         'cache-control': 'no-store',
@@ -63,9 +66,10 @@ export const unknownMedia = (detail: string, headers: Record<string, string>): R
   new Refusal(415, 'SEMEL_REQUEST', detail, { headers })
 
 export const tooSlow = (ms: number): Refusal =>
-  new Refusal(408, 'SEMEL_REQUEST', `the body was not there within ${ms} ms`)
+  new Refusal(408, 'SEMEL_REQUEST', `the body was not there within ${ms} ms`, { ends: true })
 
-export const tooLarge = (detail: string): Refusal => new Refusal(413, 'SEMEL_TOO_LARGE', detail)
+export const tooLarge = (detail: string): Refusal =>
+  new Refusal(413, 'SEMEL_TOO_LARGE', detail, { ends: true })
 
 export const unknownKey = (key: string): Refusal =>
   new Refusal(
@@ -81,10 +85,11 @@ export const reusedKey = (key: string): Refusal =>
     `the key ${shown(key)} was sent with another body; a key is one request's alone`,
   )
 
-export const underWay = (key: string, retryAfterMs: number): Refusal =>
+export const underWay = (key: string, location: string, retryAfterMs: number): Refusal =>
   new Refusal(409, 'SEMEL_UNDER_WAY', `the request with the key ${shown(key)} is under way`, {
     retriable: true,
     retryAfterMs,
+    headers: { location },
   })
 
 export const overloaded = (
