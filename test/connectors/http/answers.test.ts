@@ -45,6 +45,13 @@ describe('a stream whose senders are told what was made of their messages', () =
     expect(placed()).toHaveLength(1)
   })
 
+  test('refuses the same key at another path', async () => {
+    const { url } = await serve()
+    await post(url, { pieces: 3 })
+    expect((await post(`${url}/7`, { pieces: 3 })).status).toBe(422)
+    expect((await post(`${url}?a=b`, { pieces: 3 })).status).toBe(422)
+  })
+
   test('answers 409 while the first is under way, also when its client is gone', async () => {
     const gate = new Gate()
     const { url, placed, handler } = await serve({

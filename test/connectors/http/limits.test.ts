@@ -80,15 +80,17 @@ describe('the end', () => {
     const waiting = post(url, { pieces: 1 })
     await until(() => handler.counters().underWay === 1)
     await until(() => handler.counters().answering === 1)
-    const closing = handler.close()
-    expect((await waiting).status).toBe(504)
-    await closing
+    let isClosed = false
+    const closing = handler.close().then(() => (isClosed = true))
     expect(await post(url, { pieces: 1 }, { key: 'b' })).toMatchObject({
       status: 503,
       body: { code: 'SEMEL_CLOSED' },
     })
+    expect(isClosed).toBe(false)
     gate.open()
-    await until(() => placed().length === 1)
+    expect((await waiting).status).toBe(200)
+    await closing
+    expect(placed()).toHaveLength(1)
   })
 
   test('of the stream is answered 503', async () => {

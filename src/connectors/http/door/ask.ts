@@ -1,8 +1,8 @@
 /** A request, whichever server has it. */
 export interface Ask<Raw> {
   readonly method: string
-  /** What is behind the `?`. */
-  readonly search: string
+  /** Path and query, as far as the handler is given them. */
+  readonly target: string
   /** By its name in lower case; several of one name are joined by commas. */
   header(name: string): string | undefined
   /**

@@ -44,7 +44,7 @@ export class Door<In, Raw> {
     const keys = new KnownKeys(options.rememberedBytesMax)
     this.#keys = keys
     const closing = this.#closing.signal
-    this.#posts = new Posts({ stream, options, keys, closing })
+    this.#posts = new Posts({ stream, options, keys })
     this.#looks = new Looks({ options, keys, closing })
     const { rate } = options
     this.#rates = rate === undefined ? undefined : new Rates(rate.max, rate.perMs)
@@ -72,7 +72,7 @@ export class Door<In, Raw> {
     }
   }
 
-  /** Takes nothing more. Resolves when all that have asked are answered; it waits for no message's end. */
+  /** Takes nothing more, and ends what watches. Resolves when all that have asked are answered. */
   async close(): Promise<void> {
     this.#closing.abort()
     while (this.#answering > 0) {

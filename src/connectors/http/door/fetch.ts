@@ -35,9 +35,10 @@ export function fetchHandler<In, Body = unknown>(
 }
 
 function askOf(request: Request): Ask<Request> {
+  const { pathname, search } = new URL(request.url)
   return {
     method: request.method,
-    search: new URL(request.url).search,
+    target: pathname + search,
     header: (name) => request.headers.get(name) ?? undefined,
     read: (bytesMax, signal) => readBody(request, bytesMax, signal),
     left: request.signal,

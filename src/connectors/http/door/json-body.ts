@@ -39,9 +39,9 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** By which a body is known again: SHA-256 of its bytes. */
-export function fingerprintOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64url')
+/** By which a request is known again: SHA-256 of its path and query, and of its body. No path has a line's end. */
+export function fingerprintOf(target: string, bytes: Uint8Array): string {
+  return createHash('sha256').update(`${target}\n`).update(bytes).digest('base64url')
 }
 
 /** @throws Refusal where the schema finds something wrong */

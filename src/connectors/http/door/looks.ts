@@ -33,7 +33,7 @@ export class Looks<Raw> {
 
   async look(ask: Ask<Raw>): Promise<Answer> {
     const { options, keys } = this.#parts
-    const given = new URLSearchParams(ask.search).get('key')
+    const given = new URLSearchParams(ask.target.replace(/^[^?]*/, '')).get('key')
     if (given === null) throw malformed('there is no key; give ?key=, as Location had it')
     const key = checkKey(given)
     const id = scopedId(options.scope?.(ask.raw), key)

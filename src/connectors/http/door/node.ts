@@ -15,8 +15,8 @@ const lingerBytes = 1024 * 1024
 export interface HttpHandler {
   (request: IncomingMessage, response: ServerResponse): void
   /**
-   * Takes nothing more, and ends what watches. Resolves when all requests are answered; close the server,
-   * then the stream.
+   * Takes nothing more, and ends what watches. Resolves when all requests are answered, which their own
+   * times bound; close the server then, and the stream behind it.
    */
   close(): Promise<void>
   counters(): HttpCounters
@@ -69,10 +69,9 @@ async function exchange<In>(
 
 function askOf(request: IncomingMessage, left: AbortSignal): Ask<IncomingMessage> {
   const { method = '', url = '' } = request
-  const query = url.indexOf('?')
   return {
     method,
-    search: query === -1 ? '' : url.slice(query),
+    target: url,
     header(name) {
       const given = request.headers[name]
       return Array.isArray(given) ? given.join(', ') : given

@@ -12,7 +12,7 @@ export interface Posted<Body, Raw> {
   readonly id: string
   /** `Idempotency-Key`, or one that was made where the client gave none and may. */
   readonly key: string
-  /** Of the body's bytes: to be kept beside what the message becomes, for `recall`. */
+  /** Of its path, query and body: to be kept beside what the message becomes, for `recall`. */
   readonly fingerprint: string
   /** As the server gave it: an `IncomingMessage`, or a `Request`. */
   readonly request: Raw
@@ -20,7 +20,7 @@ export interface Posted<Body, Raw> {
 
 /** What became of a request, from where its effect is. */
 export interface Recalled {
-  /** That of its body; missing: it is not compared. */
+  /** As it was kept; missing: it is not compared. */
   readonly fingerprint?: string | undefined
   /** What its client is told. */
   readonly result?: unknown

@@ -26,8 +26,6 @@ export interface PostsParts<In, Raw> {
   readonly stream: Taking<In>
   readonly options: CheckedHttpOptions<In, Raw>
   readonly keys: KnownKeys
-  /** Given when nobody is to wait any more. */
-  readonly closing: AbortSignal
 }
 
 /**
@@ -60,7 +58,7 @@ export class Posts<In, Raw> {
     try {
       const key = this.#keyOf(ask)
       const bytes = await this.#read(ask)
-      const fingerprint = fingerprintOf(bytes)
+      const fingerprint = fingerprintOf(ask.target, bytes)
       const body = await checkBody(parseJson(bytes), this.#parts.options.validate)
       const id = scopedId(this.#parts.options.scope?.(ask.raw), key)
       const before = this.#parts.keys.find(id)
@@ -157,7 +155,7 @@ export class Posts<In, Raw> {
 
   /** Until the stream has room: what is sent before would wait for it beyond anybody's patience. */
   async #room(left: AbortSignal): Promise<void> {
-    const { stream, options, closing } = this.#parts
+    const { stream, options } = this.#parts
     const { roomMsMax, retryAfterMs } = options
     try {
       await stream.ready({ signal: left, timeout: roomMsMax })
@@ -168,7 +166,6 @@ export class Posts<In, Raw> {
       throw overloaded(503, 'there is no room', retryAfterMs)
     }
     if (left.aborted) throw new Left()
-    if (closing.aborted) throw closed(retryAfterMs)
   }
 
   /** Never rejects; resolves when the message is stored or has ended, or nobody will know. */
@@ -216,7 +213,7 @@ export class Posts<In, Raw> {
 
   /** What is answered once that is known; or that it is not. */
   async #answered(known: KnownKey, left: AbortSignal): Promise<Answer> {
-    const { options, closing, stream } = this.#parts
+    const { options, stream } = this.#parts
     const { answerMsMax, retryAfterMs } = options
     if (!isAnswerable(known)) {
       await new Promise<void>((resolve) => {
@@ -224,14 +221,12 @@ export class Posts<In, Raw> {
           endWatch()
           endWait()
           left.removeEventListener('abort', over)
-          closing.removeEventListener('abort', over)
           resolve()
         }
         const endWatch = known.watch(over)
         const endWait = after(answerMsMax, over)
         left.addEventListener('abort', over)
-        closing.addEventListener('abort', over)
-        if (left.aborted || closing.aborted) over()
+        if (left.aborted) over()
       })
     }
     if (left.aborted) throw new Left()

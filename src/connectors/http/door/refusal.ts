@@ -82,7 +82,7 @@ export const reusedKey = (key: string): Refusal =>
   new Refusal(
     422,
     'SEMEL_KEY_REUSED',
-    `the key ${shown(key)} was sent with another body; a key is one request's alone`,
+    `the key ${shown(key)} was sent with another request; a key is one request's alone`,
   )
 
 export const underWay = (key: string, location: string, retryAfterMs: number): Refusal =>
@@ -101,7 +101,10 @@ export const overloaded = (
   new Refusal(status, 'SEMEL_OVERLOADED', detail, { retriable: true, retryAfterMs, headers })
 
 export const closed = (retryAfterMs: number): Refusal =>
-  new Refusal(503, 'SEMEL_CLOSED', 'nothing is taken here any more', { retryAfterMs })
+  new Refusal(503, 'SEMEL_CLOSED', 'nothing is taken here any more', {
+    retryAfterMs,
+    ends: true,
+  })
 
 /** The client may be told before the message is: what became of it is told by its key. */
 export const unanswered = (key: string, location: string, retryAfterMs: number): Refusal =>
