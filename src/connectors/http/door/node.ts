@@ -52,7 +52,10 @@ async function exchange<In>(
   response: ServerResponse,
 ): Promise<void> {
   const left = new AbortController()
-  const leave = (): void => left.abort(new Left())
+  const leave = (): void => {
+    // At the end of each answer as well, when there is nothing to be ended.
+    if (!response.writableFinished) left.abort(new Left())
+  }
   response.once('close', leave)
   // A socket that fails tells that by its end as well; unheard, it would end the process.
   request.on('error', leave)
