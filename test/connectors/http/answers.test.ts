@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Gate, look, post, serve, until } from './service.js'
+import { httpHandler } from 'semel/http'
+import { Gate, listen, look, post, serve, until, type Order } from './service.js'
 
 const refusing = (): never => {
   throw new Error('the password is wrong')
@@ -124,6 +125,24 @@ describe('a stream whose senders are told what was made of their messages', () =
     const told = await post(url, { pieces: 3 })
     expect(told).toMatchObject({ status: 200, body: { outcome: 'duplicate' } })
     expect(told.body.result).toBeUndefined()
+    expect(placed()).toHaveLength(1)
+  })
+
+  test('compares no body with one that is not known to be the first', async () => {
+    const { stream, url: before, placed } = await serve()
+    await post(before, { pieces: 3 })
+    // As behind a restart: the stream knows the id, and no handler the body.
+    const handler = httpHandler<Order, { pieces: number }>(stream, {
+      message: ({ body, id }) => ({ ...body, id }),
+    })
+    const { port } = await listen(handler)
+    const url = `http://127.0.0.1:${port}/orders`
+    for (const pieces of [4, 3, 5]) {
+      expect(await post(url, { pieces })).toMatchObject({
+        status: 200,
+        body: { outcome: 'duplicate' },
+      })
+    }
     expect(placed()).toHaveLength(1)
   })
 

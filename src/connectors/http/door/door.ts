@@ -44,7 +44,7 @@ export class Door<In, Raw> {
     const keys = new KnownKeys(options.rememberedBytesMax)
     this.#keys = keys
     const closing = this.#closing.signal
-    this.#posts = new Posts({ stream, options, keys })
+    this.#posts = new Posts({ stream, options, keys, report: (error) => this.#report(error) })
     this.#looks = new Looks({ options, keys, closing })
     const { rate } = options
     this.#rates = rate === undefined ? undefined : new Rates(rate.max, rate.perMs)

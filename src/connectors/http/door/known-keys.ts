@@ -4,8 +4,7 @@ import { statusText, type Status } from './status.js'
 export class KnownKey {
   readonly id: string
   readonly key: string
-  /** Undefined where it was recalled without one. */
-  readonly fingerprint: string | undefined
+  #fingerprint: string | undefined
   #status: Status = { status: 'under-way' }
   #text: string
   /** Why its message was not taken; or that it is forgotten. */
@@ -15,8 +14,18 @@ export class KnownKey {
   constructor(id: string, key: string, fingerprint: string | undefined) {
     this.id = id
     this.key = key
-    this.fingerprint = fingerprint
+    this.#fingerprint = fingerprint
     this.#text = statusText(key, this.#status)
+  }
+
+  /** Undefined where nobody knows that of the request which had the effect. */
+  get fingerprint(): string | undefined {
+    return this.#fingerprint
+  }
+
+  /** An earlier request has had the effect, and may have been another one. */
+  hadForerunner(): void {
+    this.#fingerprint = undefined
   }
 
   get status(): Status {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { SemelError } from '../../../core/errors.js'
 import type { MessageHeaders } from '../../../core/headers.js'
 import { after } from '../../../core/waiting/timers.js'
 import { quotedKey } from '../quoted-key.js'
@@ -26,6 +27,8 @@ export interface PostsParts<In, Raw> {
   readonly stream: Taking<In>
   readonly options: CheckedHttpOptions<In, Raw>
   readonly keys: KnownKeys
+  /** Told of what the program does wrong, where no client is answered with that. */
+  readonly report: (error: unknown) => void
 }
 
 /**
@@ -136,6 +139,7 @@ export class Posts<In, Raw> {
     if (left.aborted) throw new Left()
     if (found === undefined) return false
     if (!isSame(found, fingerprint)) throw reusedKey(known.key)
+    if (found.fingerprint === undefined) known.hadForerunner()
     known.advance(recalledStatus(found))
     this.#parts.keys.remember(known)
     return true
@@ -193,6 +197,8 @@ export class Posts<In, Raw> {
       .catch((error: unknown) => {
         this.#parts.keys.remove(known)
         known.fail(error)
+        // Its client has its answer: what was thrown by `recall` is for the program.
+        if (!(error instanceof SemelError || error instanceof Refusal)) this.#parts.report(error)
       })
   }
 
@@ -204,6 +210,7 @@ export class Posts<In, Raw> {
     else {
       const found = outcome === 'duplicate' ? await recalled(options.recall, known.id) : undefined
       if (found !== undefined && !isSame(found, known.fingerprint)) throw reusedKey(known.key)
+      if (outcome === 'duplicate' && found?.fingerprint === undefined) known.hadForerunner()
       known.advance(
         found === undefined ? endedOf(end, outcome, options.tellsErrors) : recalledStatus(found),
       )
