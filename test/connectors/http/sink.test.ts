@@ -228,6 +228,29 @@ describe('an answer', () => {
   )
 })
 
+test('a connection that the server has closed meanwhile is made anew, without a word', async () => {
+  let requests = 0
+  const server = createServer((socket) => {
+    let own = 0
+    socket.on('error', () => {})
+    socket.on('data', () => {
+      requests += 1
+      own += 1
+      // Its end comes when the next request is on its way.
+      if (own > 1) socket.resetAndDestroy()
+      else socket.write('HTTP/1.1 204 No Content\r\n\r\n')
+    })
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  atEnd(() => void server.close())
+  const { port } = server.address() as { port: number }
+  const connection = await connect(httpSink<number>(`http://127.0.0.1:${port}`))
+  await connection.write([1, 2, 3], position)
+  expect(requests).toBe(5)
+})
+
 test('several go side by side where that is asked for, and what was begun is ended', async () => {
   const server = await receiver(async ({ body }, response) => {
     await new Promise((resolve) => setTimeout(resolve, 20))
