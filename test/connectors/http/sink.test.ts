@@ -98,10 +98,14 @@ describe('what is sent', () => {
     const other = await connect(httpSink<number>(server.url))
     await other.write([1, 2], originated)
     await other.write([3], position)
+    // A sequence alone is another message's behind a restart, or in another directory.
+    const unsure = { lineage: '00ff', shard: 0, sequence: 1, index: 0, partition: 'a' }
+    await other.write([4], { ...position, originOf: () => unsure } as Position)
     expect(server.received.map(({ key }) => key)).toEqual([
       String.raw`"order \"a\""`,
       '"00ff/3/40/0"',
       '"00ff/3/41/0"',
+      undefined,
       undefined,
     ])
   })

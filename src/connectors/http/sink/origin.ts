@@ -1,10 +1,17 @@
 import type { Position } from '../../../core/sink.js'
-import type { Origin } from '../../../core/transactional.js'
 
-/** What a position may tell of its outputs. */
+/** What a position may tell of where its outputs come from. */
 interface Originated {
-  /** Where an output comes from, by its index among those that are written. */
-  originOf?(index: number): Origin & { readonly lineage?: string }
+  /** By an output's index among those that are written. */
+  originOf?(index: number): {
+    readonly lineage?: string
+    readonly shard: number
+    readonly sequence: number
+    /** Which of its message's outputs. */
+    readonly index: number
+    /** Where the stream keeps no messages: a sequence is another message's then, behind a restart. */
+    readonly partition?: string
+  }
 }
 
 /**
@@ -14,7 +21,7 @@ interface Originated {
  */
 export function originKey(position: Position & Originated, index: number): string | undefined {
   const origin = position.originOf?.(index)
-  if (origin?.lineage === undefined) return undefined
+  if (origin?.lineage === undefined || origin.partition !== undefined) return undefined
   const { lineage, shard, sequence, index: part } = origin
   return `${lineage}/${shard}/${sequence}/${part}`
 }
