@@ -289,4 +289,16 @@ describe('a scope', () => {
     expect(placed()).toHaveLength(2)
     expect((await look(url, 'k1', { headers: { 'x-account': 'c' } })).status).toBe(404)
   })
+
+  test('that is none takes nothing, since all without one would be one', async () => {
+    const errors: Error[] = []
+    const { url, placed } = await serve({
+      scope: (request) => request.headers['x-account'] as string,
+      onError: (error) => errors.push(error as Error),
+    })
+    expect((await post(url, { pieces: 1 })).status).toBe(500)
+    expect((await look(url, 'k1')).status).toBe(500)
+    expect(errors[0]?.message).toContain('scope: undefined was answered')
+    expect(placed()).toEqual([])
+  })
 })

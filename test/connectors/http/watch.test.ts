@@ -81,3 +81,21 @@ test('who watches what is forgotten is told that', async () => {
   expect(await text).toMatch(/event: stored\n[^]*event: unknown\n/)
   gate.open()
 })
+
+test('who watches what is not taken after all is told that', async () => {
+  const gate = new Gate()
+  const { url, handler } = await serve({
+    recall: async () => {
+      await gate.opened
+      return { fingerprint: 'of another one' }
+    },
+  })
+  const refused = post(url, { pieces: 1 })
+  await until(() => handler.counters().underWay === 1)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const response = await fetch(`${url}?key=k1`, watching)
+  const text = response.text()
+  gate.open()
+  expect((await refused).status).toBe(422)
+  expect(await text).toMatch(/event: under-way\n[^]*event: unknown\n/)
+})

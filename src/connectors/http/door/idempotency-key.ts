@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '../../../core/errors.js'
 import { shown } from '../../../core/options.js'
 import { malformed } from './refusal.js'
 
@@ -31,7 +32,18 @@ export function statusLocation(key: string): string {
   return `?key=${encodeURIComponent(key)}`
 }
 
-/** Keys of one scope are another's neither by chance nor by will: a key has no space. */
-export function scopedId(scope: string | undefined, key: string): string {
-  return scope === undefined ? key : `${scope} ${key}`
+/**
+ * What a message is known by. Keys of one scope are another's neither by chance nor by will: a key has no
+ * space.
+ * @throws InvalidArgumentError for a scope that is no text: all who have none would be one
+ */
+export function scopedId<Raw>(
+  scopeOf: ((request: Raw) => string) | undefined,
+  request: Raw,
+  key: string,
+): string {
+  if (scopeOf === undefined) return key
+  const scope: unknown = scopeOf(request)
+  if (typeof scope === 'string') return `${scope} ${key}`
+  throw new InvalidArgumentError(`scope: ${shown(scope)} was answered; answer a text`)
 }

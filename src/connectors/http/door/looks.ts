@@ -36,7 +36,7 @@ export class Looks<Raw> {
     const given = new URLSearchParams(ask.target.replace(/^[^?]*/, '')).get('key')
     if (given === null) throw malformed('there is no key; give ?key=, as Location had it')
     const key = checkKey(given)
-    const id = scopedId(options.scope?.(ask.raw), key)
+    const id = scopedId(options.scope, ask.raw, key)
     const known = keys.find(id) ?? (await this.#recalled(id, key))
     if (known === undefined) throw unknownKey(key)
     if (!wantsEvents(ask)) return told(known, options.retryAfterMs)

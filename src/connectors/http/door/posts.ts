@@ -59,35 +59,55 @@ export class Posts<In, Raw> {
     }
     let isSent = false
     try {
-      const key = this.#keyOf(ask)
-      const bytes = await this.#read(ask)
-      const fingerprint = fingerprintOf(ask.target, bytes)
-      const body = await checkBody(parseJson(bytes), this.#parts.options.validate)
-      const id = scopedId(this.#parts.options.scope?.(ask.raw), key)
-      const before = this.#parts.keys.find(id)
-      if (before !== undefined) return this.#again(before, fingerprint)
-      const known = new KnownKey(id, key, fingerprint)
+      const posted = await this.#posted(ask)
+      const before = this.#parts.keys.find(posted.id)
+      if (before !== undefined) return this.#again(before, posted.fingerprint)
+      const known = new KnownKey(posted.id, posted.key, posted.fingerprint)
       this.#parts.keys.add(known)
-      try {
-        if (await this.#isRecalled(known, fingerprint, ask.left)) return this.#answerOf(known)
-        const message = this.#messageOf({
-          body: body as never,
-          id,
-          key,
-          fingerprint,
-          request: ask.raw,
-        })
-        await this.#room(ask.left)
-        // From here on the message is the stream's, and nothing can take it back.
-        isSent = true
-        void this.#send(known, message, this.#headersOf(ask)).finally(over)
-      } catch (error) {
-        if (!isSent) this.#parts.keys.remove(known)
-        throw error
-      }
+      const admitted = await this.#admit(known, posted, ask.left)
+      if (admitted === undefined) return this.#answerOf(known)
+      // From here on the message is the stream's, and nothing can take it back.
+      isSent = true
+      void this.#send(known, admitted.message, this.#headersOf(ask)).finally(over)
       return await this.#answered(known, ask.left)
     } finally {
       if (!isSent) over()
+    }
+  }
+
+  /** @throws Refusal for a request that is none */
+  async #posted(ask: Ask<Raw>): Promise<Posted<never, Raw>> {
+    const { validate, scope } = this.#parts.options
+    const key = this.#keyOf(ask)
+    const bytes = await this.#read(ask)
+    return {
+      body: (await checkBody(parseJson(bytes), validate)) as never,
+      id: scopedId(scope, ask.raw, key),
+      key,
+      fingerprint: fingerprintOf(ask.target, bytes),
+      request: ask.raw,
+    }
+  }
+
+  /**
+   * The message, once there is room for it.
+   * @returns undefined where its effect is there already
+   */
+  async #admit(
+    known: KnownKey,
+    posted: Posted<never, Raw>,
+    left: AbortSignal,
+  ): Promise<{ readonly message: In } | undefined> {
+    try {
+      if (await this.#isRecalled(known, posted.fingerprint, left)) return undefined
+      const message = this.#parts.options.message(posted)
+      await this.#room(left)
+      return { message }
+    } catch (error) {
+      // It is as if it had never come; who watches it is told.
+      this.#parts.keys.remove(known)
+      known.fail(error)
+      throw error
     }
   }
 
@@ -143,10 +163,6 @@ export class Posts<In, Raw> {
     known.advance(recalledStatus(found))
     this.#parts.keys.remember(known)
     return true
-  }
-
-  #messageOf(posted: Posted<never, Raw>): In {
-    return this.#parts.options.message(posted)
   }
 
   #headersOf(ask: Ask<Raw>): MessageHeaders | undefined {
