@@ -63,8 +63,7 @@ describe('a stream whose senders are told what was made of their messages', () =
     })
     const client = new AbortController()
     const first = post(url, { pieces: 3 }, { signal: client.signal }).catch(() => {})
-    await until(() => handler.counters().underWay === 1)
-    await until(() => handler.counters().answering === 1)
+    await until(() => gate.isReached)
     const second = await post(url, { pieces: 3 })
     expect(second).toMatchObject({
       status: 409,

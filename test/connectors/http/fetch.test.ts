@@ -77,8 +77,7 @@ test('a client that leaves lets its message go on', async () => {
   })
   const client = new AbortController()
   const answer = handler(request('{"pieces":3}', { signal: client.signal }))
-  await until(() => handler.counters().underWay === 1)
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(() => gate.isReached)
   client.abort()
   await answer
   expect((await handler(request('{"pieces":3}'))).status).toBe(409)
@@ -95,8 +94,7 @@ test('a status is watched until its end, or until nobody does', async () => {
     return order.pieces
   })
   const answer = handler(request('{"pieces":3}'))
-  await until(() => handler.counters().underWay === 1)
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(() => gate.isReached)
   const watch = () =>
     handler(new Request('http://localhost/?key=k1', { headers: { accept: 'text/event-stream' } }))
   const left = await watch()

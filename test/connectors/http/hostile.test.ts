@@ -152,7 +152,7 @@ test(`${requests} malformed and slow requests (${seed}): nothing breaks, and not
   const service = await serve({
     bodyMax: '4KiB',
     bodyTimeout: '300ms',
-    timeout: '1s',
+    timeout: '5s',
     remember: '256KiB',
     watchersMax: 20,
     onError: (error) => errors.push(error),

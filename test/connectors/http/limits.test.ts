@@ -78,8 +78,7 @@ describe('the end', () => {
     const gate = new Gate()
     const { url, handler, placed } = await serve(held(gate))
     const waiting = post(url, { pieces: 1 })
-    await until(() => handler.counters().underWay === 1)
-    await until(() => handler.counters().answering === 1)
+    await until(() => gate.isReached)
     let isClosed = false
     const closing = handler.close().then(() => (isClosed = true))
     expect(await post(url, { pieces: 1 }, { key: 'b' })).toMatchObject({

@@ -204,7 +204,7 @@ describe('a connection', () => {
         ? `${head(`k${i}`, `content-length: ${body.length}\r\n`)}${body}`
         : `${head(`k${i}`, 'transfer-encoding: chunked\r\n')}${chunks}0\r\n\r\n`,
     )
-    const text = await raw(port, requests.join(''), 1000)
+    const text = await raw(port, requests.join(''), 4000)
     expect(text.match(/^HTTP\/1\.1 200 /gm)).toHaveLength(20)
     expect(placed()).toHaveLength(20)
   })
@@ -212,7 +212,7 @@ describe('a connection', () => {
   test('is kept where a short body is refused unread', async () => {
     const { port } = await serve()
     const socket = await dial(port)
-    const text = heard(socket, 1500)
+    const text = heard(socket, 4000)
     // Its body comes behind the answer.
     socket.write(
       'POST /orders HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 12\r\n\r\n',

@@ -206,12 +206,19 @@ export function heard(socket: Socket, ms: number): Promise<string> {
 /** What waits until a test goes on. */
 export class Gate {
   open!: () => void
-  readonly opened = new Promise<void>((resolve) => {
+  /** Whether something waits. */
+  isReached = false
+  readonly #opened = new Promise<void>((resolve) => {
     this.open = resolve
   })
+
+  get opened(): Promise<void> {
+    this.isReached = true
+    return this.#opened
+  }
 }
 
-export async function until(reached: () => boolean, ms = 5000): Promise<void> {
+export async function until(reached: () => boolean, ms = 15_000): Promise<void> {
   const end = Date.now() + ms
   while (!reached()) {
     if (Date.now() > end) throw new Error('it does not come to that')

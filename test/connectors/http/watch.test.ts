@@ -84,15 +84,14 @@ test('who watches what is forgotten is told that', async () => {
 
 test('who watches what is not taken after all is told that', async () => {
   const gate = new Gate()
-  const { url, handler } = await serve({
+  const { url } = await serve({
     recall: async () => {
       await gate.opened
       return { fingerprint: 'of another one' }
     },
   })
   const refused = post(url, { pieces: 1 })
-  await until(() => handler.counters().underWay === 1)
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await until(() => gate.isReached)
   const response = await fetch(`${url}?key=k1`, watching)
   const text = response.text()
   gate.open()
