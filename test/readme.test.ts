@@ -85,6 +85,9 @@ describe('the programs of the README and of the pages for users', () => {
       'batched.js',
       'flows.js',
       'guarantee.js',
+      'http.js',
+      'recall.js',
+      'http-sink.js',
       'sinks.js',
       'outputs.js',
       'sqlite.js',
@@ -135,6 +138,9 @@ describe('the programs of the README and of the pages for users', () => {
     ])
     expect(printed.get('headers.js')).toEqual(["[ '00-4bf9…-01', 'none' ]"])
     expect(printed.get('later.js')).toEqual(['[ 2, 1 ]'])
+    expect(printed.get('http.js')).toEqual(['200 2500', '200 2500', '422', '1'])
+    expect(printed.get('recall.js')).toEqual(['{ cents: 2500 }', '422'])
+    expect(printed.get('http-sink.js')).toEqual(['POST /paid "7"', 'processed'])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
     expect(printed.get('outputs.js')).toEqual(['10', '20', '20', '30'])
     expect(printed.get('sqlite.js')).toEqual(['{ rows: 2, sum: 588.5 }'])

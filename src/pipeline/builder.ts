@@ -12,7 +12,7 @@ import { checkDeliver, type Deliver } from './deliver.js'
 import { checkExtractor, isFrameFormat, type At } from './frames.js'
 import { checkLimits, define, unfinishedKey, type Accepts, type Definition } from './graph.js'
 import { refusals } from './refusals.js'
-import { validator } from './schema.js'
+import { validator } from '../core/schema.js'
 import { checkTogether, outputSinks, type GraphSink } from './sinks.js'
 
 /** What has been said so far. */

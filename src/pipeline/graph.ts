@@ -13,7 +13,7 @@ import { isDelivery, redeliver, type Deliver } from './deliver.js'
 import type { At, FrameFormat } from './frames.js'
 import { refusals } from './refusals.js'
 import type { OpenedResource } from './resource.js'
-import type { Validated } from './schema.js'
+import type { Validated } from '../core/schema.js'
 
 /** What a pipeline takes: objects, perhaps checked at the door, or raw frames of one size. */
 export type Accepts =

@@ -16,7 +16,7 @@ import { unfinishedKey, type AnyDefinition, type Definition } from './graph.js'
 import type { Home } from './home.js'
 import type { Refusals, Refused } from './refusals.js'
 import type { Resource } from './resource.js'
-import type { InputOf, OutputOf, StandardSchema } from './schema.js'
+import type { InputOf, OutputOf, StandardSchema } from '../core/schema.js'
 import { withHome } from './with-home.js'
 
 /** By which a pipeline's outputs are read, where its sink hands them to whoever opens it. */

@@ -1,6 +1,7 @@
 import type { Planted } from './bug.js'
 import { plantedAtTheDoor } from './planted-door.js'
 import { plantedInFiles } from './planted-files.js'
+import { plantedInHttp } from './planted-http.js'
 import { plantedInMessages } from './planted-messages.js'
 import { plantedInSources } from './planted-sources.js'
 import { plantedInWaits } from './planted-waits.js'
@@ -9,6 +10,7 @@ import { plantedInWaits } from './planted-waits.js'
 export const planted: readonly Planted[] = [
   ...plantedAtTheDoor.map((bug) => ({ ...bug, by: 'door' as const })),
   ...plantedInFiles,
+  ...plantedInHttp,
   ...plantedInMessages,
   ...plantedInSources,
   ...plantedInWaits,

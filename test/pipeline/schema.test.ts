@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { pipeline } from '../../src/pipeline/pipeline.js'
-import { describeIssues, type StandardSchema } from '../../src/pipeline/schema.js'
+import { describeIssues, type StandardSchema } from '../../src/core/schema.js'
 import { graph, refused, sink } from './verbs.js'
 
 function schema<I, O>(answer: StandardSchema<I, O>['~standard']['validate']): StandardSchema<I, O> {

@@ -13,7 +13,7 @@ import type { Definition } from '../../src/pipeline/graph.js'
 import type { FailedOnce } from '../../src/reliability/retry.js'
 import { pipeline, type Pipeline } from '../../src/pipeline/pipeline.js'
 import type { Refused } from '../../src/pipeline/refusals.js'
-import type { StandardSchema } from '../../src/pipeline/schema.js'
+import type { StandardSchema } from '../../src/core/schema.js'
 
 interface Trade {
   id: bigint

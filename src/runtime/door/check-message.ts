@@ -2,7 +2,7 @@ import { types } from 'node:util'
 import { InvalidArgumentError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
 import type { Accepts } from '../../pipeline/graph.js'
-import { describeIssues } from '../../pipeline/schema.js'
+import { describeIssues } from '../../core/schema.js'
 import { ask } from '../message/ask.js'
 
 /**

@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from '../core/errors.js'
-import { shown } from '../core/options.js'
-import { unheeded } from '../core/thenable.js'
+import { InvalidArgumentError } from './errors.js'
+import { shown } from './options.js'
+import { unheeded } from './thenable.js'
 
 /**
  * Standard Schema v1, as far as semel uses it: what zod, valibot, ArkType and others implement.
@@ -48,23 +48,50 @@ export function validator(schema: unknown): (value: unknown) => Validated<unknow
   }
   return (value) => {
     const result: unknown = standard.validate(value)
-    if (typeof result !== 'object' || result === null) {
-      throw new InvalidArgumentError(
-        `accepts: the schema (${standard.vendor}) answered ${shown(result)}, which is no result; answer { value } or { issues }`,
-      )
-    }
-    if ('then' in result) {
+    if (typeof result === 'object' && result !== null && 'then' in result) {
       unheeded(result)
       throw new InvalidArgumentError(
         `accepts: the schema (${standard.vendor}) answers with a promise; use a schema without asynchronous checks, and make those in a map`,
       )
     }
-    const { issues } = result as Validated<unknown>
-    if (issues === undefined || Array.isArray(issues)) return result as Validated<unknown>
+    return checkResult(result, standard, 'accepts')
+  }
+}
+
+/**
+ * A schema's check where nothing has to keep its order: asynchronous ones are awaited.
+ * @param where what the schema was given for; named in errors
+ * @throws InvalidArgumentError for what is no Standard Schema v1
+ */
+export function awaitedValidator(
+  schema: unknown,
+  where: string,
+): (value: unknown) => Promise<Validated<unknown>> {
+  const standard = standardOf(schema)
+  if (standard === undefined) {
     throw new InvalidArgumentError(
-      `accepts: the schema (${standard.vendor}) answered the issues ${shown(issues)}; answer a list of them, or none where there is nothing wrong`,
+      `${where}: ${shown(schema)} is not a Standard Schema v1; give one, or leave it out`,
     )
   }
+  return async (value) => checkResult(await standard.validate(value), standard, where)
+}
+
+/** @throws InvalidArgumentError for what is neither a value nor a list of issues */
+function checkResult(
+  result: unknown,
+  { vendor }: StandardSchema['~standard'],
+  where: string,
+): Validated<unknown> {
+  if (typeof result !== 'object' || result === null) {
+    throw new InvalidArgumentError(
+      `${where}: the schema (${vendor}) answered ${shown(result)}, which is no result; answer { value } or { issues }`,
+    )
+  }
+  const { issues } = result as Validated<unknown>
+  if (issues === undefined || Array.isArray(issues)) return result as Validated<unknown>
+  throw new InvalidArgumentError(
+    `${where}: the schema (${vendor}) answered the issues ${shown(issues)}; answer a list of them, or none where there is nothing wrong`,
+  )
 }
 
 /** What is wrong with a message, on one line: `price: expected a number; legs.0.id: missing`. */
