@@ -46,6 +46,10 @@ export interface NativePrepared {
   /** 0: the sink has taken no commit before. */
   parentN: number
   through: number
+  /** Partition → how far the shard has it with this commit; empty where n is 0. */
+  sources: Record<number, Offset>
+  /** Of the directory's small files: another one whenever any of them has changed. */
+  filesVersion: number
 }
 
 /** What opening found in a shard's files. */
