@@ -49,6 +49,7 @@ export type {
   Begun,
   Commit,
   CommitId,
+  Held,
   Origin,
   Output,
   TransactionalConnection,

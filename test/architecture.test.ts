@@ -51,7 +51,7 @@ const rooms: Record<
 > = {
   directory: {
     below: [],
-    face: ['class-directories', 'inspect', 'own-files', 'repair'],
+    face: ['class-directories', 'inspect', 'own-files', 'positions', 'repair'],
   },
   message: {
     below: [],

@@ -2,6 +2,7 @@ import { SemelError, toError } from '../../core/errors.js'
 import type { CommitId, Output } from '../../core/transactional.js'
 import { addon, type NativePrepared } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
+import { PositionsWriter } from '../directory/positions.js'
 import { ownersOf, type Finished } from '../operators/finished.js'
 import { failuresOf, type CommitterParts } from './committer.js'
 import { isRefusal, rejectionOf, type Rejection } from './connection.js'
@@ -30,6 +31,7 @@ export interface TransactionalParts extends Omit<CommitterParts, 'connection' | 
 export class TransactionalCommitter {
   readonly #parts: TransactionalParts
   readonly #pause = new Pause()
+  readonly #positions: PositionsWriter
   #through: number
   /** Nothing says yet what was confirmed last. */
   #isUnrecorded = false
@@ -39,6 +41,7 @@ export class TransactionalCommitter {
 
   constructor(parts: TransactionalParts) {
     this.#parts = parts
+    this.#positions = new PositionsWriter(() => addon().getFile(parts.handle, 'sources'))
     this.#through = parts.seat.firstSequence - 1
   }
 
@@ -84,6 +87,7 @@ export class TransactionalCommitter {
         parent:
           prepared.parentN === 0 ? undefined : this.#id(prepared.parentEpoch, prepared.parentN),
         through: prepared.through,
+        positions: this.#positions.write(prepared.sources, prepared.filesVersion),
       })
       this.#failures = 0
       this.#refusals = 0

@@ -83,7 +83,7 @@ export async function committing<T>(
       value,
       origin: { shard: 0, sequence: n, index },
     }))
-    await connection.commit(outputs, { id, parent, through: n })
+    await connection.commit(outputs, { id, parent, through: n, positions: Uint8Array.of(n) })
     parent = id
   }
 }
