@@ -15,14 +15,6 @@ Napi::ArrayBuffer view_of(Napi::Env env, LocalStream& local, std::span<uint8_t> 
       [](Napi::Env, void*, std::shared_ptr<StreamEntry>* held) { delete held; }, holder);
 }
 
-Napi::Value offset_value(Napi::Env env, Offset offset) {
-  if (offset.high == 0 && offset.low < uint64_t{1} << 53) {
-    return Napi::Number::New(env, static_cast<double>(offset.low));
-  }
-  const uint64_t words[] = {offset.low, offset.high};
-  return Napi::BigInt::New(env, 0, 2, words);
-}
-
 }  // namespace
 
 Napi::Object views_of(Napi::Env env, LocalStream& local, uint32_t index) {
@@ -43,6 +35,14 @@ Napi::Object views_of(Napi::Env env, LocalStream& local, uint32_t index) {
     views = Napi::Persistent(made);
   }
   return views.Value();
+}
+
+Napi::Value offset_value(Napi::Env env, Offset offset) {
+  if (offset.high == 0 && offset.low < uint64_t{1} << 53) {
+    return Napi::Number::New(env, static_cast<double>(offset.low));
+  }
+  const uint64_t words[] = {offset.low, offset.high};
+  return Napi::BigInt::New(env, 0, 2, words);
 }
 
 Napi::Object sources_object(Napi::Env env, std::span<const SourceOffset> sources) {

@@ -16,7 +16,9 @@ constexpr const char* kViews[] = {"ring", "slots", "marks", "answers"};
 // ArrayBuffer for one piece of memory. The stream lives at least as long as they do.
 Napi::Object views_of(Napi::Env env, LocalStream& local, uint32_t shard);
 
-// By partition its offset: a number where that is exact, else a bigint.
+// A number where that is exact, else a bigint.
+Napi::Value offset_value(Napi::Env env, Offset offset);
+// By partition its offset.
 Napi::Object sources_object(Napi::Env env, std::span<const SourceOffset> sources);
 
 }  // namespace semel::binding
