@@ -51,7 +51,7 @@ const rooms: Record<
 > = {
   directory: {
     below: [],
-    face: ['class-directories', 'inspect', 'own-files', 'positions', 'repair'],
+    face: ['class-directories', 'inspect', 'own-files', 'positions', 'repair', 'sources-of-sink'],
   },
   message: {
     below: [],
@@ -101,7 +101,7 @@ const rooms: Record<
   },
   loop: {
     below: ['directory', 'failures', 'message', 'operators', 'replies', 'settings'],
-    face: ['ask-sinks', 'heartbeat', 'rounds', 'shard-loop', 'shard-open'],
+    face: ['ask-held', 'ask-sinks', 'heartbeat', 'rounds', 'shard-loop', 'shard-open'],
   },
   outputs: {
     below: [],
@@ -141,7 +141,7 @@ const rooms: Record<
       'sources',
       'workers',
     ],
-    face: ['collect', 'counters', 'guarantee', 'open', 'stage-times', 'stream'],
+    face: ['collect', 'counters', 'guarantee', 'open', 'stage-times', 'stream', 'trust-sink'],
   },
 }
 

@@ -1,6 +1,7 @@
 import type { Offset } from '../core/offset.js'
 import type { RepairReport, VerificationReport } from './damage.js'
 import { loadAddon } from './load-addon.js'
+import type { NativeHeld, NativeTrusted } from './trust.js'
 
 /** How the native core opens a stream; checked before (runtime/settings). */
 export interface NativeOptions {
@@ -221,6 +222,18 @@ export interface Addon {
   inspect(directory: string): NativeInspection
   verify(directory: string): VerificationReport
   repair(directory: string, dryRun: boolean): RepairReport
+  /** The lock of a directory that nobody has open, until `unlockRepair`. */
+  lockRepair(directory: string): { lock: number; name: string; shards: number }
+  unlockRepair(lock: number): void
+  /** Lets it go on from what its sink has; `sources`: what that file is to hold from then on. */
+  trustSink(
+    lock: number,
+    directory: string,
+    shards: readonly NativeHeld[],
+    byPosition: boolean,
+    dryRun: boolean,
+    sources?: Uint8Array,
+  ): NativeTrusted
   /** As `deadLetters`, of a directory, open or not; a page may hold fewer than `max`. */
   readDeadLetters(directory: string, shard: number, after: number, max: number): NativeDeadLetter[]
   /** As `getFile`, of a directory, open or not. */
