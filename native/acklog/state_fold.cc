@@ -22,21 +22,24 @@ Status sink_ahead(const CommitNumber& last) {
   return {Code::sink_ahead,
           "the sink has " + shown(last) +
               ", which this directory does not know: the directory is older than the sink (a backup, or a "
-              "power loss below `disk`); put the newest directory back"};
+              "power loss below `disk`); put the newest directory back, or go on from what the sink has: "
+              "semel repair DIR --trust-sink --pipeline MODULE"};
 }
 
 Status sink_behind(const CommitNumber& last, const CommitNumber& confirmed) {
   return {Code::sink_behind,
           "the sink has " + shown(last) + ", and had " + shown(confirmed) +
               ": it has lost what was committed to it (a backup, or a table that was dropped); put the "
-              "sink back to its newest state"};
+              "sink back to its newest state, or go on from what it has: semel repair DIR --trust-sink "
+              "--pipeline MODULE"};
 }
 
 Status sink_epoch_behind(uint64_t given, uint64_t known) {
   return {Code::sink_behind, "the sink gives the epoch " + std::to_string(given) + ", and has given " +
                                  std::to_string(known) +
                                  " before: it has lost what it kept (a backup, or a table that was "
-                                 "dropped); put the sink back to its newest state"};
+                                 "dropped); put the sink back to its newest state, or go on from what it "
+                                 "has: semel repair DIR --trust-sink --pipeline MODULE"};
 }
 
 Status StateFold::take(const BlockView& block) {

@@ -68,8 +68,6 @@ async function connected<R>(
 function isHeld(answer: unknown): answer is Held {
   const { id, through, positions } = (answer ?? {}) as Partial<Held>
   const { lineage, epoch, n } = (id ?? {}) as Partial<CommitId>
-  const isCount = (value: unknown, least: number): boolean =>
-    Number.isSafeInteger(value) && (value as number) >= least
   return (
     typeof lineage === 'string' &&
     isCount(epoch, 1) &&
@@ -77,4 +75,8 @@ function isHeld(answer: unknown): answer is Held {
     isCount(through, 0) &&
     positions instanceof Uint8Array
   )
+}
+
+function isCount(value: unknown, least: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least
 }
