@@ -218,6 +218,75 @@ TEST_P(SinkTrust, what_the_journal_has_no_more_is_read_again) {
   expect_conserved();
 }
 
+TEST_P(SinkTrust, known_by_their_positions_all_messages_are_read_again) {
+  options_.dedup = false;
+  open();
+  process(1, 5);
+  for (uint64_t id = 6; id <= 8; ++id) store_row(id);
+  stream_->abandon();
+  stream_.reset();
+  put_sink_back(2);
+  trust(true);
+  open();
+  if (!keeps_done()) {
+    // What waited in the journal is read again with the others.
+    EXPECT_EQ(source_at(), 2u);
+    process(3, 8);
+  }
+  finish();
+  EXPECT_EQ(effects(), up_to(8));
+  expect_conserved();
+}
+
+TEST_P(SinkTrust, a_partition_of_which_messages_wait_does_not_go_back_behind_them) {
+  open();
+  process(1, 5);
+  for (uint64_t id = 6; id <= 8; ++id) store_row(id);
+  stream_->abandon();
+  stream_.reset();
+  put_sink_back(2);
+  const ShardTrust planned = plan();
+  if (keeps_done()) {
+    EXPECT_TRUE(planned.stuck_sources.empty());
+  } else {
+    EXPECT_EQ(planned.stuck_sources, std::vector<uint32_t>{0});
+    EXPECT_EQ(planned.lost.all(), (std::vector<Range>{{3, planned.through_before}}));
+  }
+  trust();
+  open();
+  EXPECT_EQ(source_at(), 8u);
+  finish();
+  if (keeps_done()) {
+    EXPECT_EQ(effects(), up_to(8));
+  } else {
+    std::vector<uint64_t> due = up_to(2);
+    for (uint64_t id = planned.through_before + 1; id <= 8; ++id) due.push_back(id);
+    EXPECT_EQ(effects(), due);
+  }
+  expect_conserved();
+}
+
+TEST_P(SinkTrust, without_places_from_the_sink_those_of_the_directory_count) {
+  open();
+  process(1, 5);
+  close();
+  keep_copy();
+  open();
+  process(6, 7);
+  close();
+  restore_copy();
+  held_.back().sources.clear();
+  held_.back().knows_sources = false;
+  const ShardTrust planned = plan();
+  EXPECT_FALSE(planned.knows_sources);
+  EXPECT_TRUE(planned.sources.empty());
+  trust();
+  open();
+  EXPECT_EQ(source_at(), 5u);
+  EXPECT_EQ(consumer().through(), 7u);
+  expect_conserved();
+}
+
 TEST_P(SinkTrust, a_table_that_was_dropped_is_filled_from_the_start) {
   open();
   process(1, 5);

@@ -213,6 +213,63 @@ function countOf(
   return ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
 }
 
+test('ids are known still, but for those that it says are forgotten', async () => {
+  const world = await inMemory()
+  const definition = pipeline('rows')
+    .accepts<Row>()
+    .deliver('exactly-once', { id: ({ id }) => id, window: '1h' })
+    .to(world.sink)
+  const dir = join(scratch(), 'data')
+  const options = {
+    ...small,
+    dir,
+    workers: 0,
+    durability: 'process' as const,
+    acknowledge: 'processed' as const,
+  }
+  const sendAll = async (...ids: number[]): Promise<string[]> => {
+    const stream = await open(definition, options)
+    const outcomes = []
+    for (const id of ids) outcomes.push((await stream.send({ id })).outcome as string)
+    await stream.close()
+    return outcomes
+  }
+  await sendAll(0, 1, 2)
+  cpSync(dir, `${dir}.backup`, { recursive: true })
+  await sendAll(3, 4)
+  rmSync(dir, { recursive: true })
+  cpSync(`${dir}.backup`, dir, { recursive: true })
+  const { shards } = await trustSink(dir, definition)
+  expect(shards[0]?.forgotten).toEqual([{ first: 4, last: 5 }])
+  expect(await sendAll(2, 4, 5)).toEqual(['duplicate', 'processed', 'processed'])
+  expect(world.ids()).toEqual([0, 1, 2, 3, 4, 4, 5])
+})
+
+test('an epoch that the sink has lost is raised above what the directory knows', async () => {
+  const path = join(scratch(), 'rows.db')
+  const db = new Database(path)
+  onTestFinished(() => db.close())
+  db.exec('CREATE TABLE rows (id INTEGER)')
+  const definition = pipeline('rows')
+    .accepts<Row>()
+    .deliver('exactly-once', { id: ({ id }) => id, window: '1h' })
+    .to(sqlite<Row>(path, { table: 'rows' }))
+  const dir = join(scratch(), 'data')
+  const options = { ...small, dir, workers: 0, durability: 'process' as const }
+  for (const id of [1, 1, 1, 1, 1]) {
+    const stream = await open(definition, options)
+    await stream.send({ id })
+    await stream.close()
+  }
+  db.exec('UPDATE semel_commits SET epoch = commit_epoch')
+  await expect(open(definition, options)).rejects.toMatchObject({ code: 'SEMEL_SINK_BEHIND' })
+  expect(await trustSink(dir, definition)).toMatchObject({ steps: [], refusals: [] })
+  const stream = await open(definition, options)
+  await stream.send({ id: 2 })
+  await stream.close()
+  expect(db.prepare('SELECT id FROM rows').all()).toEqual([{ id: 1 }, { id: 2 }])
+})
+
 test('a pipeline without a transactional sink under exactly-once has nothing to go on from', async () => {
   const world = await inMemory()
   const definition = pipeline('rows').accepts<Row>().deliver('at-least-once').to(world.sink)

@@ -73,7 +73,8 @@ export interface TrustReport {
  * Lets the directory of a closed stream go on from what its transactional sink has, where opening is refused
  * because the two disagree (`SEMEL_SINK_AHEAD`, `SEMEL_SINK_BEHIND`, `SEMEL_SINK_TAKEN`): the directory is an
  * older backup, or a new one under an old name, or the sink was put back. The sink's word decides what is
- * done. Every file that changes is kept in `before-repair-<n>` as it was.
+ * done. Every file that changes is kept in `before-repair-<n>` as it was. The sink's epoch is raised above all
+ * that the directory knows, also where the two agree.
  * @param pipeline the definition that the directory was opened with
  * @throws SemelError `SEMEL_LOCKED` where a process has the stream open, `SEMEL_FORMAT` where there is
  * none; what the sink throws. InvalidArgumentError where the pipeline has no transactional sink
