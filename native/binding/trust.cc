@@ -1,6 +1,8 @@
 // A directory that goes on from what its transactional sink has. The asking is JavaScript's, with the
 // directory locked meanwhile.
-#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include "binding/arguments.h"
 #include "binding/functions.h"
@@ -57,14 +59,16 @@ Napi::Value unlock_repair(const Napi::CallbackInfo& info) {
 
 uint64_t whole_of(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
-  if (!value.IsNumber()) return 0;
+  if (object.Env().IsExceptionPending() || !value.IsNumber()) return 0;
   const double number = value.As<Napi::Number>().DoubleValue();
-  return number > 0 ? static_cast<uint64_t>(number) : 0;
+  // As many as a number holds exactly; more is junk.
+  return number > 0 && number <= 9007199254740991.0 ? static_cast<uint64_t>(number) : 0;
 }
 
 Offset offset_of(const Napi::Value& value) {
   if (value.IsNumber()) {
-    return static_cast<uint64_t>(std::max(value.As<Napi::Number>().DoubleValue(), 0.0));
+    const double number = value.As<Napi::Number>().DoubleValue();
+    return number > 0 && number <= 9007199254740991.0 ? static_cast<uint64_t>(number) : 0;
   }
   int sign = 0;
   std::size_t count = 2;
@@ -73,18 +77,29 @@ Offset offset_of(const Napi::Value& value) {
   return {words[1], words[0]};
 }
 
-// { lineage, epoch, n, through, knowsSources, partitions: number[], offsets: Offset[] }
-SinkHeld held_of(const Napi::Object& given) {
+// { lineage, epoch, n, through, knowsSources, partitions: number[], offsets: Offset[] }; nothing where it is
+// something else, or a getter of it has thrown.
+std::optional<SinkHeld> held_of(Napi::Env env, const Napi::Value& value) {
+  if (!value.IsObject()) return std::nullopt;
+  const auto given = value.As<Napi::Object>();
+  const Napi::Value lineage = given.Get("lineage");
+  if (env.IsExceptionPending() || !lineage.IsString()) return std::nullopt;
   SinkHeld held;
-  held.lineage = std::strtoull(given.Get("lineage").As<Napi::String>().Utf8Value().c_str(), nullptr, 16);
+  held.lineage = std::strtoull(lineage.As<Napi::String>().Utf8Value().c_str(), nullptr, 16);
   held.last = {whole_of(given, "epoch"), whole_of(given, "n")};
   held.through = whole_of(given, "through");
-  held.knows_sources = given.Get("knowsSources").ToBoolean();
-  const auto partitions = given.Get("partitions").As<Napi::Array>();
-  const auto offsets = given.Get("offsets").As<Napi::Array>();
-  for (uint32_t i = 0; i < partitions.Length(); ++i) {
-    const Napi::Value number = partitions[i];
-    const Napi::Value offset = offsets[i];
+  const Napi::Value knows = given.Get("knowsSources");
+  const Napi::Value partitions = given.Get("partitions");
+  const Napi::Value offsets = given.Get("offsets");
+  if (env.IsExceptionPending() || !knows.IsBoolean() || !partitions.IsArray() ||
+      !offsets.IsArray()) {
+    return std::nullopt;
+  }
+  held.knows_sources = knows.As<Napi::Boolean>();
+  for (uint32_t i = 0; i < partitions.As<Napi::Array>().Length(); ++i) {
+    const Napi::Value number = partitions.As<Napi::Array>()[i];
+    const Napi::Value offset = offsets.As<Napi::Array>()[i];
+    if (env.IsExceptionPending() || !number.IsNumber()) return std::nullopt;
     held.sources.push_back({number.As<Napi::Number>().Uint32Value(), offset_of(offset), false});
   }
   return held;
@@ -169,9 +184,14 @@ Napi::Value trust(const Napi::CallbackInfo& info) {
   const auto given = info[2].As<Napi::Array>();
   for (uint32_t i = 0; i < given.Length(); ++i) {
     const Napi::Value one = given[i];
-    order.shards.push_back(held_of(one.As<Napi::Object>()));
+    auto held = env.IsExceptionPending() ? std::nullopt : held_of(env, one);
+    if (env.IsExceptionPending()) return {};
+    if (!held.has_value()) {
+      arguments.fail("a list of what a sink has");
+      return {};
+    }
+    order.shards.push_back(std::move(*held));
   }
-  if (env.IsExceptionPending()) return {};
   if (plans_only) {
     auto plan = plan_trust(Storage::real(), directory, order);
     if (plan.is_ok()) return to_object(env, Trusted{std::move(plan.value()), ""});
