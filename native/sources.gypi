@@ -63,7 +63,9 @@
       "repair/repair_intent.cc",
       "repair/segment_survey.cc",
       "repair/shard_log_survey.cc",
-      "repair/shard_survey.cc"
+      "repair/shard_survey.cc",
+      "repair/sink_trust.cc",
+      "repair/trust_decision.cc"
     ],
     "semel_binding_files": [
       "binding/addon.cc",
@@ -76,6 +78,7 @@
       "binding/opening.cc",
       "binding/replies.cc",
       "binding/seats.cc",
+      "binding/trust.cc",
       "binding/views.cc",
       "binding/worker.cc"
     ]

@@ -12,5 +12,7 @@ export type {
   VerificationReport,
 } from './native/damage.js'
 export type { RepairOptions } from './runtime/directory/repair.js'
+export { trustSink } from './runtime/stream/trust-sink.js'
+export type { ShardTrust, TrustReport, TrustSinkOptions } from './runtime/stream/trust-sink.js'
 export type { DeadLetter } from './runtime/failures/letter-reader.js'
 export type { FailedAttempt } from './reliability/attempts.js'

@@ -51,6 +51,7 @@ export type {
   Begun,
   Commit,
   CommitId,
+  Held,
   Output,
   TransactionalConnection,
 } from './core/transactional.js'

@@ -51,7 +51,15 @@ const rooms: Record<
 > = {
   directory: {
     below: [],
-    face: ['class-directories', 'inspect', 'own-files', 'repair', 'sink-numbers'],
+    face: [
+      'class-directories',
+      'inspect',
+      'own-files',
+      'positions',
+      'repair',
+      'sink-numbers',
+      'sources-of-sink',
+    ],
   },
   message: {
     below: [],
@@ -103,6 +111,7 @@ const rooms: Record<
   sinks: {
     below: ['failures', 'message', 'operators', 'settings'],
     face: [
+      'ask-held',
       'ask-sinks',
       'by-products',
       'connection',
@@ -159,7 +168,7 @@ const rooms: Record<
       'sources',
       'workers',
     ],
-    face: ['collect', 'counters', 'guarantee', 'open', 'stage-times', 'stream'],
+    face: ['collect', 'counters', 'guarantee', 'open', 'stage-times', 'stream', 'trust-sink'],
   },
 }
 

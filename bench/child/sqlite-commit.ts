@@ -74,6 +74,10 @@ async function throughSink(
     durability: 'process',
   })) as TransactionalConnection<Trade>
   const { epoch } = await connection.begin('bench')
+  // One source, as a partition of a log would be told.
+  const positions = Buffer.from(
+    '{"format":1,"partitions":[[0,123456789,{"partition":"trades/0"}]]}',
+  )
   let parent: CommitId | undefined
   let n = 0
   return async (trades) => {
@@ -82,7 +86,7 @@ async function throughSink(
       value,
       origin: { pipeline: 'bench', lineage: 'bench', shard: 0, sequence: index, index: 0 },
     }))
-    await connection.commit(outputs, { id, parent, through: n })
+    await connection.commit(outputs, { id, parent, positions, through: n })
     parent = id
   }
 }

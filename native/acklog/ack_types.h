@@ -92,6 +92,7 @@ struct RecoveredIds {
   std::span<const Id> ids;
   uint64_t time_us;    // of the block
   uint64_t oldest_us;  // no message that waited behind the block was stored before: parked or not
+  uint64_t through;    // as the block says
 };
 
 // Called once for each recovered block that holds ids, oldest first.

@@ -38,6 +38,7 @@ class Reader {
       : storage_(storage), directory_(directory), salt_(directory_salt), state_(visitor) {}
 
   Result<Chain> read(const std::optional<SinkAnswer>& answer);
+  void look_for(const CommitNumber& commit) { state_.look_for(commit); }
 
  private:
   enum class Stop { sealed, zero, invalid };
@@ -362,6 +363,7 @@ Result<Chain> Reader::read(const std::optional<SinkAnswer>& answer) {
   state_.finish(&chain_.recovered);
   chain_.recovered.header.epoch = chain_.last.epoch;
   chain_.last.sink_places = chain_.recovered.header.sink_places;
+  chain_.sought = std::move(state_.sought());
   return std::move(chain_);
 }
 
@@ -370,6 +372,13 @@ Result<Chain> Reader::read(const std::optional<SinkAnswer>& answer) {
 Result<Chain> read_chain(Storage& storage, const std::string& directory, uint64_t directory_salt,
                          const IdVisitor& visitor, const std::optional<SinkAnswer>& answer) {
   return Reader(storage, directory, directory_salt, visitor).read(answer);
+}
+
+Result<Chain> look_back(Storage& storage, const std::string& directory, uint64_t directory_salt,
+                        const IdVisitor& visitor, const CommitNumber& sought) {
+  Reader reader(storage, directory, directory_salt, visitor);
+  reader.look_for(sought);
+  return reader.read(std::nullopt);
 }
 
 }  // namespace semel::acklog

@@ -44,6 +44,9 @@ struct Chain {
   uint64_t oldest_segment = 1;
   std::vector<SealedSegment> sealed;
 
+  // The state while a transactional sink had the commit that was sought (StateFold::sought).
+  std::optional<AckRecovered> sought;
+
   std::vector<TornBytes> torn;        // worth a copy before they go
   std::vector<uint64_t> discard;      // segments further behind the active one that were never acknowledged
   std::vector<uint64_t> expired;      // left over from a deletion that a crash interrupted
@@ -55,5 +58,8 @@ struct Chain {
 Result<Chain> read_chain(Storage& storage, const std::string& directory, uint64_t directory_salt,
                          const IdVisitor& visitor,
                          const std::optional<SinkAnswer>& answer = std::nullopt);
+// Without asking the sink; `sought` as it was at that commit.
+Result<Chain> look_back(Storage& storage, const std::string& directory, uint64_t directory_salt,
+                        const IdVisitor& visitor, const CommitNumber& sought);
 
 }  // namespace semel::acklog

@@ -22,21 +22,24 @@ Status sink_ahead(const CommitNumber& last) {
   return {Code::sink_ahead,
           "the sink has " + shown(last) +
               ", which this directory does not know: the directory is older than the sink (a backup, or a "
-              "power loss below `disk`); put the newest directory back"};
+              "power loss below `disk`); put the newest directory back, or go on from what the sink has: "
+              "semel repair DIR --trust-sink --pipeline MODULE"};
 }
 
 Status sink_behind(const CommitNumber& last, const CommitNumber& confirmed) {
   return {Code::sink_behind,
           "the sink has " + shown(last) + ", and had " + shown(confirmed) +
               ": it has lost what was committed to it (a backup, or a table that was dropped); put the "
-              "sink back to its newest state"};
+              "sink back to its newest state, or go on from what it has: semel repair DIR --trust-sink "
+              "--pipeline MODULE"};
 }
 
 Status sink_epoch_behind(uint64_t given, uint64_t known) {
   return {Code::sink_behind, "the sink gives the epoch " + std::to_string(given) + ", and has given " +
                                  std::to_string(known) +
                                  " before: it has lost what it kept (a backup, or a table that was "
-                                 "dropped); put the sink back to its newest state"};
+                                 "dropped); put the sink back to its newest state, or go on from what it "
+                                 "has: semel repair DIR --trust-sink --pipeline MODULE"};
 }
 
 Status StateFold::take(const BlockView& block) {
@@ -129,7 +132,26 @@ Status StateFold::ask(const SinkAnswer& answer) {
   return Status::ok();
 }
 
+void StateFold::look_for(const CommitNumber& commit) { sought_ = commit; }
+
+// Before a block's content is applied.
+void StateFold::note_sought(const Content& content) {
+  if (!sought_.has_value() || found_.has_value()) return;
+  const std::optional<CommitStamp>& stamp = content.commit;
+  const bool rests_on_it =
+      stamp.has_value() && (stamp->n == 0 ? stamp->parent : stamp->own()) == *sought_;
+  if (stands_at_sought_ && !rests_on_it) {
+    found_.emplace();
+    found_->empty = false;
+    found_->header = header_;
+    for (const auto& one : parked_) found_->parked.push_back(one.second);
+    for (const auto& one : sources_) found_->sources.push_back(one.second);
+  }
+  stands_at_sought_ = rests_on_it;
+}
+
 void StateFold::apply(Content& content) {
+  note_sought(content);
   if (content.is_snapshot) {
     parked_.clear();
     sources_.clear();
@@ -148,7 +170,7 @@ void StateFold::apply(Content& content) {
   const uint64_t time_us = header_.time_us;
   // The oldest comes first: messages are stored in the order of their sequences.
   const uint64_t parked_us = parked_.empty() ? time_us : parked_.begin()->second.time_us;
-  visitor_({content.ids, time_us, std::min(time_us, parked_us)});
+  visitor_({content.ids, time_us, std::min(time_us, parked_us), header_.through});
 }
 
 void StateFold::finish(AckRecovered* into) {

@@ -31,6 +31,12 @@ class StateFold final : EntryVisitor {
   // fit the log.
   Status ask(const SinkAnswer& answer);
 
+  // For whoever goes back: asked for before the first block.
+  void look_for(const CommitNumber& commit);
+  // The state while the sink had that commit as its newest; nothing where the log does not go back so far,
+  // or it still has it.
+  std::optional<AckRecovered>& sought() { return found_; }
+
   // After the newest block that counts.
   const AckHeader& header() const { return header_; }
   // Into what it has found.
@@ -54,6 +60,7 @@ class StateFold final : EntryVisitor {
   void place(SinkPlace one) override { content_.header.sink_places.set(one.sink, one.place); }
 
   Status hold(Content& content);
+  void note_sought(const Content& content);
   Status confirm(const CommitNumber& newest);
   void apply(Content& content);
 
@@ -67,6 +74,10 @@ class StateFold final : EntryVisitor {
   uint64_t epoch_ = 0;  // the sink's newest
   uint64_t n_ = 0;      // the newest commit's
   bool has_commits_ = false;
+
+  std::optional<CommitNumber> sought_;
+  bool stands_at_sought_ = false;
+  std::optional<AckRecovered> found_;
 };
 
 // Whether what a sink has lies behind what it is known to have had, and not before: it has lost commits.

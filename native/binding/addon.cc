@@ -40,6 +40,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_commits(env, exports);
   export_file_locks(env, exports);
   export_maintenance(env, exports);
+  export_trust(env, exports);
   return exports;
 }
 

@@ -4,6 +4,7 @@
 
 #include "binding/functions.h"
 #include "binding/seats.h"
+#include "binding/views.h"
 
 namespace semel::binding {
 namespace {
@@ -60,6 +61,12 @@ Napi::Value prepare(const Napi::CallbackInfo& info) {
   result.Set("parentEpoch", number_of(env, stamp.parent.epoch));
   result.Set("parentN", number_of(env, stamp.parent.n));
   result.Set("through", number_of(env, newest.through()));
+  if (stamp.n == 0) {
+    result.Set("sources", Napi::Object::New(env));
+  } else {
+    result.Set("sources", sources_object(env, shard->consumer().sources_prepared()));
+  }
+  result.Set("filesVersion", number_of(env, stream.files_version()));
   return result;
 }
 

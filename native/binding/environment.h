@@ -78,6 +78,8 @@ class Environment {
   // Directories that are locked, and their streams not open yet: until their sinks have been asked.
   std::map<uint32_t, std::unique_ptr<Stream>> openings;
   uint32_t last_opening = 0;
+  // Directories that are locked while a repair asks their sinks, by numbers of the same kind.
+  std::map<uint32_t, std::unique_ptr<DirectoryLock>> repairs;
 
  private:
   // Before the environment's thread-safe functions go: nobody may call them any more.

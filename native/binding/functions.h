@@ -13,5 +13,6 @@ void export_worker(Napi::Env env, Napi::Object exports);     // poll, commit …
 void export_commits(Napi::Env env, Napi::Object exports);    // prepare, confirm …: the same
 void export_file_locks(Napi::Env env, Napi::Object exports);   // lockFile …: sinks, sources
 void export_maintenance(Napi::Env env, Napi::Object exports);  // verify, repair
+void export_trust(Napi::Env env, Napi::Object exports);        // trustSink, and its lock
 
 }  // namespace semel::binding

@@ -4,6 +4,7 @@
 #include "binding/arguments.h"
 #include "binding/functions.h"
 #include "binding/letter_object.h"
+#include "binding/report_arrays.h"
 #include "repair/repair.h"
 #include "shard/box.h"
 #include "shard/inspect.h"
@@ -23,24 +24,6 @@ const char* kind_name(FindingKind kind) {
     case FindingKind::leftover: return "leftover";
   }
   return "damage";
-}
-
-Napi::Array to_array(Napi::Env env, const Ranges& ranges) {
-  Napi::Array list = Napi::Array::New(env, ranges.all().size());
-  for (uint32_t i = 0; i < ranges.all().size(); ++i) {
-    const Range& one = ranges.all()[i];
-    Napi::Object range = Napi::Object::New(env);
-    range.Set("first", static_cast<double>(one.first));
-    range.Set("last", static_cast<double>(one.last));
-    list.Set(i, range);
-  }
-  return list;
-}
-
-Napi::Array to_array(Napi::Env env, const std::vector<std::string>& texts) {
-  Napi::Array list = Napi::Array::New(env, texts.size());
-  for (uint32_t i = 0; i < texts.size(); ++i) list.Set(i, texts[i]);
-  return list;
 }
 
 Napi::Object to_object(Napi::Env env, const ShardStake& shard) {

@@ -7,6 +7,7 @@
 
 #include "binding/arguments.h"
 #include "binding/functions.h"
+#include "binding/views.h"
 
 namespace semel::binding {
 namespace {
@@ -120,15 +121,6 @@ void run_notice(Napi::Env env, Napi::Function notice) {
   }
   napi_value error;
   if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
-}
-
-// A number where that is exact, else a bigint.
-Napi::Value offset_value(Napi::Env env, Offset offset) {
-  if (offset.high == 0 && offset.low < uint64_t{1} << 53) {
-    return Napi::Number::New(env, static_cast<double>(offset.low));
-  }
-  const uint64_t words[] = {offset.low, offset.high};
-  return Napi::BigInt::New(env, 0, 2, words);
 }
 
 // The options, checked; nothing with an error pending.
@@ -263,11 +255,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     found.Set("redelivered", static_cast<double>(recovery.redelivered));
     found.Set("tornBytes", static_cast<double>(recovery.ack_torn));
     found.Set("tornCopy", recovery.torn_copy);
-    Napi::Object sources = Napi::Object::New(env);
-    for (const SourceOffset& source : shard.stored_sources()) {
-      sources.Set(source.partition, offset_value(env, source.offset));
-    }
-    found.Set("sources", sources);
+    found.Set("sources", sources_object(env, shard.stored_sources()));
     shards.Set(i, found);
   }
   result.Set("shards", shards);

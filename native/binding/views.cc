@@ -37,4 +37,18 @@ Napi::Object views_of(Napi::Env env, LocalStream& local, uint32_t index) {
   return views.Value();
 }
 
+Napi::Value offset_value(Napi::Env env, Offset offset) {
+  if (offset.high == 0 && offset.low < uint64_t{1} << 53) {
+    return Napi::Number::New(env, static_cast<double>(offset.low));
+  }
+  const uint64_t words[] = {offset.low, offset.high};
+  return Napi::BigInt::New(env, 0, 2, words);
+}
+
+Napi::Object sources_object(Napi::Env env, std::span<const SourceOffset> sources) {
+  Napi::Object made = Napi::Object::New(env);
+  for (const SourceOffset& one : sources) made.Set(one.partition, offset_value(env, one.offset));
+  return made;
+}
+
 }  // namespace semel::binding

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <optional>
 
 #include "acklog/block.h"
 #include "acklog/segment_writer.h"
@@ -14,11 +15,13 @@ namespace {
 // Appends blocks to segments in memory and writes each out when it is full.
 class Rebuilder final {
  public:
-  Rebuilder(Storage& storage, const RebuildOrder& order, uint64_t first_segment, bool synced)
+  Rebuilder(Storage& storage, const RebuildOrder& order, uint64_t first_segment, bool synced,
+            const std::optional<CommitStamp>& commit = std::nullopt)
       : storage_(storage), order_(order), writer_(synced), number_(first_segment),
-        oldest_(first_segment) {}
+        oldest_(first_segment), commit_(commit) {}
 
-  Status append(const AckBlock& block) {
+  Status append(AckBlock block) {
+    block.commit = commit_;
     const uint8_t width = id_width(block.ids);
     const uint64_t length = block_bytes(block, width);
     if (!page_.empty() && !writer_.fits(length)) {
@@ -50,7 +53,8 @@ class Rebuilder final {
     // A snapshot of nothing: what is parked comes with the last block.
     AckBlock snapshot;
     snapshot.header = writer_.number() == 0 ? header : writer_.last();
-    writer_.put(snapshot, 0, kBlockHeaderBytes, kSnapshot, bounds());
+    snapshot.commit = commit_;
+    writer_.put(snapshot, 0, block_bytes(snapshot, 0), kSnapshot, bounds());
   }
 
   Status write_out() {
@@ -72,6 +76,7 @@ class Rebuilder final {
   SegmentWriter writer_;
   uint64_t number_;
   const uint64_t oldest_;
+  const std::optional<CommitStamp> commit_;  // of every block, where there is a transactional sink
   std::vector<uint8_t> page_;
   std::vector<std::string> names_;
 };
@@ -121,16 +126,8 @@ Status copy_ids(Storage& storage, const RebuildOrder& order, const Survey& surve
   return Status::ok();
 }
 
-}  // namespace
-
-Result<std::vector<std::string>> rebuild(Storage& storage, const RebuildOrder& order,
-                                         const Survey& survey, const AckRecovered& state) {
-  // Only a segment behind the first may begin with a snapshot.
-  Rebuilder rebuilder(storage, order, std::max<uint64_t>(2, survey.highest_segment + 1), state.synced);
-  SEMEL_TRY(copy_ids(storage, order, survey, rebuilder));
-  if (order.ids_unseen != nullptr) {
-    SEMEL_TRY(append_ids(rebuilder, state.header, *order.ids_unseen, order.segment_bytes));
-  }
+// What is parked, in pieces, and the last block.
+Status append_state(Rebuilder& rebuilder, const RebuildOrder& order, const AckRecovered& state) {
   AckBlock block;
   block.header = state.header;
   std::vector<const Parked*> parked;
@@ -148,7 +145,34 @@ Result<std::vector<std::string>> rebuild(Storage& storage, const RebuildOrder& o
   block.parked = parked;
   block.sources = state.sources;
   SEMEL_TRY(rebuilder.append(block));
-  SEMEL_TRY(rebuilder.finish());
+  return rebuilder.finish();
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> rebuild(Storage& storage, const RebuildOrder& order,
+                                         const Survey& survey, const AckRecovered& state) {
+  // Only a segment behind the first may begin with a snapshot.
+  Rebuilder rebuilder(storage, order, std::max<uint64_t>(2, survey.highest_segment + 1), state.synced);
+  SEMEL_TRY(copy_ids(storage, order, survey, rebuilder));
+  if (order.ids_unseen != nullptr) {
+    SEMEL_TRY(append_ids(rebuilder, state.header, *order.ids_unseen, order.segment_bytes));
+  }
+  SEMEL_TRY(append_state(rebuilder, order, state));
+  return rebuilder.names();
+}
+
+Result<std::vector<std::string>> write_anew(Storage& storage, const RebuildOrder& order,
+                                            uint64_t highest_segment, std::span<const KnownIds> ids,
+                                            const AckRecovered& state, const CommitStamp& commit) {
+  Rebuilder rebuilder(storage, order, std::max<uint64_t>(2, highest_segment + 1), state.synced,
+                      commit);
+  AckHeader header = state.header;
+  for (const KnownIds& one : ids) {
+    header.time_us = one.time_us;
+    SEMEL_TRY(append_ids(rebuilder, header, one.ids, order.segment_bytes));
+  }
+  SEMEL_TRY(append_state(rebuilder, order, state));
   return rebuilder.names();
 }
 

@@ -7,6 +7,7 @@
 //  3. The new files are durable when it returns. It changes no file that is there.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,18 @@ struct RebuildOrder {
 // The segments' names, without the suffix.
 Result<std::vector<std::string>> rebuild(Storage& storage, const RebuildOrder& order,
                                          const Survey& survey, const AckRecovered& state);
+
+// Ids that were seen together, with the newest message time by then.
+struct KnownIds {
+  uint64_t time_us = 0;
+  std::vector<Id> ids;
+};
+
+// The same of a log that is sound, for a state that it does not have: `ids`, in the order of their times, and
+// then `state`. Every block says that the sink has `commit.confirmed`. The names of the new segments, which
+// are numbered behind `highest_segment`.
+Result<std::vector<std::string>> write_anew(Storage& storage, const RebuildOrder& order,
+                                            uint64_t highest_segment, std::span<const KnownIds> ids,
+                                            const AckRecovered& state, const CommitStamp& commit);
 
 }  // namespace semel::acklog

@@ -71,11 +71,11 @@ class Repairer {
   // Writes every new file beside the old one.
   Status prepare() {
     if (!survey_.manifest_mended.empty()) {
-      SEMEL_TRY(write(directory_, "stream", survey_.manifest_mended));
+      SEMEL_TRY(write_beside(storage_, directory_, "stream", survey_.manifest_mended));
       replace("stream");
     }
     for (const BoxSurvey& box : survey_.boxes) {
-      SEMEL_TRY(write(directory_, box.name,
+      SEMEL_TRY(write_beside(storage_, directory_, box.name,
                       seal_box(box.name, survey_.manifest->salt, box.mended)));
       replace(box.name);
     }
@@ -107,7 +107,7 @@ class Repairer {
       std::fill(bytes.begin(), bytes.begin() + kJournalHeaderBytes, 0);
       write_journal_header(bytes.data(), identity);
       mend_journal(std::span(bytes).subspan(kJournalHeaderBytes), journal_seed(identity), shard.mend);
-      SEMEL_TRY(write(shard.directory, "journal", bytes));
+      SEMEL_TRY(write_beside(storage_, shard.directory, "journal", bytes));
       replace(folder + "journal");
     }
     if (shard.letters_damaged) {
@@ -116,16 +116,6 @@ class Repairer {
       replace(folder + DeadLetters::kName);
     }
     return Status::ok();
-  }
-
-  Status write(const std::string& folder, const std::string& name,
-               std::span<const uint8_t> content) {
-    auto file = storage_.open(folder + "/" + name + kRepairedSuffix, Open::create);
-    if (!file.is_ok()) return file.status();
-    SEMEL_TRY(file.value()->truncate(0));
-    SEMEL_TRY(file.value()->preallocate(content.size()));
-    SEMEL_TRY(file.value()->write(0, content));
-    return file.value()->sync();
   }
 
   Storage& storage_;
@@ -140,16 +130,6 @@ RepairPlan to_plan(const DirectorySurvey& survey) {
   plan.refusals = survey.repair_unfinished ? std::vector<std::string>() : survey.refusals;
   if (plan.refusals.empty()) plan.steps = steps_of(survey);
   return plan;
-}
-
-// What takes the lock makes a file: not in a directory that holds no stream.
-Result<std::unique_ptr<DirectoryLock>> lock(Storage& storage, const std::string& directory) {
-  for (const char* trace : {"/stream", "/shard-0"}) {
-    auto exists = storage.exists(directory + trace);
-    if (!exists.is_ok()) return exists.status();
-    if (exists.value()) return storage.lock(directory);
-  }
-  return read_manifest(storage, directory).status();
 }
 
 }  // namespace
@@ -176,14 +156,24 @@ Result<Repaired> repair(Storage& storage, const std::string& directory) {
   return repaired;
 }
 
+Result<std::unique_ptr<DirectoryLock>> lock_for_repair(Storage& storage,
+                                                        const std::string& directory) {
+  for (const char* trace : {"/stream", "/shard-0"}) {
+    auto exists = storage.exists(directory + trace);
+    if (!exists.is_ok()) return exists.status();
+    if (exists.value()) return storage.lock(directory);
+  }
+  return read_manifest(storage, directory).status();
+}
+
 Result<RepairPlan> plan_repair_locked(Storage& storage, const std::string& directory) {
-  auto held = lock(storage, directory);
+  auto held = lock_for_repair(storage, directory);
   if (!held.is_ok()) return held.status();
   return plan_repair(storage, directory);
 }
 
 Result<Repaired> repair_locked(Storage& storage, const std::string& directory) {
-  auto held = lock(storage, directory);
+  auto held = lock_for_repair(storage, directory);
   if (!held.is_ok()) return held.status();
   return repair(storage, directory);
 }

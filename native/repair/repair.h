@@ -9,9 +9,11 @@
 //  4. What can't be repaired is refused with a sentence, and then nothing is changed.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "core/storage.h"
 #include "repair/verify.h"
 
 namespace semel {
@@ -34,7 +36,11 @@ struct Repaired {
 Result<RepairPlan> plan_repair(Storage& storage, const std::string& directory);
 Result<Repaired> repair(Storage& storage, const std::string& directory);
 
-// With the lock; Code::locked names the holder.
+// Code::locked names the holder. What takes the lock makes a file: not in a directory that holds no stream.
+Result<std::unique_ptr<DirectoryLock>> lock_for_repair(Storage& storage,
+                                                       const std::string& directory);
+
+// With the lock.
 Result<RepairPlan> plan_repair_locked(Storage& storage, const std::string& directory);
 Result<Repaired> repair_locked(Storage& storage, const std::string& directory);
 

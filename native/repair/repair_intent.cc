@@ -97,6 +97,16 @@ Status apply(Storage& storage, const std::string& directory, const std::vector<C
 
 }  // namespace
 
+Status write_beside(Storage& storage, const std::string& folder, const std::string& name,
+                    std::span<const uint8_t> content) {
+  auto file = storage.open(folder + "/" + name + kRepairedSuffix, Open::create);
+  if (!file.is_ok()) return file.status();
+  SEMEL_TRY(file.value()->truncate(0));
+  SEMEL_TRY(file.value()->preallocate(content.size()));
+  SEMEL_TRY(file.value()->write(0, content));
+  return file.value()->sync();
+}
+
 Result<std::string> keep_originals(Storage& storage, const std::string& directory,
                                    const std::vector<Change>& changes) {
   auto names = storage.list(directory);

@@ -7,6 +7,7 @@
 // whoever comes next. Each step may be done twice.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct Change {
   std::string path;       // below the stream's directory
   bool replaces = false;  // by `path`.repaired, which may make it new; else it goes
 };
+
+// Writes a new file beside `folder`/`name`, durably but for its name.
+Status write_beside(Storage& storage, const std::string& folder, const std::string& name,
+                    std::span<const uint8_t> content);
 
 // Copies what the changes concern; the folder's name. Nothing where none of it is there.
 Result<std::string> keep_originals(Storage& storage, const std::string& directory,

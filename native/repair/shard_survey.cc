@@ -229,8 +229,9 @@ class Surveyor {
       "is another stream's or shard's, or another version's: put the right file in its place, or move "
       "it away; a missing file is repaired as far as the others allow";
   static constexpr const char* kUndecided =
-      "has commits of which only its transactional sink knows whether they took effect, and repair does "
-      "not ask it; put a copy of the directory back";
+      "has commits of which only its transactional sink knows whether they took effect, and a repair of "
+      "damage does not ask it; put a copy of the directory back, or begin with a new, empty one and let "
+      "that go on from the sink (semel repair DIR --trust-sink)";
   static constexpr const char* kNoState =
       "holds nothing that can be read, so what is done is not known: restore it from a copy, or begin "
       "with another directory";

@@ -106,6 +106,8 @@ class Consumer {
   // What is in flight is polled again.
   void start_over();
   const PreparedCommits* prepared() const { return prepared_.get(); }
+  // How far each partition is stored with the newest that is prepared. Valid until the next call.
+  const std::vector<SourceOffset>& sources_prepared() { return prepared_->sources(); }
 
   // An attempt of a parked message begins, or ends before it was tried; a commit ends it as well.
   void begin_parked(uint64_t sequence) { suspicion_.begin(sequence); }

@@ -143,6 +143,11 @@ Status refuse_traces(Storage& storage, const std::string& directory) {
 
 }  // namespace
 
+std::vector<uint8_t> manifest_bytes(const Manifest& manifest) {
+  const auto bytes = encode(manifest);
+  return {bytes.begin(), bytes.end()};
+}
+
 Result<Manifest> read_manifest(Storage& storage, const std::string& directory) {
   const std::string path = path_of(directory);
   auto exists = storage.exists(path);

@@ -43,6 +43,8 @@ constexpr uint64_t shard_salt(const Manifest& manifest, uint32_t index) {
   return manifest.salt + index * 0x9E3779B97F4A7C15ull;
 }
 
+// Its bytes.
+std::vector<uint8_t> manifest_bytes(const Manifest& manifest);
 // Reads the manifest; Code::format where there is none or it is of another version.
 Result<Manifest> read_manifest(Storage& storage, const std::string& directory);
 Result<Manifest> parse_manifest(std::span<const uint8_t> bytes, const std::string& directory);

@@ -88,6 +88,15 @@ void PreparedCommits::push(std::unique_ptr<CommitDraft> draft, const CommitStamp
   recorded_ = stamp;
 }
 
+const std::vector<SourceOffset>& PreparedCommits::sources() {
+  sources_.clear();
+  for (const SourceOffset& one : state_.sources.list()) sources_.merge(one);
+  for (const PreparedCommit& commit : commits_) {
+    for (const SourceOffset& one : commit.draft->sources().list()) sources_.merge(one);
+  }
+  return sources_.list();
+}
+
 void PreparedCommits::pop() {
   PreparedCommit& one = commits_.front();
   if (one.stamp.n != 0) confirmed_ = one.stamp.own();

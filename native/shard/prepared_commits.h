@@ -58,6 +58,9 @@ class PreparedCommits {
   // Its block is appended. The details are copied.
   void push(std::unique_ptr<CommitDraft> draft, const CommitStamp& stamp, std::span<const Id> ids,
             std::span<const Detail> details);
+  // How far each partition is stored with the newest, where all before it take effect. Valid until the next
+  // call.
+  const std::vector<SourceOffset>& sources();
   // A block whose stamp was not used.
   void give_back(std::unique_ptr<CommitDraft> draft);
 
@@ -93,6 +96,7 @@ class PreparedCommits {
   uint64_t n_;        // the highest that was given
   uint64_t letters_;  // their length as of what is confirmed
   CommitStamp recorded_;
+  SourceOffsets sources_;  // of the last sources(), for its memory
 };
 
 }  // namespace semel

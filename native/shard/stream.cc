@@ -121,6 +121,7 @@ Status Stream::put_file(const std::string& name, std::span<const uint8_t> conten
   }
   std::lock_guard guard(files_mutex_);
   files_[name].assign(content.begin(), content.end());
+  files_version_.fetch_add(1, std::memory_order_release);
   return Status::ok();
 }
 

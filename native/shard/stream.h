@@ -5,6 +5,7 @@
 // worker.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -79,6 +80,8 @@ class Stream {
   // workers; without a directory, there only. Any thread, one at a time for a name.
   Status put_file(const std::string& name, std::span<const uint8_t> content);
   std::vector<uint8_t> get_file(const std::string& name) const;
+  // Another one behind each put_file(): whoever keeps what it has read of them asks this first. Any thread.
+  uint64_t files_version() const { return files_version_.load(std::memory_order_acquire); }
 
   // Any thread. Held until the stream ends.
   FileLocks& file_locks() { return file_locks_; }
@@ -109,6 +112,8 @@ class Stream {
   std::unique_ptr<Syncer> syncer_;
   mutable std::mutex files_mutex_;
   std::map<std::string, std::vector<uint8_t>> files_;
+  // Stored behind the content, which get_file() reads under the mutex: who sees it finds that or later.
+  std::atomic<uint64_t> files_version_{0};
   std::mutex notice_mutex_;
   std::function<void()> notice_;
   NoticeFlag notice_wanted_;

@@ -66,6 +66,45 @@ TEST_F(StateFoldTest, leaves_the_other_sinks_where_what_counts_has_left_them) {
   EXPECT_EQ(place(0), -1);
 }
 
+TEST_F(StateFoldTest, finds_the_state_of_an_older_commit_with_what_rests_on_it) {
+  fold_.look_for({1, 2});
+  block(1, {1, 1}, kRoot, kRoot);
+  block(2, {1, 2}, {1, 1}, {1, 1});
+  block(3, {1, 0}, {1, 2}, {1, 2});
+  EXPECT_FALSE(fold_.sought().has_value());  // it has that one still
+  block(4, {1, 3}, {1, 2}, {1, 2});
+  block(5, {1, 4}, {1, 3}, {1, 3});
+  ASSERT_TRUE(fold_.sought().has_value());
+  EXPECT_EQ(fold_.sought()->header.through, 3u);
+}
+
+TEST_F(StateFoldTest, finds_it_amid_commits_that_were_confirmed_together) {
+  fold_.look_for({1, 2});
+  for (uint64_t n = 1; n <= 4; ++n) {
+    block(n, {1, n}, n == 1 ? kRoot : CommitNumber{1, n - 1}, kRoot);
+  }
+  block(5, {1, 5}, {1, 4}, {1, 4});
+  ASSERT_TRUE(fold_.sought().has_value());
+  EXPECT_EQ(fold_.sought()->header.through, 2u);
+}
+
+TEST_F(StateFoldTest, finds_no_state_from_before_the_log_begins) {
+  fold_.look_for({1, 2});
+  block(7, {1, 0}, {1, 6}, {1, 6}, kSnapshot);
+  block(8, {1, 7}, {1, 6}, {1, 6});
+  block(9, {1, 8}, {1, 7}, {1, 7});
+  EXPECT_FALSE(fold_.sought().has_value());
+}
+
+TEST_F(StateFoldTest, finds_the_beginning_where_nothing_was_committed_yet) {
+  fold_.look_for(kRoot);
+  block(1, {1, 0}, kRoot, kRoot);
+  block(2, {1, 1}, kRoot, kRoot);
+  block(3, {1, 2}, {1, 1}, {1, 1});
+  ASSERT_TRUE(fold_.sought().has_value());
+  EXPECT_EQ(fold_.sought()->header.through, 1u);
+}
+
 TEST_F(StateFoldTest, lets_a_block_without_outputs_count_with_its_parent) {
   block(1, {1, 0}, kRoot, kRoot);
   EXPECT_EQ(through(), 1u);

@@ -23,7 +23,18 @@ export interface Commit {
   readonly parent: CommitId | undefined
   /** For whoever goes on from the sink alone: every message up to this sequence has ended, or is parked. */
   readonly through: number
+  /**
+   * For whoever goes on from the sink alone: where the sources of this shard have got to. Opaque, kept as
+   * it is; 256 KiB at most, and empty where there are none.
+   */
+  readonly positions: Uint8Array
 }
+
+/** The newest commit, with what was stored beside its outputs. */
+export type Held = Omit<Commit, 'parent'>
+
+/** The most bytes of a commit's `positions`. */
+export const positionsBytesMax = 262_144
 
 /** What `begin` found. */
 export interface Begun {
@@ -60,7 +71,7 @@ export interface TransactionalConnection<T> extends SinkConnection<T> {
    */
   begin(lineage: string): Promise<Begun>
   /**
-   * Writes outputs and `id` in one transaction, where its epoch is the newest one and the sink holds
+   * Writes outputs, `id`, `through` and `positions` in one transaction, where its epoch is the newest one and the sink holds
    * `parent`. It ends in one of four ways:
    * - it resolves: all of it has taken effect, as durably as the sink makes it
    * - it rejects with RejectedOutputs: these outputs are refused, and nothing has taken effect
@@ -71,8 +82,8 @@ export interface TransactionalConnection<T> extends SinkConnection<T> {
    * A property and not a method, as `write` is.
    */
   commit: (outputs: readonly Output<T>[], commit: Commit) => Promise<void>
-  /** What was committed, without raising the epoch. */
-  last(): Promise<CommitId | undefined>
+  /** What was committed last, without raising the epoch. */
+  last(): Promise<Held | undefined>
 }
 
 /** Thrown by `commit` where somebody has begun, or committed, since. */

@@ -1,6 +1,7 @@
 import type { Offset } from '../core/offset.js'
 import type { RepairReport, VerificationReport } from './damage.js'
 import { loadAddon } from './load-addon.js'
+import type { NativeHeld, NativeTrusted } from './trust.js'
 
 /** How the native core opens a stream; checked before (runtime/settings). */
 export interface NativeOptions {
@@ -46,6 +47,10 @@ export interface NativePrepared {
   /** 0: the sink has taken no commit before. */
   parentN: number
   through: number
+  /** Partition → how far the shard has it with this commit; empty where n is 0. */
+  sources: Record<number, Offset>
+  /** Of the directory's small files: another one whenever any of them has changed. */
+  filesVersion: number
 }
 
 /** What opening found in a shard's files. */
@@ -219,6 +224,18 @@ export interface Addon {
   inspect(directory: string): NativeInspection
   verify(directory: string): VerificationReport
   repair(directory: string, dryRun: boolean): RepairReport
+  /** The lock of a directory that nobody has open, until `unlockRepair`. */
+  lockRepair(directory: string): { lock: number; name: string; shards: number }
+  unlockRepair(lock: number): void
+  /** Lets it go on from what its sink has; `sources`: what that file is to hold from then on. */
+  trustSink(
+    lock: number,
+    directory: string,
+    shards: readonly NativeHeld[],
+    byPosition: boolean,
+    dryRun: boolean,
+    sources?: Uint8Array,
+  ): NativeTrusted
   /** As `deadLetters`, of a directory, open or not; a page may hold fewer than `max`. */
   readDeadLetters(directory: string, shard: number, after: number, max: number): NativeDeadLetter[]
   /** As `getFile`, of a directory, open or not. */

@@ -1,7 +1,7 @@
 import type { RejectedOutputs, SinkContext } from '../core/sink.js'
 import { sleep } from '../core/waiting/timers.js'
 import type { CommitId, TransactionalConnection } from '../core/transactional.js'
-import { Chain } from './transactional/chain.js'
+import { Chain, heldOf, plainOf, positionsOf, type PlainHeld } from './transactional/chain.js'
 import { drawLife } from './transactional/drawn-life.js'
 import type { TransactionalFixture, TransactionalUnderTest } from './transactional/under-test.js'
 import { testUnless, type Runner } from './runner.js'
@@ -9,6 +9,7 @@ import { positionAt } from './origin-of.js'
 
 const position = positionAt(1)
 const through = 1
+const positions = positionsOf(1)
 
 const contextOf = (pipeline: string, shard: number): SinkContext => ({
   pipeline,
@@ -17,6 +18,10 @@ const contextOf = (pipeline: string, shard: number): SinkContext => ({
   epoch: 1,
   durability: 'disk',
 })
+
+const told = async (
+  connection: Pick<TransactionalConnection<unknown>, 'last'>,
+): Promise<PlainHeld | undefined> => plainOf(await connection.last())
 
 const textOf = (one: unknown): string => JSON.stringify(one)
 
@@ -100,10 +105,21 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
     test('takes outputs and id in one', async () => {
       const chain = await begun()
       const id = await chain.commit([1, 2])
-      expect(await chain.connection.last()).toEqual(id)
+      expect(await told(chain.connection)).toEqual(heldOf(id))
       await expectHeld([1, 2])
       const next = await begun()
       expect(next.begun.last).toEqual(id)
+    })
+
+    test('keeps beside the id what a commit tells for those who go on from the sink alone', async () => {
+      const chain = await begun()
+      // Of a chain as long as this all lengths of positions come by, and the shorter behind the longer.
+      for (let n = 1; n <= 8; n++) {
+        const id = await chain.commit([n])
+        expect(await told(chain.connection)).toEqual(heldOf(id))
+      }
+      await chain.connection.close()
+      expect(await told(await connect())).toEqual(heldOf(chain.parent))
     })
 
     test('takes a chain of commits, over connections and epochs', async () => {
@@ -124,11 +140,11 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
     test('takes a commit without outputs, and one with many', async () => {
       const chain = await begun()
       const empty = await chain.commit([])
-      expect(await chain.connection.last()).toEqual(empty)
+      expect(await told(chain.connection)).toEqual(heldOf(empty))
       const many = Array.from({ length: 3000 }, (_, at) => at)
       await chain.commit(many)
       const last = await chain.commit([])
-      expect(await chain.connection.last()).toEqual(last)
+      expect(await told(chain.connection)).toEqual(heldOf(last))
       await expectHeld(many)
     })
 
@@ -144,8 +160,8 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
         { lineage, epoch: epoch + 1, n },
         { lineage: 'B', epoch, n },
       ]) {
-        await chain.refused([3], { id: { lineage, epoch, n: n + 1 }, parent, through })
-        expect(await chain.connection.last()).toEqual(second)
+        await chain.refused([3], { id: { lineage, epoch, n: n + 1 }, parent, through, positions })
+        expect(await told(chain.connection)).toEqual(heldOf(second))
       }
       await chain.commit([4])
       await expectHeld([1, 2, 4])
@@ -154,7 +170,7 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
     test('refuses a first commit that names a parent', async () => {
       const chain = await begun()
       const parent = { lineage: 'A', epoch: chain.begun.epoch, n: 1 }
-      await chain.refused([1], { id: { ...parent, n: 2 }, parent, through })
+      await chain.refused([1], { id: { ...parent, n: 2 }, parent, through, positions })
       expect(await chain.connection.last()).toBe(undefined)
       await chain.commit([2])
       await expectHeld([2])
@@ -207,7 +223,7 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
         expect(written).toBe(0)
         expect([...rejected.keys()].toSorted()).toEqual([1, 3])
         for (const reason of rejected.values()) expect(reason.message).not.toBe('')
-        expect(await chain.connection.last()).toEqual(first)
+        expect(await told(chain.connection)).toEqual(heldOf(first))
         await expectHeld([1])
         // Another id on the same parent, without them.
         chain.skip()
@@ -229,7 +245,8 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
       for (const round of [0, 10]) {
         for (const [at, chain] of chains.entries()) await chain.commit([round + at])
       }
-      for (const { connection, parent } of chains) expect(await connection.last()).toEqual(parent)
+      for (const { connection, parent } of chains)
+        expect(await told(connection)).toEqual(heldOf(parent))
       await expectHeld([0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15])
     })
 
@@ -247,10 +264,10 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
       await chain.commit([1])
       const looker = await connect()
       for (let i = 0; i < 3; i++) {
-        expect(await looker.last()).toEqual(chain.parent)
+        expect(await told(looker)).toEqual(heldOf(chain.parent))
         await chain.commit([])
       }
-      expect(await looker.last()).toEqual(chain.parent)
+      expect(await told(looker)).toEqual(heldOf(chain.parent))
     })
 
     test('lets no commit land that was sent before a begin was answered', async () => {
@@ -266,7 +283,7 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
         const { last } = await newer.begin('A')
         const isIn = await sent
         if (round % 2 === 1) await sleep(5)
-        expect(await newer.last()).toEqual(last)
+        expect(await told(newer)).toEqual(heldOf(last))
         if (isIn) expect(last?.epoch).toBe(chain.begun.epoch)
         const seen = await fixture.read()
         expect(seen.some((one) => textOf(one) === textOf(output(round)))).toBe(
@@ -328,7 +345,7 @@ export function describeTransactionalSink(runner: Runner, under: TransactionalUn
       await chain.connection.write([output(2), output(3)], position)
       await chain.connection.write([], position)
       await chain.connection.flush?.()
-      expect(await chain.connection.last()).toEqual(id)
+      expect(await told(chain.connection)).toEqual(heldOf(id))
       await chain.commit([4])
       await expectHeld([1, 2, 3, 4])
     })

@@ -4,6 +4,7 @@ import {
   CommitRefused,
   RejectedOutputs,
   type CommitId,
+  type Held,
   type Sink,
   type SinkContext,
   type TransactionalConnection,
@@ -26,6 +27,10 @@ const planted = [
   'id of a rejected commit kept',
   'rejections named by one',
   'empty commits not kept',
+  'through not kept',
+  'positions not kept',
+  'positions of the first commit stay',
+  'positions cut short',
   'shards not kept apart',
   'pipelines not kept apart',
   'the id forgotten with the connection',
@@ -37,11 +42,21 @@ type Planted = (typeof planted)[number] | undefined
 
 interface Row {
   epoch: number
-  last: CommitId | undefined
+  held: Held | undefined
 }
 
 const same = (a: CommitId | undefined, b: CommitId | undefined): boolean =>
   a?.lineage === b?.lineage && a?.epoch === b?.epoch && a?.n === b?.n
+
+function heldWith(bug: Planted, before: Held | undefined, held: Held): Held {
+  if (bug === 'through not kept') return { ...held, through: before?.through ?? 0 }
+  if (bug === 'positions not kept') return { ...held, positions: new Uint8Array() }
+  if (bug === 'positions of the first commit stay' && before !== undefined) {
+    return { ...held, positions: before.positions }
+  }
+  if (bug === 'positions cut short') return { ...held, positions: held.positions.slice(0, 65_535) }
+  return held
+}
 
 function sinkWith(bug: Planted): { sink: Sink<never, 'transactional'>; outputs: unknown[] } {
   const outputs: unknown[] = []
@@ -51,7 +66,7 @@ function sinkWith(bug: Planted): { sink: Sink<never, 'transactional'>; outputs: 
       bug === 'pipelines not kept apart' ? '' : pipeline,
       bug === 'shards not kept apart' ? 0 : shard,
     ])
-    const row = rows.get(key) ?? { epoch: 0, last: undefined }
+    const row = rows.get(key) ?? { epoch: 0, held: undefined }
     rows.set(key, row)
     if (bug === 'epoch counted by the connection') row.epoch = 0
     let isClosed = false
@@ -69,13 +84,13 @@ function sinkWith(bug: Planted): { sink: Sink<never, 'transactional'>; outputs: 
     return {
       async begin(lineage) {
         check()
-        const isOther = row.last !== undefined && row.last.lineage !== lineage
+        const isOther = row.held !== undefined && row.held.id.lineage !== lineage
         if (bug !== 'epoch not raised' && (!isOther || bug === 'raised for another lineage')) {
           row.epoch += 1
         }
-        return { epoch: row.epoch, last: row.last }
+        return { epoch: row.epoch, last: row.held?.id }
       },
-      async commit(given, { id, parent }) {
+      async commit(given, { id, parent, through, positions }) {
         check()
         const values = given.map(({ value }) => value)
         const isEpoch =
@@ -84,31 +99,35 @@ function sinkWith(bug: Planted): { sink: Sink<never, 'transactional'>; outputs: 
         const isLineage = bug === 'lineage not compared' && parent !== undefined
         const isParent =
           bug === 'parent not compared' ||
-          same(isLineage ? { ...parent, lineage: row.last?.lineage ?? '' } : parent, row.last)
+          same(
+            isLineage ? { ...parent, lineage: row.held?.id.lineage ?? '' } : parent,
+            row.held?.id,
+          )
         if (!isEpoch || !isParent) {
           if (bug === 'outputs of a refused commit stay') outputs.push(...values)
           if (bug === 'refused as any error') throw new Error('it is refused')
           throw new CommitRefused('somebody has begun since')
         }
-        if (bug === 'id of a rejected commit kept') row.last = id
+        const held = heldWith(bug, row.held, { id, through, positions })
+        if (bug === 'id of a rejected commit kept') row.held = held
         refuse(values)
         if (bug !== 'id kept without its outputs' || values.length < 3) outputs.push(...values)
-        if (values.length > 0 || bug !== 'empty commits not kept') row.last = id
+        if (values.length > 0 || bug !== 'empty commits not kept') row.held = held
       },
       async last() {
         check()
         if (bug === 'epoch raised by last') row.epoch += 1
-        return row.last
+        return row.held
       },
       write(values) {
         check()
         refuse(values)
         outputs.push(...values)
-        if (bug === 'a write forgets the commit') row.last = undefined
+        if (bug === 'a write forgets the commit') row.held = undefined
       },
       close() {
         isClosed = true
-        if (bug === 'the id forgotten with the connection') row.last = undefined
+        if (bug === 'the id forgotten with the connection') row.held = undefined
       },
     }
   }

@@ -62,6 +62,7 @@ function send(
     id: { lineage: 'A', epoch, n },
     parent,
     through: n,
+    positions: Uint8Array.of(n),
   })
 }
 
@@ -197,7 +198,9 @@ describe('a store in memory', () => {
       const connection = await transactionalSink(address).connect(context)
       const { epoch, last } = await connection.begin('A')
       const id = { lineage: 'A', epoch, n: (last?.n ?? 0) + 1 }
-      await connection.commit([{ value: epoch, origin: {} }], { id, parent: last, through: 1 })
+      await connection.commit([{ value: epoch, origin: {} }], {
+        id, parent: last, through: 1, positions: new Uint8Array()
+      })
       connection.close()
     })`
 
@@ -281,7 +284,7 @@ describe('drawn faults', () => {
           next = undefined
         }
         next = { id: { lineage: 'A', epoch, n: ++n }, value: sent.length }
-        await connection.commit(outputs(next.value), { id: next.id, parent: last, through: n })
+        await send(connection, epoch, n, last, next.value)
         sent.push(next.value)
         last = next.id
         next = undefined

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { SemelError } from 'semel'
 import type { Addon, NativeOptions } from '../../src/native/addon.js'
@@ -111,14 +112,17 @@ function survives(name: string, args: unknown[]): void {
   try {
     native[name]?.(...args)
   } catch (error) {
-    expect(error, `${name}(${args.map(String).join(', ')})`).toBeInstanceOf(SemelError)
+    expect(error, `${name}${inspect(args)}`).toBeInstanceOf(SemelError)
     expect((error as SemelError).code).toMatch(/^SEMEL_[A-Z_]+$/)
   }
 }
 
+const trusts = (...args: unknown[]): void => survives('trustSink', args)
+
 describe('a native function', () => {
   test('is known to this test', () => {
-    const paths = ['inspect', 'verify', 'repair', 'readDeadLetters', 'readFile']
+    const trusting = ['lockRepair', 'unlockRepair', 'trustSink']
+    const paths = ['inspect', 'verify', 'repair', 'readDeadLetters', 'readFile', ...trusting]
     const openings = ['open', 'lockDirectory', 'unlockDirectory', 'close', 'detach']
     const others = ['version', 'setErrorClass', 'exitNow', ...openings, ...paths]
     expect(
@@ -126,6 +130,43 @@ describe('a native function', () => {
         .filter((name) => !others.includes(name))
         .toSorted(),
     ).toEqual(Object.keys({ ...shapes, ...transactionalShapes }).toSorted())
+  })
+
+  test('that goes on from a sink survives any answer of one', () => {
+    const given = options()
+    addon().close(addon().open(given, () => {}).handle)
+    const { lock } = addon().lockRepair(given.directory)
+    const held = {
+      lineage: '0123456789abcdef',
+      epoch: 1,
+      n: 1,
+      through: 0,
+      knowsSources: true,
+      partitions: [0],
+      offsets: [1],
+    }
+    for (const wrong of junk) {
+      survives('lockRepair', [wrong])
+      survives('unlockRepair', [wrong === lock ? undefined : wrong])
+      for (const name of Object.keys(held)) {
+        trusts(lock, given.directory, [{ ...held, [name]: wrong }], true, true)
+      }
+      trusts(
+        lock,
+        given.directory,
+        [{ ...held, partitions: [wrong], offsets: [wrong] }],
+        true,
+        true,
+      )
+      trusts(lock, given.directory, [wrong], true, true)
+      for (let at = 0; at < 6; at++) {
+        const args: unknown[] = [lock, given.directory, [held], true, true, new Uint8Array(2)]
+        args[at] = wrong
+        trusts(...args)
+      }
+    }
+    addon().unlockRepair(lock)
+    addon().close(addon().open(given, () => {}).handle)
   })
 
   test('that locks a directory survives any options, and lets it go again', () => {

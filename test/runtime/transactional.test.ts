@@ -29,6 +29,8 @@ const refuse = (): never => {
 class Store {
   epoch = 0
   last: CommitId | undefined
+  through = 0
+  positions = new Uint8Array()
   rows: Order[] = []
   outputs: Output<Order>[] = []
   commits: Commit[] = []
@@ -56,7 +58,8 @@ class Store {
         const next = this.next.shift()
         await (next === undefined ? take() : next(take))
       },
-      last: async () => this.last,
+      last: async () =>
+        this.last && { id: this.last, through: this.through, positions: this.positions },
     }),
   })
 
@@ -65,6 +68,8 @@ class Store {
     const isNext = parent?.n === this.last?.n && parent?.epoch === this.last?.epoch
     if (id.epoch !== this.epoch || !isNext) throw new CommitRefused('it does not follow')
     this.last = id
+    this.through = commit.through
+    this.positions = new Uint8Array(commit.positions)
     this.rows.push(...outputs.map(({ value }) => value))
     this.outputs.push(...outputs)
     this.commits.push(commit)

@@ -1,7 +1,6 @@
-import { createInterface } from 'node:readline/promises'
 import { repairDirectory, type RepairReport } from '../../directory.js'
 import { damageLines } from './damage.js'
-import { exitCodes, UsageError } from '../failures.js'
+import { decideOn, exitCodeAfter } from './decide.js'
 import type { RepairCommandOptions } from './repair-options.js'
 import { print } from '../stdout.js'
 import { paintFor, plain, type Paint } from '../terminal.js'
@@ -11,7 +10,8 @@ import { paintFor, plain, type Paint } from '../terminal.js'
  * @returns the exit code
  */
 export async function repair(options: RepairCommandOptions): Promise<number> {
-  const { dir, json, yes, dryRun } = options
+  const { dir, json, yes, dryRun, trustSink } = options
+  if (trustSink !== undefined) return (await import('./trust.js')).trust(options, trustSink)
   if (json) {
     const report = repairDirectory(dir, { dryRun })
     await print(`${JSON.stringify({ dir, ...report })}\n`)
@@ -19,33 +19,11 @@ export async function repair(options: RepairCommandOptions): Promise<number> {
   }
   const plan = repairDirectory(dir, { dryRun: true })
   await print(planText(dir, plan, paintFor(process.stdout)))
-  if (plan.refusals.length > 0) return exitCodes.failed
-  if (plan.steps.length === 0) return exitCodes.ok
-  if (dryRun) return exitCodes.failed
-  if (!yes) {
-    if (!process.stdin.isTTY) {
-      throw new UsageError('semel repair: there is no terminal to ask on; give --yes or --dry-run')
-    }
-    if (!(await agreed())) {
-      await print('nothing was changed\n')
-      return exitCodes.failed
-    }
-  }
+  const decided = await decideOn(plan, { yes, dryRun })
+  if (decided !== undefined) return decided
   const report = repairDirectory(dir)
   await print(doneText(dir, report))
   return exitCodeAfter(report, false)
-}
-
-function exitCodeAfter({ refusals, steps }: RepairReport, dryRun: boolean): number {
-  const stays = refusals.length > 0 || (dryRun && steps.length > 0)
-  return stays ? exitCodes.failed : exitCodes.ok
-}
-
-async function agreed(): Promise<boolean> {
-  const asker = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await asker.question('Do this? Type yes to go on: ')
-  asker.close()
-  return answer.trim() === 'yes'
 }
 
 /** What is damaged, what it costs, and what would be done or why not. */

@@ -1,15 +1,22 @@
 import { SemelError } from '../../core/errors.js'
-import type { Commit, CommitId } from '../../core/transactional.js'
+import type { Commit, CommitId, Held } from '../../core/transactional.js'
 import type { Database, Statement } from './driver.js'
 
-/** Of the two tables; a newer one is not touched. */
-const layoutVersion = 1
+/** Of the two tables; a newer one is not touched. The first had no positions. */
+const layoutVersion = 2
+const layoutWithoutPositions = 1
 
 interface Row {
   readonly epoch: number
   readonly lineage: string | null
   readonly commit_epoch: number | null
   readonly n: number | null
+}
+
+interface HeldRow extends Row {
+  readonly through: number | null
+  /** Null of a commit from before they were kept. */
+  readonly positions: Buffer | null
 }
 
 /**
@@ -20,6 +27,7 @@ export class Commits {
   readonly #pipeline: string
   readonly #shard: number
   readonly #read: Statement
+  readonly #readHeld: Statement
   readonly #raise: Statement
   readonly #advance: Statement
   readonly #touch: Statement
@@ -40,13 +48,18 @@ export class Commits {
         commit_epoch INTEGER,
         n INTEGER,
         through INTEGER,
+        positions BLOB,
         PRIMARY KEY (pipeline, shard)
       ) WITHOUT ROWID;
       INSERT OR IGNORE INTO main.semel_layout (id, version) VALUES (1, ${layoutVersion})`)
     const { version } = db.prepare('SELECT version FROM main.semel_layout').get() as {
       readonly version: number
     }
-    if (version !== layoutVersion) {
+    if (version === layoutWithoutPositions) {
+      db.exec(`
+        ALTER TABLE main.semel_commits ADD COLUMN positions BLOB;
+        UPDATE main.semel_layout SET version = ${layoutVersion}`)
+    } else if (version !== layoutVersion) {
       throw new SemelError(
         'SEMEL_FORMAT',
         `${path}: its table semel_commits has layout ${version}, and this version of semel knows ${layoutVersion}; use the version that made it`,
@@ -61,11 +74,14 @@ export class Commits {
     this.#read = db.prepare(
       'SELECT epoch, lineage, commit_epoch, n FROM main.semel_commits WHERE pipeline = ? AND shard = ?',
     )
+    this.#readHeld = db.prepare(
+      'SELECT epoch, lineage, commit_epoch, n, through, positions FROM main.semel_commits WHERE pipeline = ? AND shard = ?',
+    )
     this.#raise = db.prepare(
       'INSERT INTO main.semel_commits (pipeline, shard, epoch) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET epoch = epoch + 1',
     )
     this.#advance = db.prepare(
-      `UPDATE main.semel_commits SET lineage = ?, commit_epoch = ?, n = ?, through = ?
+      `UPDATE main.semel_commits SET lineage = ?, commit_epoch = ?, n = ?, through = ?, positions = ?
        WHERE pipeline = ? AND shard = ? AND epoch = ? AND lineage IS ? AND commit_epoch IS ? AND n IS ?`,
     )
     this.#touch = db.prepare('UPDATE main.semel_layout SET flushes = flushes + 1')
@@ -74,9 +90,14 @@ export class Commits {
   read(): { readonly epoch: number; readonly last: CommitId | undefined } {
     const row = this.#read.get(this.#pipeline, this.#shard) as Row | undefined
     if (row === undefined) return { epoch: 0, last: undefined }
-    const { epoch, lineage, commit_epoch: commitEpoch, n } = row
-    if (lineage === null || commitEpoch === null || n === null) return { epoch, last: undefined }
-    return { epoch, last: { lineage, epoch: commitEpoch, n } }
+    return { epoch: row.epoch, last: idOf(row) }
+  }
+
+  held(): Held | undefined {
+    const row = this.#readHeld.get(this.#pipeline, this.#shard) as HeldRow | undefined
+    const id = row === undefined ? undefined : idOf(row)
+    if (row === undefined || id === undefined) return undefined
+    return { id, through: row.through ?? 0, positions: row.positions ?? new Uint8Array() }
   }
 
   raise(): void {
@@ -84,12 +105,13 @@ export class Commits {
   }
 
   /** Keeps a commit, where its epoch is the newest one and its parent is what is kept; else answers false. */
-  advance({ id, parent, through }: Commit): boolean {
+  advance({ id, parent, through, positions }: Commit): boolean {
     const { changes } = this.#advance.run(
       id.lineage,
       id.epoch,
       id.n,
       through,
+      positions,
       this.#pipeline,
       this.#shard,
       id.epoch,
@@ -104,4 +126,8 @@ export class Commits {
   touch(): void {
     this.#touch.run()
   }
+}
+
+function idOf({ lineage, commit_epoch: epoch, n }: Row): CommitId | undefined {
+  return lineage === null || epoch === null || n === null ? undefined : { lineage, epoch, n }
 }

@@ -6,6 +6,7 @@ import {
   type Begun,
   type Commit,
   type CommitId,
+  type Held,
   type Output,
   type TransactionalConnection,
 } from '../../core/transactional.js'
@@ -94,8 +95,8 @@ export class SqliteConnection implements TransactionalConnection<unknown> {
     return this.#patiently('commit to', () => this.#put(values, commit))
   }
 
-  last(): Promise<CommitId | undefined> {
-    return this.#patiently('read', () => this.#commits.read().last)
+  last(): Promise<Held | undefined> {
+    return this.#patiently('read', () => this.#commits.held())
   }
 
   write(outputs: readonly unknown[]): Promise<void> {

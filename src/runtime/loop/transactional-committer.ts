@@ -2,6 +2,7 @@ import { SemelError, toError } from '../../core/errors.js'
 import type { CommitId, Output } from '../../core/transactional.js'
 import { addon, type NativePrepared } from '../../native/addon.js'
 import { encodeDetails } from '../../native/details.js'
+import { PositionsWriter } from '../directory/positions.js'
 import { Finished } from '../operators/finished.js'
 import { failuresOf, type CommitterParts } from './committer.js'
 import { isMisfit, isRefusal, rejectionOf, type Rejection } from '../sinks/connection.js'
@@ -35,6 +36,7 @@ export interface TransactionalParts extends Omit<CommitterParts, 'outlet'> {
 export class TransactionalCommitter {
   readonly #parts: TransactionalParts
   readonly #pause = new Pause()
+  readonly #positions: PositionsWriter
   #through: number
   /** By the directory's numbers of sinks, where they stood at the last commit; −1: no place. */
   #committed: Float64Array
@@ -48,6 +50,7 @@ export class TransactionalCommitter {
 
   constructor(parts: TransactionalParts) {
     this.#parts = parts
+    this.#positions = new PositionsWriter(() => addon().getFile(parts.handle, 'sources'))
     this.#through = parts.seat.firstSequence - 1
     this.#committed = parts.seat.sinkPlaces
     this.#places = this.#committed.slice()
@@ -121,6 +124,7 @@ export class TransactionalCommitter {
         parent:
           prepared.parentN === 0 ? undefined : this.#id(prepared.parentEpoch, prepared.parentN),
         through: prepared.through,
+        positions: this.#positions.write(prepared.sources, prepared.filesVersion),
       })
       this.#failures = 0
       this.#refusals = 0

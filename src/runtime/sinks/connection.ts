@@ -62,7 +62,7 @@ export function checkBegun(answer: unknown, sink: Sink<never>, lineage: string):
   if (last !== undefined && last.lineage !== lineage) {
     throw new SemelError(
       'SEMEL_SINK_TAKEN',
-      `the sink ${sink.name} holds commits of another directory (lineage ${last.lineage}; this one's is ${lineage}) under this pipeline's name; give the pipeline another name, or go on with that directory`,
+      `the sink ${sink.name} holds commits of another directory (lineage ${last.lineage}; this one's is ${lineage}) under this pipeline's name; give the pipeline another name, or go on with that directory; where that is lost, a new, empty one can go on in its stead: semel repair DIR --trust-sink --pipeline MODULE`,
     )
   }
   return { epoch, last }

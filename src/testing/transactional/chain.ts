@@ -1,5 +1,44 @@
-import type { Begun, Commit, CommitId, TransactionalConnection } from '../../core/transactional.js'
+import { createHash } from 'node:crypto'
+import {
+  positionsBytesMax,
+  type Begun,
+  type Commit,
+  type CommitId,
+  type Held,
+  type TransactionalConnection,
+} from '../../core/transactional.js'
 import { originOf } from '../origin-of.js'
+
+/** Of several lengths, none and the longest among them, with every value of a byte. */
+export function positionsOf(n: number): Uint8Array {
+  const length = n % 7 === 6 ? positionsBytesMax : (n % 7) * 60
+  return Uint8Array.from({ length }, (_, at) => (at * 5 + n) % 256)
+}
+
+/** In a form that every runner compares by its content: bytes may come as a Buffer. */
+export interface PlainHeld {
+  readonly id: CommitId
+  readonly through: number
+  readonly positions: string
+}
+
+export function plainOf(held: Held | undefined): PlainHeld | undefined {
+  if (held === undefined) return undefined
+  const { id, through, positions } = held
+  const { lineage, epoch, n } = id
+  return { id: { lineage, epoch, n }, through, positions: textOf(positions) }
+}
+
+/** Short, and another one for other bytes. */
+function textOf(bytes: unknown): string {
+  if (!(bytes instanceof Uint8Array)) return 'no bytes'
+  return `${bytes.length} bytes, ${createHash('sha256').update(bytes).digest('hex')}`
+}
+
+/** What a sink is to tell where it holds this commit of a chain. */
+export function heldOf(id: CommitId | undefined): PlainHeld | undefined {
+  return id && plainOf({ id, through: id.n, positions: positionsOf(id.n) })
+}
 
 /** A connection that has begun, and the newest commit of its own. */
 export class Chain {
@@ -26,7 +65,8 @@ export class Chain {
 
   next(): Commit {
     const id = { lineage: this.#lineage, epoch: this.begun.epoch, n: this.#n + 1 }
-    return { id, parent: this.parent, through: this.#n + 1 }
+    const through = this.#n + 1
+    return { id, parent: this.parent, through, positions: positionsOf(through) }
   }
 
   /** Leaves a number out, as one that was refused. */

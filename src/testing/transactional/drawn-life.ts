@@ -1,6 +1,7 @@
-import type { CommitId, Commit, TransactionalConnection } from '../../core/transactional.js'
+import type { CommitId, Commit, Held, TransactionalConnection } from '../../core/transactional.js'
 import { Random } from '../random.js'
 import { originOf, positionAt } from '../origin-of.js'
+import { plainOf, positionsOf } from './chain.js'
 
 interface World {
   connect(): Promise<TransactionalConnection<unknown>>
@@ -33,10 +34,10 @@ export async function drawLife(seed: string, world: World): Promise<Lived> {
       await connection.close()
       connections[at] = await world.connect()
     } else if (drawn === 1) {
-      compare(step, 'last', await connection.last(), model.last)
+      compare(step, 'last', plainOf(await connection.last()), plainOf(model.held))
     } else if (drawn === 2) {
       await connection.write([world.output(outputs)], positionAt(step))
-      model.held.push(outputs++)
+      model.outputs.push(outputs++)
     } else if (drawn <= 4) {
       const lineage = lineages[random.below(lineages.length)] as string
       const begun = await connection.begin(lineage)
@@ -52,11 +53,11 @@ export async function drawLife(seed: string, world: World): Promise<Lived> {
       if (isBad) values.splice(random.below(count + 1), 0, world.bad?.output)
       const answer = await answerOf(connection, values, commit)
       const due = isBad ? 'RejectedOutputs' : model.commit(commit, ids)
-      compare(step, `commit ${JSON.stringify(commit)}`, answer, due)
+      compare(step, `commit ${JSON.stringify({ ...commit, positions: undefined })}`, answer, due)
     }
   }
-  compare(steps, 'last', await connections[0]?.last(), model.last)
-  return { held: model.held, differences }
+  compare(steps, 'last', plainOf(await connections[0]?.last()), plainOf(model.held))
+  return { held: model.outputs, differences }
 
   function compare(step: number, what: string, answer: unknown, due: unknown): void {
     if (JSON.stringify(idOf(answer)) === JSON.stringify(idOf(due))) return
@@ -93,7 +94,7 @@ async function answerOf(
 /** What may be next, or a mistake that the sink is to find. */
 function drawCommit(random: Random, { last, epoch, lineage }: Model, step: number): Commit {
   const id = { lineage, epoch, n: (last?.n ?? 0) + 1 + random.below(3) }
-  const good = { id, parent: last, through: step }
+  const good = { id, parent: last, through: step, positions: positionsOf(step) }
   switch (random.below(8)) {
     case 0:
       return { ...good, id: { ...id, epoch: Math.max(0, epoch - 1 - random.below(2)) } }
@@ -113,8 +114,12 @@ class Model {
   epoch = 0
   /** Of the newest epoch. */
   lineage = ''
-  last: CommitId | undefined
-  readonly held: number[] = []
+  held: Held | undefined
+  readonly outputs: number[] = []
+
+  get last(): CommitId | undefined {
+    return this.held?.id
+  }
 
   /** Whether the epoch that was given is one that may be. */
   begin(lineage: string, epoch: number): boolean {
@@ -133,8 +138,8 @@ class Model {
 
   commit(commit: Commit, ids: readonly number[]): string {
     if (!this.takes(commit)) return 'CommitRefused'
-    this.last = commit.id
-    this.held.push(...ids)
+    this.held = commit
+    this.outputs.push(...ids)
     return 'in'
   }
 }

@@ -267,7 +267,7 @@ class Store implements MemoryTransactional {
       case 'connect':
         return { done: { commitsMax: this.#commitsMax } }
       case 'last':
-        return { done: store.last }
+        return { done: store.held }
       case 'begin': {
         arrive(shard, 'begin')
         const { epoch } = store.begin(request.lineage)

@@ -8,7 +8,7 @@ import {
   CommitRefused,
   type Begun,
   type Commit,
-  type CommitId,
+  type Held,
   type Output,
   type TransactionalConnection,
 } from '../../core/transactional.js'
@@ -79,7 +79,7 @@ class StoreConnection implements TransactionalConnection<unknown> {
     await this.#call('commit', { call: 'commit', outputs, commit })
   }
 
-  last(): Promise<CommitId | undefined> {
+  last(): Promise<Held | undefined> {
     return this.#call('last', { call: 'last' })
   }
 

@@ -3,6 +3,7 @@ import {
   type Begun,
   type Commit,
   type CommitId,
+  type Held,
   type Output,
 } from '../../core/transactional.js'
 
@@ -11,6 +12,7 @@ export interface StoredCommit {
   readonly id: CommitId
   readonly parent: CommitId | undefined
   readonly through: number
+  readonly positions: Uint8Array
   readonly outputs: readonly Output<unknown>[]
 }
 
@@ -24,7 +26,7 @@ export type StoreAnswer =
 /** What is kept for one shard of a pipeline: the whole contract of a transactional sink, without its way there. */
 export class ShardStore {
   epoch = 0
-  last: CommitId | undefined
+  held: Held | undefined
   readonly commits: StoredCommit[] = []
   /** Of `commits` and of writes without one, in the order in which they took effect. */
   readonly values: unknown[] = []
@@ -32,6 +34,10 @@ export class ShardStore {
 
   constructor(rejects: (value: unknown) => string | undefined) {
     this.#rejects = rejects
+  }
+
+  get last(): CommitId | undefined {
+    return this.held?.id
   }
 
   begin(lineage: string): Begun {
@@ -42,7 +48,7 @@ export class ShardStore {
   /** @param refused these outputs, by index, are refused this time */
   commit(
     outputs: readonly Output<unknown>[],
-    { id, parent, through }: Commit,
+    { id, parent, through, positions }: Commit,
     refused: readonly number[] = [],
   ): StoreAnswer {
     if (id.epoch !== this.epoch) {
@@ -54,8 +60,8 @@ export class ShardStore {
     const values = outputs.map(({ value }) => value)
     const rejected = this.#rejected(values, refused)
     if (rejected !== undefined) return rejected
-    this.last = id
-    this.commits.push({ id, parent, through, outputs })
+    this.held = { id, through, positions }
+    this.commits.push({ id, parent, through, positions, outputs })
     this.values.push(...values)
     return { done: undefined }
   }
@@ -69,7 +75,7 @@ export class ShardStore {
 
   /** Forgets all that was committed; the epoch too, where that went with it. */
   drop(epochs: boolean): void {
-    this.last = undefined
+    this.held = undefined
     this.commits.length = 0
     this.values.length = 0
     if (epochs) this.epoch = 0

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { deserialize, serialize } from 'node:v8'
-import type { Begun, Commit, CommitId, Output } from '../../core/transactional.js'
+import type { Begun, Commit, Held, Output } from '../../core/transactional.js'
 import type { StoreAnswer } from './store.js'
 
 /** What a connection says; the first thing is whom it serves. Answers come in the order of the calls. */
@@ -19,7 +19,7 @@ export interface Answers {
   readonly connect: { readonly commitsMax: number }
   readonly begin: Begun
   readonly commit: undefined
-  readonly last: CommitId | undefined
+  readonly last: Held | undefined
   readonly write: undefined
 }
 

@@ -84,7 +84,7 @@ export async function committing<T>(
       value,
       origin: originOf(n, index),
     }))
-    await connection.commit(outputs, { id, parent, through: n })
+    await connection.commit(outputs, { id, parent, through: n, positions: Uint8Array.of(n) })
     parent = id
   }
 }

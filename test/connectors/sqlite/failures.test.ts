@@ -43,7 +43,7 @@ describe('a failure of the database', () => {
     const thrown = await thrownBy(() => commit({ id: 2, bytes: Buffer.alloc(3_000_000) }))
     expect(thrown).toMatchObject({ code: 'SEMEL_NO_SPACE', retriable: true })
     const connection = await connect(path, { table: 'bars' })
-    expect((await connection.last())?.n).toBe(1)
+    expect((await connection.last())?.id.n).toBe(1)
     rmSync(filler)
     await connection.write([{ id: 3, bytes: Buffer.alloc(100_000) }], position)
     expect(db.prepare('SELECT id FROM bars').all()).toEqual([{ id: 1 }, { id: 3 }])

@@ -110,10 +110,10 @@ describe('connecting is refused', () => {
   test('where a newer version has made the table of commits, or another program one of that name', async () => {
     const { path, db } = database('CREATE TABLE bars (id)')
     await (await connect(path, { table })).close()
-    db.exec('UPDATE semel_layout SET version = 2')
+    db.exec('UPDATE semel_layout SET version = 3')
     expect(await thrownBy(() => connect(path, { table }))).toMatchObject({
       code: 'SEMEL_FORMAT',
-      message: `${path}: its table semel_commits has layout 2, and this version of semel knows 1; use the version that made it`,
+      message: `${path}: its table semel_commits has layout 3, and this version of semel knows 2; use the version that made it`,
     })
     const other = database('CREATE TABLE bars (id); CREATE TABLE semel_commits (sha TEXT)')
     expect(await thrownBy(() => connect(other.path, { table }))).toMatchObject({

@@ -31,7 +31,7 @@ for (let left = Number(commits); left > 0;) {
         value: { shard: Number(shard), number: (n - 1) * rows + at }, origin: {},
       }))
       const id = { lineage: 'A', epoch, n }
-      await connection.commit(outputs, { id, parent, through: n })
+      await connection.commit(outputs, { id, parent, through: n, positions: Uint8Array.of(n) })
       if (workerData === null) process.stdout.write(n + '\\n')
       parent = id
     }

@@ -2,7 +2,7 @@ import {
   RejectedOutputs,
   type Begun,
   type Commit,
-  type CommitId,
+  type Held,
   type Sink,
   type SinkContext,
   type TransactionalConnection,
@@ -108,7 +108,7 @@ class FaultyDatabase implements TransactionalConnection<Output> {
     faultPoint('runtime.sink-committed')
   }
 
-  last(): Promise<CommitId | undefined> {
+  last(): Promise<Held | undefined> {
     return this.#inner.last()
   }
 
