@@ -1,7 +1,7 @@
 // Where sink and directory disagree: going on from what the sink has, over each transactional sink there is.
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { memorySource, open, pipeline, type Sink } from 'semel'
+import { file, memorySource, open, pipeline, type Sink } from 'semel'
 import { inspectDirectory, trustSink, type ShardTrust } from 'semel/directory'
 import { sqlite } from 'semel/sqlite'
 import { memoryTransactional } from 'semel/testing'
@@ -277,4 +277,41 @@ test('a pipeline without a transactional sink under exactly-once has nothing to 
     code: 'SEMEL_INVALID_ARGUMENT',
     message: expect.stringContaining('at-least-once'),
   })
+})
+
+test.each([
+  ['put back to an older copy is followed by the file beside it', 'sink'],
+  ['ahead of an older directory leaves the file beside it what it has', 'directory'],
+] as const)('a sink %s', async (_, older) => {
+  const world = await inSqlite()
+  const dir = join(scratch(), 'data')
+  const path = join(scratch(), 'rows.ndjson')
+  const definition = pipeline('rows')
+    .accepts<Row>()
+    .deliver('exactly-once', { id: ({ id }) => id, window: '1h' })
+    .to(file(path), world.sink)
+  const send = async (from: number, to: number): Promise<void> => {
+    const stream = await open(definition, { dir, workers: 0, shards: 1, ...small })
+    for (let id = from; id < to; id++) await stream.send({ id })
+    await stream.drain()
+    await stream.close()
+  }
+  await send(0, 3)
+  world.keep()
+  cpSync(dir, `${dir}.kept`, { recursive: true })
+  await send(3, 5)
+  if (older === 'sink') world.putBack()
+  else {
+    rmSync(dir, { recursive: true })
+    cpSync(`${dir}.kept`, dir, { recursive: true })
+  }
+  await expect(open(definition, { dir, workers: 0 })).rejects.toThrow(/sink/)
+  await trustSink(dir, definition)
+  await send(5, 7)
+  const lines = readFileSync(path, 'utf8').trim().split('\n')
+  const ids = sorted(lines.map((line) => (JSON.parse(line) as Row).id))
+  expect(ids).toEqual(sorted(world.ids()))
+  // Of the sink that was put back the journal may still have what it has lost.
+  expect(ids.filter((id) => id < 3 || id > 4)).toEqual([0, 1, 2, 5, 6])
+  if (older === 'directory') expect(ids).toEqual(upTo(7))
 })
