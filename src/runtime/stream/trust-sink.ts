@@ -110,10 +110,12 @@ async function trustLocked(
 ): Promise<TrustReport> {
   const base = process.cwd()
   const shards = Array.from({ length: count }, (_, shard) => ({ shard, shards: count, base }))
-  const asked = await Promise.all(shards.map((shard) => askHeld(graph, shard)))
+  const asked: (Held | undefined)[] = []
+  // One after the other: each is a connection of its own.
+  for (const shard of shards) asked.push(await askHeld(graph, shard))
   const told = asked.map((held) => readPositions(held?.positions ?? new Uint8Array()))
-  const beyond = await askHeld(graph, { ...(shards[0] as AskedShard), shard: shards.length })
-  if (beyond !== undefined) return refusedAs(graph, tooFewShards(shards.length))
+  const beyond = await askHeld(graph, { shard: count, shards: count + 1, base })
+  if (beyond !== undefined) return refusedAs(graph, tooFewShards(count))
   const natives = asked.map((held, at) => nativeOf(held, told[at] as Positions))
   const byPosition = graph.deliver.id === undefined && graph.deliver.producer === undefined
   const run = (dry: boolean, sources?: Uint8Array): NativeTrusted =>
