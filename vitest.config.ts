@@ -20,8 +20,8 @@ export const shared = defineConfig({
         replacement: fileURLToPath(new URL('./dist/', import.meta.url)) + '$1.js',
       },
       {
-        find: /^semel\/sqlite$/,
-        replacement: fileURLToPath(new URL('./dist/connectors/sqlite/index.js', import.meta.url)),
+        find: /^semel\/(postgres|sqlite)$/,
+        replacement: fileURLToPath(new URL('./dist/connectors/', import.meta.url)) + '$1/index.js',
       },
       {
         find: /^semel\/(measure|testing)$/,
