@@ -1,7 +1,8 @@
 import * as vitest from 'vitest'
 import { postgres, type PostgresOptions } from 'semel/postgres'
 import { describeTransactionalSink } from 'semel/testing'
-import { describeWithServer, ownServer } from './database.js'
+import { ownServer } from './database.js'
+import { hasServer } from './server.js'
 
 const own = ownServer()
 const pipelines = { skip: 'one transaction at a time' }
@@ -31,7 +32,7 @@ const ways: Record<string, PostgresOptions<Bar>> = {
   },
 }
 
-describeWithServer('postgres', () => {
+vitest.describe.skipIf(!hasServer)('postgres', () => {
   for (const [name, options] of Object.entries(ways)) {
     const table = 'table' in options && options.table === 'keyed' ? 'keyed' : 'bars'
     describeTransactionalSink(vitest, {

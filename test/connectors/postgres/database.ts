@@ -1,10 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe } from 'vitest'
+import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { CommitId, RejectedOutputs, SinkContext, TransactionalConnection } from 'semel'
 import { postgres, type PostgresOptions } from 'semel/postgres'
 import { hasServer, Server } from './server.js'
-
-/** Skipped where there is no server to test against, which server.ts says loudly. */
-export const describeWithServer = describe.skipIf(!hasServer)
 
 /** The server of this test file; and each test's connections, which end with it. */
 export function ownServer(settings: Readonly<Record<string, string>> = {}): { server: Server } {

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } fr
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import pg from 'pg'
+import { Client } from 'pg'
 
 /** Where the server's programs are: Debian keeps them apart, by version. */
 function programs(): string | undefined {
@@ -140,7 +140,7 @@ export class Server {
     values: readonly unknown[] = [],
     url = this.url,
   ): Promise<Record<string, unknown>[]> {
-    const client = new pg.Client(url)
+    const client = new Client(url)
     client.on('error', () => {})
     await client.connect()
     try {
