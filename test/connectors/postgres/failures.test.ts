@@ -190,7 +190,7 @@ describe.skipIf(!hasServer)('a failure of the server', () => {
       code: 'SEMEL_NO_SPACE',
       retriable: true,
     })
-    await own.server.ask('VACUUM filled')
+    spawnSync('mount', ['-o', 'remount,size=20m', folder])
     await commit({ id: 2, bytes: Buffer.alloc(1000) })
     expect((await own.server.ask('SELECT id FROM filled')).length).toBe(2)
     await commit.connection.close()

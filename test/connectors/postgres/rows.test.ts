@@ -18,6 +18,11 @@ async function made(columns: string): Promise<string> {
 const all = (table: string): Promise<Record<string, unknown>[]> =>
   own.server.ask(`SELECT * FROM ${table} ORDER BY 1`)
 
+function withoutSeven(outputs: readonly number[]): unknown[] {
+  if (outputs.includes(7)) throw new Error('seven')
+  return [outputs]
+}
+
 describe.skipIf(!hasServer)('a table', () => {
   test('takes each property as a column, and leaves the others their defaults', async () => {
     const table = await made(`id int, "select" text DEFAULT 'none', price float8`)
@@ -353,13 +358,9 @@ describe.skipIf(!hasServer)('a statement', () => {
 
   test('names the outputs at fault', async () => {
     const table = await made('id int PRIMARY KEY')
-    const parameters = (outputs: readonly number[]): unknown[] => {
-      if (outputs.includes(7)) throw new Error('seven')
-      return [outputs]
-    }
     const commit = await committing<number>(own.server.url, {
       sql: `INSERT INTO ${table} SELECT unnest($1::int[])`,
-      parameters,
+      parameters: withoutSeven,
     })
     expect(await refusedBy(() => commit(1, 2, 7, 2, 0.5, 8))).toEqual({
       2: 'parameters failed: seven',
