@@ -55,43 +55,43 @@ export class Refusals<R> {
     }
   }
 
-  async #write(places: readonly number[]): Promise<void> {
-    const thrown = await this.#attempt(places)
+  async #write(indices: readonly number[]): Promise<void> {
+    const thrown = await this.#attempt(indices)
     if (thrown === undefined) return
     if (isRejection(thrown) && thrown.rejected.size > 0) {
       const named = new Set(thrown.rejected.keys())
-      for (const [at, reason] of thrown.rejected) this.#refuse(places[at], reason)
-      const others = places.filter((_, at) => !named.has(at))
-      if (others.length > 0 && others.length < places.length) await this.#write(others)
+      for (const [at, reason] of thrown.rejected) this.#refuse(indices[at], reason)
+      const others = indices.filter((_, at) => !named.has(at))
+      if (others.length > 0 && others.length < indices.length) await this.#write(others)
       return
     }
-    if (places.length === 1) {
-      this.#refuse(places[0], thrown)
+    if (indices.length === 1) {
+      this.#refuse(indices[0], thrown)
       return
     }
-    const half = places.length >> 1
-    await this.#write(places.slice(0, half))
-    await this.#write(places.slice(half))
+    const half = indices.length >> 1
+    await this.#write(indices.slice(0, half))
+    await this.#write(indices.slice(half))
   }
 
-  #refuse(place: number | undefined, thrown: unknown): void {
-    if (place === undefined) return
+  #refuse(index: number | undefined, thrown: unknown): void {
+    if (index === undefined) return
     const isSaid = thrown instanceof SemelError && thrown.code === 'SEMEL_OUTPUT'
-    this.refused.set(place, isSaid ? thrown : refusedRow(this.#rows.what, thrown))
+    this.refused.set(index, isSaid ? thrown : refusedRow(this.#rows.what, thrown))
   }
 
   /** What speaks against these rows together; undefined: they are written. */
-  async #attempt(places: readonly number[]): Promise<unknown> {
+  async #attempt(indices: readonly number[]): Promise<unknown> {
     const session = this.#session
     await session.run('SAVEPOINT semel_rows')
     try {
       await this.#rows.write(
         session,
-        places.map((at) => this.#all[at] as R),
+        indices.map((at) => this.#all[at] as R),
       )
       // What is checked at the end is checked here, where it is known whose it is.
       await session.run('SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT semel_rows')
-      this.#written += places.length
+      this.#written += indices.length
       return undefined
     } catch (thrown) {
       const fault = writeFaultOf(thrown)

@@ -12,7 +12,7 @@ export interface ShapeColumn {
 /** The statement for rows that have the same columns. */
 export class TableShape {
   readonly columns: readonly ShapeColumn[]
-  /** Of the columns, by place: those that make a row the same one. */
+  /** Of the columns, by index: those that make a row the same one. */
   readonly keys: readonly number[]
   readonly isDelete: boolean
   readonly #table: string
