@@ -11,7 +11,12 @@ export interface TableColumn {
   readonly type: ValueType
   /** Whether it has its values from elsewhere alone. */
   readonly isGenerated: boolean
+  /** Whether values are the same only where their texts are: 1.0 and 1 are, and some collations’ é and É. */
+  readonly isExact: boolean
 }
+
+/** Types of which a value has one text, as it is sent. */
+const exactTypes = new Set(['int2', 'int4', 'int8', 'bool', 'text', 'varchar', 'bytea'])
 
 export interface Table {
   /** With its schema, quoted. */
@@ -68,7 +73,8 @@ export async function describeTable(
   }
   const rows = await session.ask(
     `SELECT attname AS name, atttypid AS type, atttypmod AS typmod, attgenerated <> '' OR attidentity = 'a' AS generated,
-            pg_catalog.format_type(atttypid, atttypmod) AS text
+            pg_catalog.format_type(atttypid, atttypmod) AS text,
+            coalesce((SELECT collisdeterministic FROM pg_catalog.pg_collation c WHERE c.oid = attcollation), true) AS deterministic
        FROM pg_catalog.pg_attribute
       WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
     [found.oid],
@@ -79,11 +85,15 @@ export async function describeTable(
   )
   return {
     sql: `${quoted(found.schema)}.${quoted(name)}`,
-    columns: rows.map((row) => ({
-      name: row['name'] as string,
-      type: types(row['type'] as string, Number(row['typmod']), row['text'] as string),
-      isGenerated: row['generated'] === 't',
-    })),
+    columns: rows.map((row) => {
+      const type = types(row['type'] as string, Number(row['typmod']), row['text'] as string)
+      return {
+        name: row['name'] as string,
+        type,
+        isGenerated: row['generated'] === 't',
+        isExact: row['deterministic'] === 't' && exactTypes.has(type.name ?? ''),
+      }
+    }),
   }
 }
 

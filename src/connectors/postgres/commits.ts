@@ -27,6 +27,8 @@ export class Commits {
   readonly #pipeline: string
   readonly #shard: string
   readonly #durable: string
+  /** The newest text. */
+  #advancing: { readonly from: number; readonly sql: string } | undefined
 
   /**
    * Finds the table, and makes it where it is missing.
@@ -102,6 +104,11 @@ export class Commits {
    * @param from the number of its first parameter
    */
   advancing(from: number): string {
+    if (this.#advancing?.from !== from) this.#advancing = { from, sql: this.#advancingFrom(from) }
+    return this.#advancing.sql
+  }
+
+  #advancingFrom(from: number): string {
     const [lineage, epoch, n, through, positions, pipeline, shard, ...parent] = Array.from(
       { length: parametersCount },
       (_, at) => `$${from + at}`,

@@ -157,10 +157,8 @@ export class PostgresConnection implements TransactionalConnection<unknown> {
       if (!this.#rows.takesGuard && parts.length > 0) taken = `1 / ${taken}`
     }
     const durable = this.#durable === undefined ? '' : `, ${this.#durable} AS durable`
-    const [answer] = await this.#session.ask(
-      `WITH ${clauses.join(', ')} SELECT ${taken} AS taken${durable}`,
-      values,
-    )
+    const sql = `WITH ${clauses.join(', ')} SELECT ${taken} AS taken${durable}`
+    const [answer] = await this.#session.ask(sql, values)
     if (commit === undefined || answer?.['taken'] === '1') return
     throw new CommitRefused(await this.#commits.refusalOf(commit))
   }

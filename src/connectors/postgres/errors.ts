@@ -67,6 +67,15 @@ export function refusedRow(what: string, thrown: unknown): SemelError {
   return new SemelError('SEMEL_OUTPUT', `${what} refuses it: ${message}${more}`, { cause: thrown })
 }
 
+/** Whether server and client do not agree on how to talk, which waiting does not help. */
+function isMisconfigured(thrown: unknown): boolean {
+  const { message, code } = toError(thrown) as NodeJS.ErrnoException
+  return (
+    /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_TLS/.test(String(code)) ||
+    /^SASL|does not support SSL/.test(message)
+  )
+}
+
 /** What a failed call on a server becomes: a stable code and a remedy. */
 export function postgresError(name: string, what: string, thrown: unknown): Error {
   if (thrown instanceof SemelError || isUnavailable(thrown)) return thrown
@@ -99,10 +108,13 @@ export function postgresError(name: string, what: string, thrown: unknown): Erro
     case '42P01':
     case '42703':
       return remedied('create it, then open again')
+    case '25P03':
+      return waiting('a function of write gives the next statement within a minute')
     case '26000':
     case '42P05':
       return remedied('leave prepared out: behind a pooler a session keeps no statements')
     case undefined:
+      if (isMisconfigured(thrown)) return remedied('check ssl, user and password')
       return waiting('it is asked again until the server answers')
     default:
       break

@@ -29,7 +29,7 @@ export function segmentsOf(rows: readonly TableRow[]): readonly (readonly TableR
   }
   for (const row of rows) {
     const more = charactersOf(row)
-    if (characters + more > charactersMax) end()
+    if (characters + more > charactersMax || parts(row, segment.at(-1))) end()
     if (row.key !== undefined) {
       const before = newest.get(row.key)
       const one = before === undefined ? undefined : segment[before]
@@ -42,6 +42,15 @@ export function segmentsOf(rows: readonly TableRow[]): readonly (readonly TableR
   }
   end()
   return segments
+}
+
+/**
+ * Whether they can't be of one group, since nobody here knows whether their keys are the same. Among
+ * rows of one statement the server finds that itself, and refuses it.
+ */
+function parts(row: TableRow, before: TableRow | undefined): boolean {
+  const mayBeSame = row.key !== undefined && !row.shape.isExact
+  return mayBeSame && before !== undefined && before.shape !== row.shape
 }
 
 /** Whether nothing is left of the row before it, which has the same key. */

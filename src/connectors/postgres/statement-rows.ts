@@ -75,7 +75,7 @@ export class StatementRows implements Rows<unknown> {
   }
 
   parts(rows: readonly unknown[]): readonly Part[] {
-    return [{ values: this.#values(rows), sql: () => this.#sql }]
+    return rows.length === 0 ? [] : [{ values: this.#values(rows), sql: () => this.#sql }]
   }
 
   async write(session: Session, rows: readonly unknown[]): Promise<void> {

@@ -43,10 +43,11 @@ export class TableRows implements Rows<TableRow> {
     this.isUnordered = target.key === undefined
     this.#table = table
     this.#target = target
-    for (const { name: column, type, isGenerated } of table.columns) {
+    for (const { name: column, type, isGenerated, isExact } of table.columns) {
       if (isGenerated) continue
       const convert = conversionFor(type, `the column ${shown(column)}`)
-      this.#known.set(column, { name: column, convert, travel: travelOf(type) })
+      const from = target.columns?.find(({ name: one }) => one === column)?.from ?? column
+      this.#known.set(column, { name: column, from, convert, travel: travelOf(type), isExact })
     }
     const named = [...(target.columns ?? []).map((one) => one.name), ...(target.key ?? [])]
     const missing = named.find((column) => !this.#known.has(column))
@@ -113,10 +114,9 @@ export class TableRows implements Rows<TableRow> {
       : columns === undefined
         ? this.#shapeOf(Object.keys(output))
         : (this.#shape as TableShape)
-    const values = shape.columns.map(({ name, convert }) => {
-      const from = columns?.find((column) => column.name === name)?.from ?? name
-      return convert(typeof from === 'string' ? read(output, from) : call(from, output, name))
-    })
+    const values = shape.columns.map(({ name, from, convert }) =>
+      convert(typeof from === 'string' ? read(output, from) : call(from, output, name)),
+    )
     if (key === undefined) return { shape, values, key: undefined }
     const keys = shape.keys.map((at) => values[at])
     if (!keys.includes(null)) return { shape, values, key: JSON.stringify(keys) }

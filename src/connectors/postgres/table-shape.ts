@@ -1,12 +1,13 @@
 import { arrayOf, type Travel } from './arrays.js'
+import type { Column } from './options.js'
 import type { Part } from './rows.js'
 import { quoted } from './session.js'
 import type { Conversion } from './values.js'
 
-export interface ShapeColumn {
-  readonly name: string
+export interface ShapeColumn extends Column {
   readonly convert: Conversion
   readonly travel: Travel
+  readonly isExact: boolean
 }
 
 /** The statement for rows that have the same columns. */
@@ -15,6 +16,8 @@ export class TableShape {
   /** Of the columns, by index: those that make a row the same one. */
   readonly keys: readonly number[]
   readonly isDelete: boolean
+  /** Whether keys are the same only where their texts are. */
+  readonly isExact: boolean
   readonly #table: string
   /** The newest text, and what it was made for. */
   #newest:
@@ -31,6 +34,7 @@ export class TableShape {
     this.columns = columns
     this.keys = (key ?? []).map((name) => columns.findIndex((column) => column.name === name))
     this.isDelete = isDelete
+    this.isExact = this.keys.every((at) => columns[at]?.isExact === true)
   }
 
   has(names: readonly string[]): boolean {

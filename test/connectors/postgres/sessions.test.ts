@@ -331,6 +331,7 @@ describe.skipIf(!hasServer || !hasOpenssl)('over TLS', () => {
     const unknown = await thrownBy(() =>
       postgres({ ...address, ssl: true }, { table }).connect(context),
     )
-    expect(unknown.message).toMatch(/self-signed certificate/)
+    expect(unknown).toMatchObject({ code: 'SEMEL_SINK', retriable: false })
+    expect(unknown.message).toMatch(/self-signed certificate; check ssl/)
   })
 })
