@@ -43,6 +43,11 @@ export interface Result {
 }
 
 export interface Client {
+  readonly host: string
+  readonly port: number
+  /** What the server, or a pooler, knows the session by; null before it has said so. */
+  readonly processID: number | null
+  readonly secretKey: number | null
   connect(): Promise<unknown>
   query(query: Query): Promise<Result | readonly Result[]>
   /** Without waiting for a query that is under way. */

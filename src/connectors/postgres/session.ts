@@ -1,6 +1,7 @@
 import { ClosedError, toError } from '../../core/errors.js'
 import { Unavailable } from '../../core/handler-errors.js'
 import { after, within } from '../../core/waiting/timers.js'
+import { cancel } from './cancel.js'
 import type { Client, Driver, Query, Result } from './driver.js'
 import { postgresError } from './errors.js'
 import type { Checked } from './options.js'
@@ -33,6 +34,7 @@ export class Session {
   readonly #isPrepared: boolean
   /** By text: of the statements that the server keeps. */
   readonly #names = new Map<string, string>()
+  #isAsking = false
   /** Why it can't be used any more. */
   #failure: unknown
   #isClosed = false
@@ -121,7 +123,7 @@ export class Session {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    await within(this.#client.end(), endMsMax)
+    await this.#end()
   }
 
   checkOpen(): void {
@@ -149,17 +151,26 @@ export class Session {
     }
     const end = after(this.#timeoutMs, () => {
       this.#failure ??= new Error(`no answer within ${this.#timeoutMs} ms`)
-      // Which ends what is under way.
-      void this.#client.end()
+      void this.#end()
     })
+    this.#isAsking = true
     try {
       const results = await this.#client.query(query)
+      // A commit that is cancelled when it waits for a standby is answered as one that does not.
+      if (this.#failure !== undefined) throw this.#failure
       return Array.isArray(results) ? (results.at(-1) as Result) : (results as Result)
     } catch (thrown) {
       throw this.#failure === undefined ? thrown : toError(this.#failure)
     } finally {
+      this.#isAsking = false
       end()
     }
+  }
+
+  /** With what is under way. */
+  async #end(): Promise<void> {
+    if (this.#isAsking) await cancel(this.#client)
+    await within(this.#client.end(), endMsMax)
   }
 }
 

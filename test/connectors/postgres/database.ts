@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { CommitId, RejectedOutputs, SinkContext, TransactionalConnection } from 'semel'
-import { postgres, type PostgresOptions } from 'semel/postgres'
+import { postgres, type PostgresAddress, type PostgresOptions } from 'semel/postgres'
 import { hasServer, Server } from './server.js'
 
 /** The server of this test file; and each test's connections, which end with it. */
@@ -26,11 +26,11 @@ export function newPipeline(): string {
 }
 
 export async function connect<T>(
-  url: string,
+  address: PostgresAddress,
   options: PostgresOptions<T>,
   context: Partial<SinkContext> = {},
 ): Promise<TransactionalConnection<T>> {
-  const connection = await postgres<T>(url, options).connect({
+  const connection = await postgres<T>(address, options).connect({
     pipeline: newPipeline(),
     shard: 0,
     shards: 1,
@@ -50,11 +50,11 @@ export interface Committing<T> {
 
 /** A connection that has begun: each call is one commit. */
 export async function committing<T>(
-  url: string,
+  address: PostgresAddress,
   options: PostgresOptions<T>,
   context: Partial<SinkContext> = {},
 ): Promise<Committing<T>> {
-  const connection = await connect<T>(url, options, context)
+  const connection = await connect<T>(address, options, context)
   const { epoch, last } = await connection.begin('A')
   let parent = last
   let n = last?.n ?? 0

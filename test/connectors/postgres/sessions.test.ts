@@ -1,6 +1,7 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SinkContext, TransactionalConnection } from 'semel'
 import { initPostgres, postgres, postgresTables, type PostgresAddress } from 'semel/postgres'
@@ -77,6 +78,36 @@ describe.skipIf(!hasServer)('a connection', () => {
     )
     expect(row).toEqual({ commits: 1, prepared: 0 })
   }, 60_000)
+
+  test.each(['its timeout', 'its end'])(
+    'takes a statement that waits for a lock along at %s',
+    async (at) => {
+      const table = await made()
+      const holder = new Client(own.server.url)
+      await holder.connect()
+      await holder.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)
+      try {
+        for (const host of ['127.0.0.1', own.server.folder]) {
+          const address = { host, port: own.server.port, user: 'postgres', database: 'postgres' }
+          const waiting = await committing<unknown>(address, {
+            timeout: at === 'its timeout' ? '200ms' : '30s',
+            async write(transaction) {
+              await transaction.query(`INSERT INTO ${table} VALUES (1)`)
+            },
+          })
+          const thrown = thrownBy(() => waiting(1))
+          if (at === 'its end') {
+            await new Promise((resolve) => setTimeout(resolve, 50))
+            await waiting.connection.close()
+          }
+          expect(await thrown).toMatchObject({ code: 'SEMEL_UNAVAILABLE' })
+          expect(await left()).toEqual({ sessions: 0, locks: 0 })
+        }
+      } finally {
+        await holder.end()
+      }
+    },
+  )
 
   test('keeps statements in its session only where it is told to, and few', async () => {
     const table = await made('id int, a int, b int, c int, d int, e int, f int')
