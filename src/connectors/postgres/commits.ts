@@ -8,8 +8,8 @@ import { commitsTable, layoutOf, layoutVersion, makeCommits } from './tables.js'
 export interface HeldCommit {
   readonly id: CommitId
   readonly through: number
-  /** Opaque: where the shard's sources have got to; undefined where the commit had none. */
-  readonly positions: Uint8Array | undefined
+  /** Opaque: where the shard's sources have got to; empty where the commit had none. */
+  readonly positions: Uint8Array
 }
 
 const columns = 'epoch, lineage, commit_epoch, n, through, positions'
@@ -125,13 +125,13 @@ export class Commits {
 
   parametersOf(commit: Commit): readonly unknown[] {
     const { id, parent, through } = commit
-    const positions = positionsOf(commit)
+    const positions = Buffer.from(positionsOf(commit)).toString('hex')
     return [
       id.lineage,
       String(id.epoch),
       String(id.n),
       String(through),
-      positions === undefined ? null : `\\x${Buffer.from(positions).toString('hex')}`,
+      `\\x${positions}`,
       this.#pipeline,
       this.#shard,
       parent?.lineage ?? null,
@@ -163,8 +163,8 @@ function begunOf(row: Row | undefined): Begun {
 }
 
 /** What a commit says of its sources, where it does. */
-function positionsOf(commit: Commit & { readonly positions?: Uint8Array }): Uint8Array | undefined {
-  return commit.positions
+function positionsOf(commit: Commit & { readonly positions?: Uint8Array }): Uint8Array {
+  return commit.positions ?? new Uint8Array()
 }
 
 function heldOf(row: Row | undefined): HeldCommit | undefined {
@@ -174,7 +174,7 @@ function heldOf(row: Row | undefined): HeldCommit | undefined {
   return {
     id: { lineage, epoch: Number(epoch), n: Number(n) },
     through: Number(through),
-    positions: typeof positions === 'string' ? bytesOf(positions) : undefined,
+    positions: bytesOf(positions ?? ''),
   }
 }
 

@@ -49,7 +49,7 @@ vitest.describe.skipIf(!hasServer)('postgres', () => {
       },
       rejects: true,
       pipelines,
-      lives: 8,
+      lives: 5,
     })
   }
 })
