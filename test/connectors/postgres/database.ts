@@ -64,10 +64,19 @@ export async function committing<T>(
       value,
       origin: { shard: 0, sequence: n, index },
     }))
-    await connection.commit(outputs, { id, parent, through: n })
+    const kept = { id, parent, through: n, positions: new Uint8Array() }
+    await connection.commit(outputs, kept)
     parent = id
   }
   return Object.assign(commit, { connection })
+}
+
+/** The id of the commit that a connection tells of. */
+export async function lastOf(connection: {
+  last(): Promise<unknown>
+}): Promise<CommitId | undefined> {
+  const last = (await connection.last()) as CommitId | { readonly id: CommitId } | undefined
+  return last !== undefined && 'id' in last ? last.id : last
 }
 
 export async function thrownBy(call: () => unknown): Promise<Error> {

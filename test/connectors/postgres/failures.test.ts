@@ -5,7 +5,7 @@ import { connect as dial } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { loadDriver } from '../../../src/connectors/postgres/driver.js'
-import { committing, connect, newPipeline, ownServer, thrownBy } from './database.js'
+import { committing, connect, newPipeline, ownServer, thrownBy, lastOf } from './database.js'
 import { freePort, hasServer, owner } from './server.js'
 
 const own = ownServer()
@@ -74,7 +74,7 @@ describe.skipIf(!hasServer)('a failure of the server', () => {
     expect(await thrownBy(() => commit({ id: 2 }))).toMatchObject({ code: 'SEMEL_UNAVAILABLE' })
     const again = await committing<{ id: number }>(own.server.url, { table }, { pipeline })
     await again({ id: 2 })
-    expect(await again.connection.last()).toMatchObject({ epoch: 2, n: 2 })
+    expect(await lastOf(again.connection)).toMatchObject({ epoch: 2, n: 2 })
   })
 
   test('that is a dropped table is no row’s', async () => {

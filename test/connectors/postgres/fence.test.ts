@@ -120,13 +120,13 @@ describe.skipIf(!hasServer)('a writer that is fenced', () => {
       `postgres(${table}) has given the epoch 2 since 1: another one has begun`,
     )
     await newer({ id: 3 })
-    const thrown = await thrownBy(() =>
-      newer.connection.commit([], {
-        id: { lineage: 'A', epoch: 2, n: 9 },
-        parent: { lineage: 'A', epoch: 1, n: 1 },
-        through: 9,
-      }),
-    )
+    const wrong = {
+      id: { lineage: 'A', epoch: 2, n: 9 },
+      parent: { lineage: 'A', epoch: 1, n: 1 },
+      through: 9,
+      positions: new Uint8Array(),
+    }
+    const thrown = await thrownBy(() => newer.connection.commit([], wrong))
     expect(thrown.message).toBe(
       `postgres(${table}) holds the commit A/2/2, and A/1/1 was to be there: another one has committed since`,
     )

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { RejectedOutputs, Unavailable } from 'semel'
 import type { PostgresOptions } from 'semel/postgres'
-import { committing, connect, newPipeline, ownServer, refusedBy, thrownBy } from './database.js'
+import {
+  committing,
+  connect,
+  newPipeline,
+  ownServer,
+  refusedBy,
+  thrownBy,
+  lastOf,
+} from './database.js'
 import { hasServer } from './server.js'
 
 const own = ownServer()
@@ -540,5 +548,5 @@ test.skipIf(!hasServer)('what is written without a commit is held too', async ()
   ).toEqual(['1'])
   await connection.flush?.()
   expect((await all(table)).length).toBe(2)
-  expect(await connection.last()).toBe(undefined)
+  expect(await lastOf(connection)).toBe(undefined)
 })

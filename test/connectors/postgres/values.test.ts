@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { committing, ownServer, refusedBy, thrownBy } from './database.js'
+import { committing, ownServer, refusedBy, thrownBy, lastOf } from './database.js'
 import { hasServer } from './server.js'
 
 const own = ownServer()
@@ -364,7 +364,7 @@ describe.skipIf(!hasServer)('a value', () => {
       await own.server.ask('CREATE TABLE parsed (id bigint)')
       const commit = await committing<unknown>(own.server.url, { table: 'parsed' })
       await commit({ id: 1 })
-      expect(await commit.connection.last()).toEqual({ lineage: 'A', epoch: 1, n: 1 })
+      expect(await lastOf(commit.connection)).toEqual({ lineage: 'A', epoch: 1, n: 1 })
       await expect(thrownBy(() => commit({ id: 'x' }))).resolves.toMatchObject({
         name: 'RejectedOutputs',
       })
