@@ -1,7 +1,7 @@
 import { SemelError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
 import { quoted, type Row, type Session } from './session.js'
-import type { ValueType } from './values.js'
+import type { ValueType } from './values/values.js'
 
 /** From 12 on the catalog tells generated columns. */
 const versionMin = 120_000

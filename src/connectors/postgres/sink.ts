@@ -1,7 +1,8 @@
 import type { Sink, SinkContext } from '../../core/sink.js'
 import { PostgresConnection } from './connection.js'
 import { loadDriver } from './driver.js'
-import { checkPostgresOptions, type PostgresAddress, type PostgresOptions } from './options.js'
+import { checkPostgresOptions } from './check-options.js'
+import type { PostgresAddress, PostgresOptions } from './options.js'
 
 /**
  * A sink that writes to a PostgreSQL database: each output a row of a table, the parameters of a

@@ -56,7 +56,7 @@ export async function makeCommits(
     if (sqlStateOf(thrown) !== '42501') throw thrown
     throw new SemelError(
       'SEMEL_SINK',
-      `${session.name}: there is no table ${commitsTable}, and this user may not make it; make it as one who may, by semel postgres init or initPostgres`,
+      `${session.name}: this user may not make the table ${commitsTable}, or grant it to others; do so as one who may, by semel postgres init or initPostgres`,
       { cause: thrown },
     )
   }

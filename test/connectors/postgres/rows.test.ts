@@ -144,6 +144,17 @@ describe.skipIf(!hasServer)('a table', () => {
     expect(await all(table)).toEqual([{ id: -1 }])
   })
 
+  test('names a row that is too large for an index', async () => {
+    const table = await made('text text UNIQUE')
+    const commit = await committing<unknown>(own.server.url, { table })
+    const large = Array.from({ length: 6000 }, (_, at) => String.fromCodePoint(0x4e00 + at)).join(
+      '',
+    )
+    expect(await refusedBy(() => commit({ text: 'a' }, { text: large }, { text: 'b' }))).toEqual({
+      1: expect.stringMatching(/index row (?:size|requires)/) as string,
+    })
+  })
+
   test('names what a trigger refuses, whatever its code', async () => {
     const table = await made('id int')
     await own.server.ask(`

@@ -184,7 +184,9 @@ describe.skipIf(!hasServer)('the tables', () => {
     const options = { table: 'bars', schema: 'market' }
     const thrown = await thrownBy(() => connect(url, options))
     expect(thrown).toMatchObject({ code: 'SEMEL_SINK', retriable: false })
-    expect(thrown.message).toMatch(/this user may not make it; make it .* semel postgres init/)
+    expect(thrown.message).toMatch(
+      /this user may not make the table semel_commits, .* by semel postgres init/,
+    )
     await initPostgres(own.server.url, { schema: 'market', role: 'app' })
     await initPostgres(own.server.url, { schema: 'market', role: 'app' })
     const commit = await committing<unknown>(url, options, {

@@ -1,8 +1,8 @@
-import { arrayOf, type Travel } from './arrays.js'
-import type { Column } from './options.js'
+import { arrayOf, type Travel } from '../values/arrays.js'
+import type { Column } from '../options.js'
 import type { Part } from './rows.js'
-import { quoted } from './session.js'
-import type { Conversion } from './values.js'
+import { quoted } from '../session.js'
+import type { Conversion } from '../values/values.js'
 
 export interface ShapeColumn extends Column {
   readonly convert: Conversion

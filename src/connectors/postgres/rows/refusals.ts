@@ -1,9 +1,9 @@
 import { types } from 'node:util'
-import { SemelError } from '../../core/errors.js'
-import { RejectedOutputs } from '../../core/sink.js'
-import { faultOf, refusedRow, sqlStateOf, type Fault } from './errors.js'
+import { SemelError } from '../../../core/errors.js'
+import { RejectedOutputs } from '../../../core/sink.js'
+import { faultOf, refusedRow, sqlStateOf, type Fault } from '../errors.js'
 import type { Rows } from './rows.js'
-import { failedTransaction, type Session } from './session.js'
+import { failedTransaction, type Session } from '../session.js'
 
 /** Rows that wait for others of the same commit (a foreign key among them) are tried again so often. */
 const passesMax = 3

@@ -1,12 +1,11 @@
-import { SemelError } from '../../core/errors.js'
-import { isUnavailable } from '../../core/handler-errors.js'
-import { InvalidArgumentError } from '../../core/errors.js'
-import { shown } from '../../core/options.js'
-import { refusedRow, sqlStateOf } from './errors.js'
-import type { PostgresTransaction, WriterTarget } from './options.js'
+import { InvalidArgumentError, SemelError } from '../../../core/errors.js'
+import { isUnavailable } from '../../../core/handler-errors.js'
+import { shown } from '../../../core/options.js'
+import { refusedRow, sqlStateOf } from '../errors.js'
+import type { PostgresTransaction, WriterTarget } from '../options.js'
 import type { Rows } from './rows.js'
 import { isRejection } from './refusals.js'
-import type { Session } from './session.js'
+import type { Session } from '../session.js'
 
 /** Outputs as the user's own function writes them. */
 export class WriterRows implements Rows<unknown> {

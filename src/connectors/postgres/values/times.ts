@@ -1,6 +1,6 @@
 import { types } from 'node:util'
-import { shown } from '../../core/options.js'
-import { refusedValue } from './errors.js'
+import { shown } from '../../../core/options.js'
+import { refusedValue } from '../errors.js'
 
 const day = String.raw`\d{4,6}-\d{2}-\d{2}`
 const time = String.raw`\d{2}:\d{2}(?::\d{2}(?:\.(?<fraction>\d+))?)?`

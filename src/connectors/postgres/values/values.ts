@@ -1,7 +1,7 @@
 import { types } from 'node:util'
-import { toError } from '../../core/errors.js'
-import { shown } from '../../core/options.js'
-import { refusedValue } from './errors.js'
+import { toError } from '../../../core/errors.js'
+import { shown } from '../../../core/options.js'
+import { refusedValue } from '../errors.js'
 import { doubleText, integerText, numericText, scaleOf, singleText } from './numbers.js'
 import { timeText } from './times.js'
 

@@ -1,5 +1,5 @@
-import { shown } from '../../core/options.js'
-import { refusedValue } from './errors.js'
+import { shown } from '../../../core/options.js'
+import { refusedValue } from '../errors.js'
 
 const bits = { int2: 16n, int4: 32n, int8: 64n } as const
 

@@ -1,13 +1,13 @@
-import { SemelError, toError } from '../../core/errors.js'
-import { shown } from '../../core/options.js'
-import { RejectedOutputs } from '../../core/sink.js'
-import { arrayOf } from './arrays.js'
-import { describeTypes } from './catalog.js'
-import { refusedValue } from './errors.js'
-import type { StatementTarget } from './options.js'
+import { SemelError, toError } from '../../../core/errors.js'
+import { shown } from '../../../core/options.js'
+import { RejectedOutputs } from '../../../core/sink.js'
+import { arrayOf } from '../values/arrays.js'
+import { describeTypes } from '../catalog.js'
+import { refusedValue } from '../errors.js'
+import type { StatementTarget } from '../options.js'
 import { read, type Part, type Rows } from './rows.js'
-import type { Session } from './session.js'
-import { conversionFor, isPlain, type Conversion, type ValueType } from './values.js'
+import type { Session } from '../session.js'
+import { conversionFor, isPlain, type Conversion, type ValueType } from '../values/values.js'
 
 /** Outputs as the parameters of the user's own statement. */
 export class StatementRows implements Rows<unknown> {

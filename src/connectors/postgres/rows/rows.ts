@@ -1,6 +1,6 @@
-import { toError } from '../../core/errors.js'
-import { refusedValue } from './errors.js'
-import type { Session } from './session.js'
+import { toError } from '../../../core/errors.js'
+import { refusedValue } from '../errors.js'
+import type { Session } from '../session.js'
 
 /** A statement that writes many rows. */
 export interface Part {
