@@ -79,6 +79,7 @@ export class Server {
   private constructor(port: number, folder: string) {
     this.port = port
     this.folder = folder
+    process.once('exit', () => this.#child?.kill('SIGQUIT'))
   }
 
   get data(): string {
@@ -107,7 +108,6 @@ export class Server {
       stdio: 'ignore',
     })
     this.#child = child
-    process.once('exit', () => child.kill('SIGQUIT'))
     for (let tries = 0; ; tries++) {
       try {
         await this.ask('SELECT 1')

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -227,10 +227,11 @@ const pgbouncer = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((path) => e
 
 describe.skipIf(!hasServer || pgbouncer === undefined)('behind a pooler of transactions', () => {
   let child: ChildProcess
+  let folder: string
   let url: string
   beforeAll(async () => {
     const port = await freePort()
-    const folder = serverFolder()
+    folder = serverFolder()
     const file = join(folder, 'pgbouncer.ini')
     writeFileSync(
       file,
@@ -261,7 +262,10 @@ server_round_robin = 1
     }
     throw new Error('the pooler does not answer')
   })
-  afterAll(() => void child?.kill('SIGKILL'))
+  afterAll(() => {
+    child?.kill('SIGKILL')
+    rmSync(folder, { recursive: true })
+  })
 
   test('eight shards commit over two sessions, each its own', async () => {
     const table = await made('id int PRIMARY KEY, shard int CHECK (shard < 8)')
