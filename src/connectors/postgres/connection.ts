@@ -148,18 +148,22 @@ export class PostgresConnection implements TransactionalConnection<unknown> {
       values.push(...part.values)
       return `semel_rows_${at} AS (${sql})`
     })
-    let taken = '1'
+    let from = ''
+    let answer = '1 AS taken'
     if (commit !== undefined) {
       clauses.unshift(`semel_taken AS (${this.#commits.advancing(values.length + 1)})`)
       values.push(...this.#commits.parametersOf(commit))
-      taken = '(SELECT count(*) FROM semel_taken)'
+      from = ' FROM semel_taken'
       // Where there is no place for the guard, the statement fails without it, and takes back all.
-      if (!this.#rows.takesGuard && parts.length > 0) taken = `1 / ${taken}`
+      if (!this.#rows.takesGuard && parts.length > 0) {
+        from = ''
+        answer = `1 / (SELECT count(*) FROM semel_taken) AS taken`
+      }
     }
     const durable = this.#durable === undefined ? '' : `, ${this.#durable} AS durable`
-    const sql = `WITH ${clauses.join(', ')} SELECT ${taken} AS taken${durable}`
-    const [answer] = await this.#session.ask(sql, values)
-    if (commit === undefined || answer?.['taken'] === '1') return
+    const sql = `WITH ${clauses.join(', ')} SELECT ${answer}${durable}${from}`
+    const { length } = await this.#session.ask(sql, values)
+    if (commit === undefined || length === 1) return
     throw new CommitRefused(await this.#commits.refusalOf(commit))
   }
 
