@@ -20,7 +20,7 @@ export const shared = defineConfig({
         replacement: fileURLToPath(new URL('./dist/', import.meta.url)) + '$1.js',
       },
       {
-        find: /^semel\/(http|sqlite)$/,
+        find: /^semel\/(http|postgres|sqlite)$/,
         replacement: fileURLToPath(new URL('./dist/connectors/', import.meta.url)) + '$1/index.js',
       },
       {

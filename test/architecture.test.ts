@@ -176,7 +176,7 @@ const rooms: Record<
 const packages: Record<string, readonly string[]> = {
   codec: ['msgpackr'],
   runtime: ['piscina'],
-  connectors: ['better-sqlite3', 'csv-parse'],
+  connectors: ['better-sqlite3', 'csv-parse', 'pg'],
 }
 
 /** The parts of native/ that never see each other; `shard` composes them. */

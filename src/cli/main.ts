@@ -10,13 +10,23 @@ import { inspectCommand, readInspectOptions } from './inspect/inspect-options.js
 import { readLettersOptions } from './letters/letters-options.js'
 import { perhaps } from './perhaps.js'
 import { readRepairOptions, repairCommand } from './repair/repair-options.js'
+import { postgresInitCommand, readPostgresOptions } from './postgres/postgres-options.js'
 import { readRunOptions, runCommand } from './run/run-options.js'
 import { listed } from './options.js'
 import { ignoreClosedPipes, print } from './stdout.js'
 import { failWhereNothingIsLeft } from './waiting-for.js'
 import { readVerifyOptions, verifyCommand } from './repair/verify-options.js'
 
-const commands = ['run', 'inspect', 'dead-letters', 'verify', 'repair', 'bench', 'advise']
+const commands = [
+  'run',
+  'inspect',
+  'dead-letters',
+  'verify',
+  'repair',
+  'bench',
+  'advise',
+  'postgres',
+]
 const choices = `give ${listed(commands, 'or')}, or see semel --help`
 
 const help = programHelp([
@@ -30,6 +40,7 @@ const help = programHelp([
     name: 'advise',
     says: 'tells which delivery, acknowledgment and durability meet what you need',
   },
+  { name: 'postgres', says: 'makes the table in which the sink postgres keeps its commits' },
 ])
 
 ignoreClosedPipes()
@@ -74,6 +85,11 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
       const options = readAdviseOptions(words)
       if (options === 'help') return told(commandHelp(adviseCommand))
       return (await import('./advise/advise.js')).advise(options)
+    }
+    case 'postgres': {
+      const options = readPostgresOptions(words)
+      if (options === 'help') return told(commandHelp(postgresInitCommand))
+      return (await import('./postgres/init.js')).init(options)
     }
     case '-h':
     case '--help':

@@ -9,15 +9,15 @@ describe('a command line that is wrong', () => {
   it.each<[string[], string]>([
     [
       [],
-      'a command is missing; give run, inspect, dead-letters, verify, repair, bench or advise, or see semel --help',
+      'a command is missing; give run, inspect, dead-letters, verify, repair, bench, advise or postgres, or see semel --help',
     ],
     [
       ['rnu'],
-      'there is no command "rnu", perhaps run; give run, inspect, dead-letters, verify, repair, bench or advise, or see semel --help',
+      'there is no command "rnu", perhaps run; give run, inspect, dead-letters, verify, repair, bench, advise or postgres, or see semel --help',
     ],
     [
       ['--jsn'],
-      'there is no option --jsn; give run, inspect, dead-letters, verify, repair, bench or advise, or see semel --help',
+      'there is no option --jsn; give run, inspect, dead-letters, verify, repair, bench, advise or postgres, or see semel --help',
     ],
     [
       ['run'],
@@ -158,6 +158,8 @@ describe('help and version', () => {
       ['verify', '-h'],
       ['repair', '-h'],
       ['advise', '-h'],
+      ['postgres', '-h'],
+      ['postgres', 'init', '--help'],
     ]) {
       const { code, stdout, stderr } = await workspace.semel(...words)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })

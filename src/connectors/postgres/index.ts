@@ -1,0 +1,12 @@
+export { initPostgres, postgresTables } from './init.js'
+export type { InitPostgresOptions } from './init.js'
+export { postgres } from './sink.js'
+export type {
+  PostgresAddress,
+  PostgresOptions,
+  PostgresStatement,
+  PostgresTable,
+  PostgresTransaction,
+  PostgresWriter,
+  SynchronousCommit,
+} from './options.js'
