@@ -1,3 +1,4 @@
+import { originOf } from 'semel/testing'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { CommitId, RejectedOutputs, SinkContext, TransactionalConnection } from 'semel'
 import { postgres, type PostgresAddress, type PostgresOptions } from 'semel/postgres'
@@ -62,7 +63,7 @@ export async function committing<T>(
     const id: CommitId = { lineage: 'A', epoch, n: ++n }
     const outputs = values.map((value, index) => ({
       value,
-      origin: { shard: 0, sequence: n, index },
+      origin: originOf(n, index),
     }))
     const kept = { id, parent, through: n, positions: new Uint8Array() }
     await connection.commit(outputs, kept)

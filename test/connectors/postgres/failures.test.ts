@@ -1,3 +1,4 @@
+import { positionAt } from 'semel/testing'
 import { spawnSync } from 'node:child_process'
 import { chownSync, mkdirSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
@@ -9,7 +10,7 @@ import { committing, connect, newPipeline, ownServer, thrownBy, lastOf } from '.
 import { freePort, hasServer, owner } from './server.js'
 
 const own = ownServer()
-const position = { epoch: 1, through: 1 }
+const position = positionAt(1)
 let tables = 0
 
 async function made(columns = 'id int'): Promise<string> {

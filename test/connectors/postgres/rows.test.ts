@@ -1,3 +1,4 @@
+import { positionAt } from 'semel/testing'
 import { describe, expect, test } from 'vitest'
 import { RejectedOutputs, Unavailable } from 'semel'
 import type { PostgresOptions } from 'semel/postgres'
@@ -13,7 +14,7 @@ import {
 import { hasServer } from './server.js'
 
 const own = ownServer()
-const position = { epoch: 1, through: 1 }
+const position = positionAt(1)
 let tables = 0
 
 /** A table with these columns, under a name of its own. */

@@ -1,3 +1,4 @@
+import { positionAt } from 'semel/testing'
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -193,7 +194,7 @@ describe.skipIf(!hasServer)('the tables', () => {
       durability: { interval: '1s' } as never,
     })
     await commit({ id: 1, n: 1 })
-    await commit.connection.write([{ id: 2, n: 1 }], { epoch: 1, through: 1 })
+    await commit.connection.write([{ id: 2, n: 1 }], positionAt(1))
     await commit.connection.flush?.()
     // Keys need to be looked at, and what is there changed.
     const keyed = await committing<unknown>(url, {
