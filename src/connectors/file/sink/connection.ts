@@ -68,9 +68,12 @@ export class FileConnection implements SinkConnection<unknown> {
   }
 
   rewind(place: number | undefined): void {
-    const file = this.#open()
+    const opened = this.#open()
     const { memo, claims } = this.#context
+    let file = opened
     try {
+      // Cut back again, it has grown since it was opened.
+      file = this.#file = { ...opened, size: fstatSync(opened.fd).size }
       const kept = (memo?.read() ?? []) as readonly KeptFile[]
       if (place === undefined) {
         checkIsText(file.fd, file.size, file.path)
