@@ -92,6 +92,7 @@ describe('the programs of the README and of the pages for users', () => {
       'sinks.js',
       'outputs.js',
       'sqlite.js',
+      'branches.js',
       'ledger.js',
       'sources.js',
       'position.js',
@@ -143,6 +144,11 @@ describe('the programs of the README and of the pages for users', () => {
     expect(printed.get('recall.js')).toEqual(['{ cents: 2500 }', '422'])
     expect(printed.get('http-sink.js')).toEqual(['POST /paid "7"', 'processed'])
     expect(printed.get('sinks.js')).toEqual(['500 1'])
+    expect(printed.get('branches.js')).toEqual([
+      `[ '{"id":0,"cents":500}', '{"id":1,"cents":5000}' ]`,
+      "[ '1' ]",
+      '{ id: 2, cents: 0 }',
+    ])
     expect(printed.get('outputs.js')).toEqual(['10', '20', '20', '30'])
     expect(printed.get('sqlite.js')).toEqual(['{ rows: 2, sum: 588.5 }'])
     expect(printed.get('ledger.js')).toEqual(["1 { lineage: 'a lineage', epoch: 1, n: 1 }"])
