@@ -268,6 +268,36 @@ function copies(...paths: readonly string[]): Definition<Row> {
     .to(first as ReturnType<typeof file>, ...others)
 }
 
+test.each(['its name', 'another name', 'a hard link'])(
+  'two sinks of a stream never write one file, by %s',
+  async (how) => {
+    const dir = scratch()
+    const path = join(dir, 'out.ndjson')
+    const same = how === 'its name' ? path : join(dir, 'x', '..', 'same.ndjson')
+    if (how === 'another name') symlinkSync('out.ndjson', join(dir, 'same.ndjson'))
+    writeFileSync(path, '')
+    if (how === 'a hard link') linkSync(path, join(dir, 'same.ndjson'))
+    await expect(live(copies(path, same), join(dir, 'data'), 0, 3)).rejects.toMatchObject({
+      code: 'SEMEL_LOCKED',
+      message: expect.stringContaining('another sink of this stream') as string,
+    })
+    const letters = rowsWithLetters(path, same)
+    await expect(live(letters, join(dir, 'letters'), 0, 3)).rejects.toMatchObject({
+      code: 'SEMEL_LOCKED',
+    })
+    await live(copies(path, join(dir, 'other.ndjson')), join(dir, 'data'), 0, 3)
+    expect(ids(path)).toEqual([0, 1, 2])
+  },
+)
+
+function rowsWithLetters(to: string, letters: string): Definition<Row> {
+  return pipeline('letters')
+    .accepts<Row>()
+    .deliver('at-least-once')
+    .deadLetters(file(letters))
+    .to(file(to))
+}
+
 test('sinks that change places keep their files to themselves', async () => {
   const dir = scratch()
   const [a, b] = [join(dir, 'a.ndjson'), join(dir, 'b.ndjson')]

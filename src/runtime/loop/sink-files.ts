@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { SemelError } from '../../core/errors.js'
 import type { FileClaims } from '../../core/sink.js'
 import { addon } from '../../native/addon.js'
 import { refuseOwnFile } from '../directory/own-files.js'
@@ -26,6 +27,12 @@ export class SinkFiles {
     const own: FileClaims = {
       claim: (path) => {
         refuseOwnFile(path, this.#directory)
+        if (own.isOfAnother(path)) {
+          throw new SemelError(
+            'SEMEL_LOCKED',
+            `${path} is written by another sink of this stream; give each sink a file of its own`,
+          )
+        }
         addon().lockFile(this.#handle, this.#shard, path)
         this.#owners.set(numbersOf(path) as string, own)
       },
