@@ -58,11 +58,13 @@ export interface SinkMemo {
 /** Files outside of the stream's directory that nobody else is to write. */
 export interface FileClaims {
   /**
-   * Takes a file for this shard, whatever name it is reached by, until the stream is closed.
-   * @throws SemelError `SEMEL_LOCKED` where another shard, stream or process has it
+   * Takes a file for this sink of the shard, whatever name it is reached by, until the stream is closed.
+   * @throws SemelError `SEMEL_LOCKED` where another sink, shard, stream or process has it
    */
   claim(path: string): void
   release(path: string): void
+  /** Whether another sink of the shard has taken it. */
+  isOfAnother(path: string): boolean
 }
 
 /**

@@ -258,3 +258,99 @@ test.each(['stream', 'sources', 'shard-0/journal', 'sink-7'])(
     await again.close()
   },
 )
+
+/** Of one stream: a copy goes to each. */
+function copies(...paths: readonly string[]): Definition<Row> {
+  const [first, ...others] = paths.map((path) => file(path))
+  return pipeline('copies')
+    .accepts<Row>()
+    .deliver('exactly-once', { id: ({ id }) => id, window: '1h' })
+    .to(first as ReturnType<typeof file>, ...others)
+}
+
+test.each(['its name', 'another name', 'a hard link'])(
+  'two sinks of a stream never write one file, by %s',
+  async (how) => {
+    const dir = scratch()
+    const path = join(dir, 'out.ndjson')
+    const same = how === 'its name' ? path : join(dir, 'x', '..', 'same.ndjson')
+    if (how === 'another name') symlinkSync('out.ndjson', join(dir, 'same.ndjson'))
+    writeFileSync(path, '')
+    if (how === 'a hard link') linkSync(path, join(dir, 'same.ndjson'))
+    await expect(live(copies(path, same), join(dir, 'data'), 0, 3)).rejects.toMatchObject({
+      code: 'SEMEL_LOCKED',
+      message: expect.stringContaining('another sink of this stream') as string,
+    })
+    const letters = rowsWithLetters(path, same)
+    await expect(live(letters, join(dir, 'letters'), 0, 3)).rejects.toMatchObject({
+      code: 'SEMEL_LOCKED',
+    })
+    await live(copies(path, join(dir, 'other.ndjson')), join(dir, 'data'), 0, 3)
+    expect(ids(path)).toEqual([0, 1, 2])
+  },
+)
+
+function rowsWithLetters(to: string, letters: string): Definition<Row> {
+  return pipeline('letters')
+    .accepts<Row>()
+    .deliver('at-least-once')
+    .deadLetters(file(letters))
+    .to(file(to))
+}
+
+test('sinks that change places keep their files to themselves', async () => {
+  const dir = scratch()
+  const [a, b] = [join(dir, 'a.ndjson'), join(dir, 'b.ndjson')]
+  await live(copies(a, b), join(dir, 'data'), 0, 3)
+  const options = { ...small, dir: join(dir, 'data'), workers: 0, durability: 'process' } as const
+  const stream = await opened(copies(b, a), options)
+  for (const path of [a, b]) {
+    await expect(live(rows(path), join(dir, 'rows'), 100, 103)).rejects.toMatchObject({
+      code: 'SEMEL_LOCKED',
+    })
+  }
+  await pushAll(stream, upTo(3, 5))
+  await stream.drain({ timeout: 5000 })
+  expect([ids(a), ids(b)]).toEqual([
+    [0, 1, 2, 3, 4],
+    [0, 1, 2, 3, 4],
+  ])
+})
+
+test('sinks that change places after a kill go on', async () => {
+  const dir = scratch()
+  const [a, b] = [join(dir, 'a.ndjson'), join(dir, 'b.ndjson')]
+  const program = `
+    import { file, open, pipeline } from 'semel'
+    let taken = 0
+    const last = Object.freeze({ name: 'last', kind: 'rewindable', connect: () => ({
+      write: (rows) => {
+        if (rows.some(({ id }) => id >= 3)) process.kill(process.pid, 'SIGKILL')
+        taken += rows.length
+      },
+      rewind: (place) => { taken = place ?? 0 },
+      place: () => taken,
+      close() {},
+    }) })
+    const stream = await open(
+      pipeline('copies').accepts()
+        .deliver('exactly-once', { id: ({ id }) => id, window: '1h' })
+        .to(file(${JSON.stringify(a)}), file(${JSON.stringify(b)}), last),
+      { ring: '64KiB', segment: '1MiB', dir: ${JSON.stringify(join(dir, 'data'))}, workers: 0, durability: 'process' })
+    for (const id of [0, 1, 2]) stream.push({ id })
+    await stream.drain()
+    stream.push({ id: 3 })
+    await stream.drain()`
+  const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', program])
+  expect(signal).toBe('SIGKILL')
+  expect([ids(a), ids(b)]).toEqual([
+    [0, 1, 2, 3],
+    [0, 1, 2, 3],
+  ])
+  for (const next of [4, 5]) await live(copies(b, a), join(dir, 'data'), next, next + 1)
+  // What had no commit stays, since each begins anew: 3 is there twice.
+  expect([ids(a), ids(b)]).toEqual([
+    [0, 1, 2, 3, 3, 4, 5],
+    [0, 1, 2, 3, 3, 4, 5],
+  ])
+})

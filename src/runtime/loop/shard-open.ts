@@ -5,10 +5,10 @@ import { addon, type NativeSeat } from '../../native/addon.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { Limiter } from '../operators/limiter.js'
 import type { Pulse } from './heartbeat.js'
-import { refuseOwnFile } from '../directory/own-files.js'
 import type { DirectoryMemo } from '../sinks/sink-memo.js'
 import type { ShardAnswer, ShardEvent } from '../failures/shard-event.js'
 import { ShardLoop } from './shard-loop.js'
+import { SinkFiles } from './sink-files.js'
 import { connectSinks, linkOf } from '../sinks/shard-sinks.js'
 import { untilAnswered, type SinkLink } from '../sinks/sink-link.js'
 
@@ -63,11 +63,12 @@ export async function openShard(
   const { pulse, tell, answer, kick } = opening
   const durability = opening.durability as Durability
   const taken = addon().attach(handle, shard)
+  const files = new SinkFiles(handle, shard, directories.stream)
   const parts = {
     ...opening,
     seat: taken,
     directory: directories.stream,
-    context: (memo: DirectoryMemo | undefined) => contextOf(opening, taken, memo),
+    context: (memo: DirectoryMemo | undefined) => contextOf(opening, taken, memo, files),
   }
   const link = linkOf(parts)
   const seat = link === undefined ? taken : await takeOver(opening, taken, link.link)
@@ -113,8 +114,9 @@ function contextOf(
   opening: ShardOpening,
   { epoch }: NativeSeat,
   memo: DirectoryMemo | undefined,
+  files: SinkFiles,
 ): SinkContext {
-  const { handle, shard, firstShard, shardsOfAll, graph, directories } = opening
+  const { shard, firstShard, shardsOfAll, graph, directories } = opening
   return {
     pipeline: graph.name,
     shard: firstShard + shard,
@@ -124,13 +126,7 @@ function contextOf(
     base: directories.current,
     memo,
     reader: opening.readerOf?.(shard),
-    claims: {
-      claim: (path) => {
-        refuseOwnFile(path, directories.stream)
-        addon().lockFile(handle, shard, path)
-      },
-      release: (path) => addon().unlockFile(handle, shard, path),
-    },
+    claims: files.claims(),
   }
 }
 

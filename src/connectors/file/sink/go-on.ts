@@ -29,7 +29,8 @@ export interface Standing {
  * Brings the sink's files to what was committed: outputs behind the place are cut off, and nothing else
  * is. The file is known by its number and its first bytes, wherever its name leads. Where it has been
  * moved within its directory, or the sink has another path now, it is cut back where it lies, and the
- * outputs go on behind what the sink's path leads to.
+ * outputs go on behind what the sink's path leads to. One that another sink of the shard writes now is
+ * that one's, and keeps all that it has.
  * @throws SemelError `SEMEL_SINK_BEHIND` where what was committed can't be found, `SEMEL_SINK_FOREIGN`
  * where outputs that would have to be cut off lie in front of what others have written
  */
@@ -42,17 +43,24 @@ export function goOn({ at, kept, committed, span, claims }: GoOn): Standing {
   // What is between the two was others', in a file before.
   const place = Math.max(committed, file.base + file.start)
   const [found, ...later] = kept.slice(index).map((one) => find(one, at, place))
+  // Given another path, a sink may find its old file with another one, which stands behind all that is there.
+  const isOfAnother = (one: OwnFile | undefined): boolean =>
+    one !== undefined && one !== at && claims?.isOfAnother(one.path) === true
   const others = [found, ...later].filter((one) => one !== undefined && one !== at)
+  const claimed = others.filter((one) => !isOfAnother(one))
   try {
     if (found === undefined) throw missing(file, at, place)
-    for (const other of others) claims?.claim((other as OwnFile).path)
+    for (const other of claimed) claims?.claim((other as OwnFile).path)
     if (found.size < place - file.base) throw behind(found.path, found.size, place - file.base)
-    refuseForeign(committed, span, [found, ...later].at(-1), kept.at(-1) as KeptFile)
-    let size = cutBack(found, file, place, span, kept[index + 1])
+    const newest = [found, ...later].at(-1)
+    if (!isOfAnother(newest)) refuseForeign(committed, span, newest, kept.at(-1) as KeptFile)
+    let size = isOfAnother(found)
+      ? place - file.base
+      : cutBack(found, file, place, span, kept[index + 1])
     const before = kept.slice(0, index)
     for (const [i, one] of later.entries()) {
       const as = kept[index + 1 + i] as KeptFile
-      if (one === undefined) continue
+      if (one === undefined || isOfAnother(one)) continue
       if (!isOurs(one, as, span, kept[index + 2 + i])) keepAside(one, as.start)
       empty(one, as.start, one === at)
     }
@@ -68,10 +76,8 @@ export function goOn({ at, kept, committed, span, claims }: GoOn): Standing {
     }
     return { files: before, size }
   } finally {
-    for (const other of others) {
-      claims?.release((other as OwnFile).path)
-      closeSync((other as OwnFile).fd)
-    }
+    for (const other of claimed) claims?.release((other as OwnFile).path)
+    for (const other of others) closeSync((other as OwnFile).fd)
   }
 }
 
