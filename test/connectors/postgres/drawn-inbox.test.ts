@@ -8,7 +8,11 @@ import { hasPooler, Pooler } from './pooler.js'
 import { hasServer } from './server.js'
 
 const own = ownServer()
-const runs = Number(process.env['SEMEL_RUNS'] ?? 20)
+const seed = process.env['SEMEL_SEED']
+const drawn = {
+  numRuns: Number(process.env['SEMEL_RUNS'] ?? 20),
+  ...(seed === undefined ? {} : { seed: Number(seed) }),
+}
 
 /** What becomes of a call in its handler. */
 type Fate =
@@ -223,7 +227,7 @@ describe.each(ways)('an inbox at $way, with calls that are drawn', ({ isSkipped,
           await caller.close()
           await cleaner.end()
         }),
-        { numRuns: runs },
+        drawn,
       )
     },
     120_000,
@@ -240,10 +244,10 @@ describe.each(ways)('an inbox at $way, with calls that are drawn', ({ isSkipped,
         fc.asyncProperty(calls, async (each) => {
           await emptied()
           const told = await Promise.all(
-            each.map(async (drawn) => {
+            each.map(async (all) => {
               const caller = new Caller(url())
               const endings: Told[] = []
-              for (const one of drawn) endings.push(await caller.call(one))
+              for (const one of all) endings.push(await caller.call(one))
               await caller.close()
               return endings
             }),
@@ -269,7 +273,7 @@ describe.each(ways)('an inbox at $way, with calls that are drawn', ({ isSkipped,
             expect(contents.size, `contents of ${id} that were taken`).toBeLessThanOrEqual(1)
           }
         }),
-        { numRuns: runs },
+        drawn,
       )
     },
     120_000,

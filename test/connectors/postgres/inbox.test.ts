@@ -292,6 +292,15 @@ describe.skipIf(!hasServer)('the table of ids', () => {
     const thrown = await thrownBy(() => inbox(client, 'a', effect('a'), options))
     expect(thrown).toMatchObject({ code: 'SEMEL_SINK', retriable: false })
     expect(thrown.message).toMatch(/run what inboxTable\(/)
+    await own.server.ask(inboxTable({ schema: 'shop' }))
+    for (const call of [
+      () => inbox(client, 'a', effect('a'), options),
+      () => cleanInbox(client, { window: 0, ...options }),
+    ]) {
+      const refused = await thrownBy(call)
+      expect(refused).toMatchObject({ code: 'SEMEL_SINK', retriable: false })
+      expect(refused.message).toMatch(/permission denied .*; run what inboxTable\(/)
+    }
     const sql = inboxTable({ schema: 'shop', role: 'caller' })
     await own.server.ask(sql)
     await own.server.ask(sql)

@@ -5,7 +5,7 @@ import {
   type CleanInboxOptions,
   type InboxClient,
 } from './options.js'
-import { inboxSql } from './table.js'
+import { inboxSql, withoutPrivilege } from './table.js'
 import { ask, type Asked } from './transaction.js'
 
 /** Ids that are forgotten by one statement, which is so long at most. */
@@ -46,8 +46,10 @@ async function forget(
     const [row] = await ask(client, sql, values)
     return Number(row?.['count'])
   } catch (thrown) {
+    const state = sqlStateOf(thrown)
     // Nobody has ever called.
-    if (sqlStateOf(thrown) === '42P01') return 0
+    if (state === '42P01') return 0
+    if (state === '42501') throw withoutPrivilege('cleanInbox', thrown)
     throw postgresError('cleanInbox', 'forget ids', thrown)
   }
 }

@@ -10,7 +10,7 @@ import {
   type InboxClient,
   type InboxOptions,
 } from './options.js'
-import { inboxSql, makeInbox } from './table.js'
+import { inboxSql, makeInbox, withoutPrivilege } from './table.js'
 import { ask, beginAlone, commit, rollBack, type Asked } from './transaction.js'
 
 /** How a call ended: it has had its effect, or an earlier one with its id had. */
@@ -105,7 +105,9 @@ async function take(client: Asked, id: string, checked: CheckedInbox): Promise<s
 }
 
 function toldOf(id: string, thrown: unknown): Error {
-  if (sqlStateOf(thrown) !== '55P03') return postgresError('inbox', 'look for the id', thrown)
+  const state = sqlStateOf(thrown)
+  if (state === '42501') return withoutPrivilege('inbox', thrown)
+  if (state !== '55P03') return postgresError('inbox', 'look for the id', thrown)
   return new Unavailable(
     `inbox: another call has had the id ${shown(id)} for longer than timeout; call again`,
     { cause: thrown },

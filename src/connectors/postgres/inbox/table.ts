@@ -1,4 +1,4 @@
-import { SemelError } from '../../../core/errors.js'
+import { SemelError, toError } from '../../../core/errors.js'
 import { sqlStateOf } from '../errors.js'
 import { literal, quoted } from '../session.js'
 import { checkInboxTable, type InboxTableOptions } from './options.js'
@@ -59,4 +59,13 @@ export async function makeInbox(client: Asked, schema: string | undefined): Prom
       { cause: thrown },
     )
   }
+}
+
+/** What is said to who may not use the table that is there. */
+export function withoutPrivilege(name: string, thrown: unknown): SemelError {
+  return new SemelError(
+    'SEMEL_SINK',
+    `${name}: ${toError(thrown).message}; run what inboxTable({ schema, role }) tells as one who may`,
+    { cause: thrown },
+  )
 }
