@@ -1,46 +1,42 @@
-import type { End } from 'semel'
-import { atTheTill, openingCents, type Booking, type Payment } from './payment.js'
-import type { Settlement } from './settle.js'
-import type { PaidOut } from './settlement.pipeline.js'
+import { closedShop, type Asked, type Entry } from './payment.js'
 
 export interface Books {
-  readonly payments: readonly Payment[]
-  /** Of payments that were sent again, how many. */
-  readonly copies: number
-  readonly ends: readonly End[]
-  readonly bookings: readonly Booking[]
-  readonly paidOut: readonly PaidOut[]
-  readonly heldBack: Settlement['heldBack']
+  /** By key. */
+  readonly payments: ReadonlyMap<string, Asked>
+  /** The keys that were answered. */
+  readonly accepted: readonly string[]
+  /** All rows of the ledger. */
+  readonly entries: readonly Entry[]
+  /** The keys of dead letters. */
+  readonly refused: readonly string[]
 }
 
-/** What does not add up; nothing, where every payment took effect once and no money came or went. */
-export function audit({ payments, copies, ends, bookings, paidOut, heldBack }: Books): string[] {
+/** What does not add up; nothing, where every payment is booked once and no money came or went. */
+export function audit({ payments, accepted, entries, refused }: Books): string[] {
   const wrong: string[] = []
-  const expect = (what: string, found: number, wanted: number): void => {
-    if (found !== wanted) wrong.push(`${what}: ${found} instead of ${wanted}`)
+  const booked = new Map<string, Entry[]>()
+  for (const entry of entries) {
+    const own = booked.get(entry.payment)
+    if (own === undefined) booked.set(entry.payment, [entry])
+    else own.push(entry)
   }
-  const booked = new Set(bookings.map(({ payment }) => payment))
-  const count = (outcome: End['outcome']): number =>
-    ends.filter((end) => end.outcome === outcome).length
-  expect('bookings of one payment', bookings.length, booked.size)
-  expect('payments at the till', Number(booked.has(atTheTill.id)), 1)
-  expect('payments that ended', booked.size - 1 + count('dead-lettered'), payments.length)
-  expect('copies that were dropped', count('duplicate'), copies)
-
-  const left = new Map<string, number>()
-  let sum = 0
-  for (const { payment, entries, left: told } of bookings) {
-    for (const { cents } of entries) sum += cents
-    const { account, cents } = entries[0] as Booking['entries'][number]
-    left.set(account, (left.get(account) ?? openingCents) + cents)
-    expect(`left on ${account} behind ${payment}`, told, left.get(account) as number)
+  for (const [key, { from, to, cents }] of payments) {
+    const due = to === closedShop ? [] : [`${from} ${-cents}`, `${to} ${cents}`]
+    const found = (booked.get(key) ?? []).map((entry) => `${entry.account} ${entry.cents}`)
+    if (found.toSorted().join() !== due.toSorted().join()) {
+      wrong.push(`${key}: booked as [${found.join(', ')}] instead of [${due.join(', ')}]`)
+    }
+    const letters = refused.filter((one) => one === key).length
+    if (letters !== (to === closedShop ? 1 : 0)) wrong.push(`${key}: refused ${letters} times`)
   }
-  expect('the sum of all entries', sum, 0)
-
-  const settled = paidOut
-    .map(({ payment }) => payment)
-    .concat(heldBack.map(({ booking }) => booking.payment))
-  expect('bookings that are settled or held back', settled.length, booked.size)
-  expect('of them different ones', new Set(settled).size, booked.size)
+  for (const key of booked.keys()) {
+    if (!payments.has(key)) wrong.push(`${key}: booked, and nobody has asked for it`)
+  }
+  const answered = new Set(accepted)
+  for (const key of payments.keys()) {
+    if (!answered.has(key)) wrong.push(`${key}: never answered`)
+  }
+  const sum = entries.reduce((total, { cents }) => total + cents, 0)
+  if (sum !== 0) wrong.push(`the sum of all entries: ${sum}`)
   return wrong
 }

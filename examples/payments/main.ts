@@ -1,78 +1,133 @@
-// node build/js/examples/payments/main.js [--seconds N] [--dir DIR]
+// node build/js/examples/payments/main.js [--payments N] [--kills N] [--dir DIR]
+//   [--postgres URL | --programs DIR]
 //
-// The worked example of docs/guide/choosing.md: payments are accepted at once, processed later, and settled in
-// batches.
-import { rmSync } from 'node:fs'
+// The worked example of docs/guide/choosing.md: payments come by HTTP, are accepted at once, and booked later in
+// a ledger in PostgreSQL. Meanwhile the service is killed with -9 and started again, shops send again what
+// nobody has answered, and somebody reads the ledger.
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { latencyText, targetText } from '../latencies.js'
-import { readLines } from '../read-lines.js'
+import { readDeadLetters } from 'semel/directory'
 import { rateText, report } from '../report.js'
 import { audit } from './audit.js'
-import { atTheTill, euros, generatePayments, type Booking } from './payment.js'
-import { settle } from './settle.js'
-import type { PaidOut } from './settlement.pipeline.js'
-import { takePayments } from './take-payments.js'
+import { entriesIn, makeLedger } from './ledger.js'
+import { findPrograms, OwnPostgres } from './own-postgres.js'
+import { euros, generatePayments, type Asked, type Payment } from './payment.js'
+import { readBooks, type Reads } from './reader.js'
+import { ServiceProcess } from './service-process.js'
+import { Shop } from './shop.js'
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '1' },
+    payments: { type: 'string', default: '1000' },
+    kills: { type: 'string', default: '3' },
     dir: {
       type: 'string',
       default: fileURLToPath(new URL('../../../payments/', import.meta.url)),
     },
+    postgres: { type: 'string' },
+    programs: { type: 'string' },
   },
 })
-const ledger = join(values.dir, 'ledger.ndjson')
-const settlement = join(values.dir, 'settlement.ndjson')
-rmSync(values.dir, { recursive: true, force: true })
-process.env['SEMEL_LEDGER_OUT'] = ledger
-process.env['SEMEL_SETTLEMENT_OUT'] = settlement
+const shopsCount = 16
+const kills = Number(values.kills)
 
-const payments = generatePayments(20260101, Math.round(400 * Number(values.seconds)))
-const { sent, accepted, copies, ends, till } = await takePayments(
-  payments,
-  join(values.dir, 'payments'),
-)
-// Of a stream that is closed, all outputs are committed.
-const bookings = readLines<Booking>(ledger, 1)
-const { batches, heldBack } = await settle(bookings, join(values.dir, 'settlement'))
-const paidOut = readLines<PaidOut[]>(settlement, 1).flat()
+const programs = findPrograms(values.programs)
+if (values.postgres !== undefined) await payInto(values.postgres)
+else if (programs !== undefined) await payIntoOwn(programs)
+else {
+  console.error(
+    'PostgreSQL is not installed: install it (apt-get install postgresql), say where it is (--programs DIR), or give a database (--postgres postgres://user@host/database), in which the schema semel_payments is the example’s own.',
+  )
+  process.exitCode = 1
+}
 
-const refused = ends.filter(({ outcome }) => outcome === 'dead-lettered')
-const duplicates = ends.filter(({ outcome }) => outcome === 'duplicate').length
-const sum = (of: readonly { readonly cents: number }[]): number =>
-  of.reduce((total, { cents }) => total + cents, 0)
-report(
-  'payments: exactly-once, stored, disk',
-  [
-    ['handed in', `${rateText(sent.count, sent.seconds)}, ${copies} of them twice`],
-    ['accepted', latencyText(accepted.histogram)],
-    ['target', targetText(accepted.histogram, 99, 10)],
-    ['booked', `${bookings.length} with ${euros(sum(bookings))}`],
-    ['refused', `${refused.length}; the last: ${refused.at(-1)?.error?.message ?? 'none'}`],
-    ['copies dropped', duplicates],
-  ],
-  [],
-)
-report(
-  `${atTheTill.id}: processed, as this call asked`,
-  [
-    ['at first', till.unknown?.message ?? 'answered in time'],
-    ['sent again', till.sentAgain.outcome],
-    ['the first, late', till.late?.outcome ?? 'not told'],
-  ],
-  [],
-)
-report(
-  'settlement: exactly-once, batched, disk',
-  [
-    ['paid out', `${paidOut.length} with ${euros(sum(paidOut))}`],
-    ['acknowledged', `in ${batches.length} batches`],
-    ['held back', `${heldBack.length} with ${euros(sum(heldBack.map(({ booking }) => booking)))}`],
-    ['why', heldBack[0]?.reason ?? 'none was'],
-    ['written to', values.dir],
-  ],
-  audit({ payments, copies, ends, bookings, paidOut, heldBack }),
-)
+async function payIntoOwn(folder: string): Promise<void> {
+  const server = await OwnPostgres.start(folder)
+  try {
+    await payInto(server.url)
+  } finally {
+    await server.end()
+  }
+}
+
+/** What came of paying. */
+interface Paid {
+  readonly seconds: number
+  readonly reads: Reads
+}
+
+async function payInto(database: string): Promise<void> {
+  rmSync(values.dir, { recursive: true, force: true })
+  mkdirSync(values.dir, { recursive: true })
+  await makeLedger(database)
+  const stored = join(values.dir, 'stream')
+  const service = new ServiceProcess(stored, database)
+  const shop = new Shop(() => service.url)
+  const asked = generatePayments(20260101, Number(values.payments))
+  const payments = new Map(asked.map((one, at) => [`payment-${at + 1}`, one]))
+  let paid: Paid
+  try {
+    paid = await pay(payments, service, shop, database)
+  } finally {
+    await service.end('SIGKILL')
+  }
+  const { heard } = shop
+  const entries = await entriesIn(database)
+  const letters = [...readDeadLetters(stored)]
+  const refused = letters.map(({ message }) => (message as Payment).id)
+  const moved = entries.reduce((sum, { cents }) => sum + Math.max(cents, 0), 0)
+  const { seconds, reads } = paid
+  report(
+    'payments: exactly-once, stored, disk; HTTP in, a ledger in PostgreSQL',
+    [
+      ['accepted', rateText(heard.accepted.length, seconds)],
+      ['killed with -9', kills],
+      ['sent again', `${heard.retries} without an answer, ${heard.copies} with one`],
+      ['keys reused', `${heard.reused}, each for another payment`],
+      ['booked', `${new Set(entries.map(({ payment }) => payment)).size} with ${euros(moved)}`],
+      [
+        'refused',
+        `${refused.length}; the last: ${letters.at(-1)?.history.at(-1)?.error ?? 'none'}`,
+      ],
+      ['read meanwhile', `${reads.count} times`],
+    ],
+    [
+      ...audit({ payments, accepted: heard.accepted, entries, refused }),
+      ...heard.wrong,
+      ...reads.wrong,
+    ],
+  )
+}
+
+/** All payments, with the kills in between, until the last one is booked. */
+async function pay(
+  payments: ReadonlyMap<string, Asked>,
+  service: ServiceProcess,
+  shop: Shop,
+  database: string,
+): Promise<Paid> {
+  await service.start()
+  const over = new AbortController()
+  const reading = readBooks(database, over.signal)
+  const beginMs = performance.now()
+  const queue = [...payments].entries()
+  const paying = Promise.all(
+    Array.from({ length: shopsCount }, async () => {
+      for (const [at, [key, one]] of queue) await shop.pay(key, one, at)
+    }),
+  )
+  for (let kill = 1; kill <= kills; kill++) {
+    while (shop.heard.accepted.length < (kill * payments.size) / (kills + 1)) await sleep(1)
+    await service.end('SIGKILL')
+    await service.start()
+  }
+  await paying
+  const seconds = (performance.now() - beginMs) / 1000
+  // When it has ended, all that it has taken is booked.
+  await service.end('SIGTERM')
+  over.abort()
+  return { seconds, reads: await reading }
+}

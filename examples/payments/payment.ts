@@ -1,53 +1,75 @@
+import type { StandardSchema } from 'semel'
 import { random } from '../random.js'
 
-/** Amounts are in cents. */
-export interface Payment {
+/** What a shop asks for, as JSON. */
+export interface Asked {
+  /** The account that pays. */
+  readonly from: string
+  /** The shop's. */
+  readonly to: string
+  readonly cents: number
+}
+
+export interface Payment extends Asked {
+  /** The request's `Idempotency-Key`. */
   readonly id: string
-  readonly account: string
-  readonly shop: string
-  readonly cents: number
+  /** Of the request, so that another one with this key is found out behind a restart too. */
+  readonly fingerprint: string
 }
 
-/** A payment that the bank has made. */
-export interface Booking {
+/** One side of a booking: a row of the ledger. */
+export interface Entry {
   readonly payment: string
-  /** Both sides in one output: they are committed together and seen together. */
-  readonly entries: readonly { readonly account: string; readonly cents: number }[]
-  readonly shop: string
+  readonly account: string
   readonly cents: number
-  /** What the paying account has left. */
-  readonly left: number
+  readonly fingerprint: string
 }
 
-export const shops = ['bakery', 'books', 'garage', 'kiosk']
+/** Both sides: outputs of one message, so that they are committed together and seen together. */
+export function entriesOf({ id, from, to, cents, fingerprint }: Payment): Entry[] {
+  return [
+    { payment: id, account: from, cents: -cents, fingerprint },
+    { payment: id, account: to, cents, fingerprint },
+  ]
+}
 
-/** Has given up its own account, so that it can't be paid out. */
+const customers = Array.from({ length: 20 }, (_, at) => `customer-${at + 1}`)
+const shops = ['bakery', 'books', 'garage']
+
+/** The accounts that the bank has. */
+export const accounts = [...customers, ...shops]
+
+/** Has given up its account: what is to be paid to it can't be booked. */
 export const closedShop = 'kiosk'
 
-/** What an account holds at first. */
-export const openingCents = 50_000
-const accounts = 20
-
-/** Payments of which some ask for more than their account has left. */
-export function generatePayments(seed: number, count: number): Payment[] {
+/** What shops will ask for, one in twenty of it for an account that there is not. */
+export function generatePayments(seed: number, count: number): Asked[] {
   const next = random(seed)
-  return Array.from({ length: count }, (_, i) => ({
-    id: `payment-${i + 1}`,
-    account: `account-${1 + Math.floor(next() * accounts)}`,
-    shop: shops[Math.floor(next() * shops.length)] as string,
-    cents: 100 + Math.floor(next() * (openingCents / 10)),
+  const oneOf = (names: readonly string[]): string =>
+    names[Math.floor(next() * names.length)] as string
+  return Array.from({ length: count }, (_, at) => ({
+    from: oneOf(customers),
+    to: at % 20 === 11 ? closedShop : oneOf(shops),
+    cents: 1 + Math.floor(next() * 10_000),
   }))
 }
 
-/** From so much on the bank asks its customer, which takes longer than a till waits. */
-export const askedFromCents = 40_000
-
-/** The one that is paid at a till: the shop waits for its outcome. */
-export const atTheTill: Payment = {
-  id: 'payment-at-the-till',
-  account: 'account-of-the-customer',
-  shop: 'garage',
-  cents: askedFromCents,
+/** What a body must be: all else is answered 400, and reaches no stream. */
+export const askedSchema: StandardSchema<unknown, Asked> = {
+  '~standard': {
+    version: 1,
+    vendor: 'examples',
+    validate(body) {
+      const { from, to, cents } = (body ?? {}) as Partial<Record<keyof Asked, unknown>>
+      if (typeof from !== 'string' || typeof to !== 'string') {
+        return { issues: [{ message: 'give the accounts from and to' }] }
+      }
+      if (!Number.isSafeInteger(cents) || (cents as number) < 1) {
+        return { issues: [{ message: 'cents: give a whole number from 1' }] }
+      }
+      return { value: { from, to, cents: cents as number } }
+    },
+  },
 }
 
 export function euros(cents: number): string {

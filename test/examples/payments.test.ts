@@ -1,83 +1,75 @@
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
 import { audit, type Books } from '../../examples/payments/audit.js'
 import {
-  atTheTill,
   closedShop,
+  entriesOf,
   generatePayments,
-  openingCents,
-  type Booking,
-  type Payment,
+  type Asked,
+  type Entry,
 } from '../../examples/payments/payment.js'
-import type { PaidOut } from '../../examples/payments/settlement.pipeline.js'
-import { readLines } from '../../examples/read-lines.js'
+import { ownServer } from '../connectors/postgres/database.js'
+import { hasServer } from '../connectors/postgres/server.js'
 import { figure, runExample, scratch } from './main.js'
 
-const payments = generatePayments(20260101, 200)
+const own = ownServer()
 
-/** The straight computation: an account pays as long as it has enough. */
-function bookable(): Payment[] {
-  const left = new Map<string, number>()
-  return payments.filter(({ account, cents }) => {
-    const rest = (left.get(account) ?? openingCents) - cents
-    if (rest >= 0) left.set(account, rest)
-    return rest >= 0
+describe.skipIf(!hasServer)('payments by HTTP into a ledger', () => {
+  test('are booked once each, through two kills -9, and every reader finds them whole', async () => {
+    const given = ['--payments', '200', '--kills', '2', '--dir', scratch()]
+    const printed = await runExample('payments', ...given)
+    expect(figure(printed, 'accepted')).toMatch(/^200 in /)
+    expect(figure(printed, 'killed with -9')).toBe('2')
+    expect(figure(printed, 'sent again')).toMatch(/^[1-9]\d* without an answer, 40 with one$/)
+    expect(figure(printed, 'keys reused')).toMatch(/^20, /)
+    expect(figure(printed, 'booked')).toMatch(/^190 with /)
+    expect(figure(printed, 'refused')).toMatch(/^10; the last: .*foreign key.*kiosk/)
+    expect(figure(printed, 'read meanwhile')).toMatch(/^[1-9]/)
+  }, 180_000)
+
+  test('are in a database that was given, as its tables say', async () => {
+    const given = ['--payments', '60', '--kills', '1', '--postgres', own.server.url]
+    await runExample('payments', ...given, '--dir', scratch())
+    const rows = await own.server.ask(
+      `SELECT payment, array_agg(account || ' ' || cents ORDER BY cents) AS entries FROM semel_payments.entries GROUP BY payment ORDER BY substr(payment, 9)::int`,
+    )
+    const due = generatePayments(20260101, 60)
+      .map(({ from, to, cents }, at) => ({
+        payment: `payment-${at + 1}`,
+        entries: [`${from} ${-cents}`, `${to} ${cents}`],
+      }))
+      .filter(({ entries }) => !entries[1]?.startsWith(closedShop))
+    expect(rows).toEqual(due)
+  }, 180_000)
+})
+
+test('payments say what is missing where PostgreSQL is not installed', async () => {
+  const main = fileURLToPath(new URL('../../build/js/examples/payments/main.js', import.meta.url))
+  const nowhere = join(scratch(), 'nowhere')
+  const run = promisify(execFile)(process.execPath, [main, '--programs', nowhere])
+  await expect(run).rejects.toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^PostgreSQL is not installed: install it .*\n$/),
   })
-}
-
-test('payments are booked once each, and settled, and no money comes or goes', async () => {
-  const dir = scratch()
-  const printed = await runExample('payments', '--seconds', '0.5', '--dir', dir)
-  const booked = readLines<Booking>(join(dir, 'ledger.ndjson'), 1)
-  const wanted = [...bookable(), atTheTill]
-  expect(booked.map(({ payment }) => payment).toSorted()).toEqual(
-    wanted.map(({ id }) => id).toSorted(),
-  )
-  const sum = booked.flatMap(({ entries }) => entries).reduce((total, one) => total + one.cents, 0)
-  expect(sum).toBe(0)
-
-  const paidOut = readLines<PaidOut[]>(join(dir, 'settlement.ndjson'), 1).flat()
-  const payable = wanted.filter(({ shop }) => shop !== closedShop)
-  expect(paidOut.toSorted((a, b) => a.payment.localeCompare(b.payment))).toEqual(
-    payable
-      .map(({ id, shop, cents }) => ({ payment: id, shop, cents }))
-      .toSorted((a, b) => a.payment.localeCompare(b.payment)),
-  )
-
-  const refused = payments.length - bookable().length
-  expect(refused).toBeGreaterThan(0)
-  expect(figure(printed, 'refused')).toMatch(
-    new RegExp(`^${refused}; the last: .*insufficient funds: account-\\d+ has `),
-  )
-  expect(figure(printed, 'copies dropped')).toBe('10')
-  expect(figure(printed, 'at first')).toContain("the message's outcome is unknown")
-  expect(figure(printed, 'sent again')).toBe('duplicate')
-  expect(figure(printed, 'the first, late')).toBe('processed')
-  expect(figure(printed, 'held back')).toMatch(new RegExp(`^${wanted.length - payable.length} `))
 })
 
-const booking = ({ id, account, shop, cents }: Payment, left: number): Booking => ({
-  payment: id,
-  entries: [
-    { account, cents: -cents },
-    { account: shop, cents },
-  ],
-  shop,
-  cents,
-  left,
-})
-
-const one: Payment = { id: 'payment-1', account: 'account-1', shop: 'books', cents: 700 }
-const till = booking(atTheTill, openingCents - atTheTill.cents)
-const made = booking(one, openingCents - one.cents)
-const paid = [one, atTheTill].map(({ id, shop, cents }) => ({ payment: id, shop, cents }))
+const one: Asked = { from: 'customer-1', to: 'books', cents: 700 }
+const bad: Asked = { from: 'customer-2', to: closedShop, cents: 300 }
+const bookingOf = (id: string, asked: Asked): Entry[] =>
+  entriesOf({ ...asked, id, fingerprint: 'any' })
+const booked = bookingOf('one', one)
 const right: Books = {
-  payments: [one],
-  copies: 0,
-  ends: [{ shard: 0, sequence: 1, durability: 'disk', outcome: 'processed' }],
-  bookings: [till, made],
-  paidOut: paid,
-  heldBack: [],
+  payments: new Map([
+    ['one', one],
+    ['bad', bad],
+  ]),
+  accepted: ['one', 'bad'],
+  entries: booked,
+  refused: ['bad'],
 }
 
 test('the audit finds nothing where there is nothing', () => {
@@ -85,23 +77,18 @@ test('the audit finds nothing where there is nothing', () => {
 })
 
 test.each<[what: string, books: Partial<Books>, found: RegExp]>([
-  ['that was lost', { bookings: [till], paidOut: paid.slice(1) }, /payments that ended: 0/],
+  ['that was lost', { entries: [] }, /one: booked as \[\] instead of/],
+  ['that was booked twice', { entries: [...booked, ...booked] }, /one: booked as .* instead of/],
+  ['that was booked by half', { entries: booked.slice(1) }, /the sum of all entries: 700/],
   [
-    'that was booked twice',
-    { bookings: [till, made, booking(one, openingCents - 2 * one.cents)] },
-    /bookings of one payment: 3 instead of 2/,
+    'of another sum',
+    { entries: bookingOf('one', { ...one, cents: 701 }) },
+    /one: booked as \[customer-1 -701, books 701\] instead of \[customer-1 -700, books 700\]/,
   ],
-  [
-    'whose entries differ',
-    {
-      bookings: [
-        till,
-        { ...made, entries: [made.entries[0], { account: 'books', cents: 701 }] as never },
-      ],
-    },
-    /the sum of all entries: 1 instead of 0/,
-  ],
-  ['that was not settled', { paidOut: paid.slice(1) }, /settled or held back: 1 instead of 2/],
+  ['that nobody asked for', { entries: [...booked, ...bookingOf('other', one)] }, /other: booked/],
+  ['that was never answered', { accepted: ['bad'] }, /one: never answered/],
+  ['that was refused and booked', { refused: ['bad', 'one'] }, /one: refused 1 times/],
+  ['whose refusal was lost', { refused: [] }, /bad: refused 0 times/],
 ])('the audit finds a payment %s', (_, books, found) => {
   expect(audit({ ...right, ...books }).join('\n')).toMatch(found)
 })

@@ -7,7 +7,7 @@ import { postgresError } from './errors.js'
 import type { Checked } from './options.js'
 
 /** All values as texts: what others have set for the whole process does not change them. */
-const texts = { getTypeParser: () => (value: string) => value }
+export const texts = { getTypeParser: () => (value: string) => value }
 
 /** So long a connection may take to end. */
 const endMsMax = 1000

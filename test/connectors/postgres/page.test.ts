@@ -16,9 +16,14 @@ mkdirSync(join(root, 'build'), { recursive: true })
 const folder = mkdtempSync(join(root, 'build', 'page-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test.skipIf(!hasServer)('the program of the page on databases runs, again too', async () => {
-  const program = /^```js\n(\/\/ postgres\.js\n[\s\S]*?)^```$/m.exec(page)?.[1] as string
-  writeFileSync(join(folder, 'postgres.js'), program)
+test.skipIf(!hasServer).each([
+  ['postgres', "{ rows: 2, sum: '588.50' }\n"],
+  ['inbox', "processed\nduplicate\nSEMEL_KEY_REUSED\n{ cents: '500' }\n1\n"],
+])('the program %s of the page on databases runs, again too', async (name, printed) => {
+  const program = new RegExp(`^\`\`\`js\\n(// ${name}\\.js\\n[\\s\\S]*?)^\`\`\`$`, 'm').exec(
+    page,
+  )?.[1]
+  writeFileSync(join(folder, `${name}.js`), program as string)
   const env = {
     ...process.env,
     PGHOST: '127.0.0.1',
@@ -27,10 +32,10 @@ test.skipIf(!hasServer)('the program of the page on databases runs, again too', 
     PGDATABASE: 'postgres',
   }
   for (let life = 0; life < 2; life++) {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['postgres.js'], {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [`${name}.js`], {
       cwd: folder,
       env,
     })
-    expect([stdout, stderr]).toEqual(["{ rows: 2, sum: '588.50' }\n", ''])
+    expect([stdout, stderr]).toEqual([printed, ''])
   }
 })

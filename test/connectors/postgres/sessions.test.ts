@@ -1,13 +1,14 @@
 import { positionAt } from 'semel/testing'
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chownSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SinkContext, TransactionalConnection } from 'semel'
 import { initPostgres, postgres, postgresTables, type PostgresAddress } from 'semel/postgres'
 import { committing, connect, newPipeline, ownServer, thrownBy } from './database.js'
-import { freePort, hasServer, owner, serverFolder } from './server.js'
+import { hasPooler, Pooler } from './pooler.js'
+import { hasServer, owner } from './server.js'
 
 const own = ownServer()
 let tables = 0
@@ -224,49 +225,14 @@ describe.skipIf(!hasServer)('the tables', () => {
   })
 })
 
-const pgbouncer = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((path) => existsSync(path))
-
-describe.skipIf(!hasServer || pgbouncer === undefined)('behind a pooler of transactions', () => {
-  let child: ChildProcess
-  let folder: string
+describe.skipIf(!hasServer || !hasPooler)('behind a pooler of transactions', () => {
+  let pooler: Pooler
   let url: string
   beforeAll(async () => {
-    const port = await freePort()
-    folder = serverFolder()
-    const file = join(folder, 'pgbouncer.ini')
-    writeFileSync(
-      file,
-      `[databases]
-postgres = host=127.0.0.1 port=${own.server.port} user=postgres
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = 2
-server_round_robin = 1
-`,
-    )
-    const by = owner()
-    if (by !== undefined) chownSync(file, by.uid, by.gid)
-    child = spawn(pgbouncer as string, [file], { ...by, stdio: 'ignore' })
-    process.once('exit', () => child.kill('SIGKILL'))
-    url = own.server.url.replace(String(own.server.port), String(port))
-    for (let tries = 0; tries < 100; tries++) {
-      try {
-        await own.server.ask('SELECT 1', [], url)
-        return
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-    }
-    throw new Error('the pooler does not answer')
+    pooler = await Pooler.start(own.server)
+    url = pooler.url
   })
-  afterAll(() => {
-    child?.kill('SIGKILL')
-    rmSync(folder, { recursive: true })
-  })
+  afterAll(() => pooler?.dispose())
 
   test('eight shards commit over two sessions, each its own', async () => {
     const table = await made('id int PRIMARY KEY, shard int CHECK (shard < 8)')
@@ -323,10 +289,6 @@ server_round_robin = 1
     const thrown = commits.find((one) => one instanceof Error)
     if (thrown !== undefined) expect((thrown as Error).message).toMatch(/leave prepared out/)
   })
-})
-
-test.skipIf(!hasServer || pgbouncer !== undefined)('the pooler is missing', () => {
-  process.stderr.write('\n*** pgbouncer is not installed: nothing was tried behind it ***\n\n')
 })
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0

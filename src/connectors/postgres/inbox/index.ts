@@ -1,0 +1,5 @@
+export { cleanInbox } from './clean.js'
+export { inbox } from './inbox.js'
+export type { Inboxed } from './inbox.js'
+export type { CleanInboxOptions, InboxClient, InboxOptions, InboxTableOptions } from './options.js'
+export { inboxTable } from './table.js'
