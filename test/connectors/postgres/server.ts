@@ -1,8 +1,9 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
 import { Client } from 'pg'
 
 /** Where the server's programs are: Debian keeps them apart, by version. */
@@ -63,6 +64,7 @@ export function serverFolder(): string {
 export class Server {
   readonly port: number
   readonly folder: string
+  readonly #killAtExit = (): void => void this.#child?.kill('SIGQUIT')
   #child: ChildProcess | undefined
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<Server> {
@@ -76,10 +78,26 @@ export class Server {
     return server
   }
 
+  /** A standby of it, on a port of its own, that takes what it commits; by the name walreceiver. */
+  async standby(settings: Readonly<Record<string, string>> = {}): Promise<Server> {
+    const standby = new Server(await freePort(), serverFolder())
+    await promisify(execFile)(
+      join(bin as string, 'pg_basebackup'),
+      ['-D', standby.data, '-d', this.url, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'],
+      { ...owner(), cwd: standby.folder },
+    )
+    await standby.run(settings)
+    return standby
+  }
+
   private constructor(port: number, folder: string) {
     this.port = port
     this.folder = folder
-    process.once('exit', () => this.#child?.kill('SIGQUIT'))
+    process.once('exit', this.#killAtExit)
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined
   }
 
   get data(): string {
@@ -129,8 +147,14 @@ export class Server {
     await ended
   }
 
+  /** A standby becomes a primary. */
+  async promote(): Promise<void> {
+    await this.ask('SELECT pg_promote()')
+  }
+
   async dispose(): Promise<void> {
     await this.kill()
+    process.off('exit', this.#killAtExit)
     rmSync(this.folder, { recursive: true, force: true })
   }
 
