@@ -16,7 +16,7 @@ function programs(): string | undefined {
       .toSorted((a, b) => Number(b) - Number(a))
       .map((version) => join(debian, version, 'bin')),
   ]
-  return folders.find((folder) => existsSync(join(folder, 'initdb')))
+  return folders.find((folder) => existsSync(join(folder, 'pg_basebackup')))
 }
 
 const bin = programs()
