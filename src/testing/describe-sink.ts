@@ -227,6 +227,31 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
     }
 
     if (under.kind === 'rewindable') {
+      test('is cut back at any time between two calls, and goes on there', async () => {
+        const connection = await connect()
+        const held: unknown[] = []
+        let next = 0
+        for (const [committed, taken] of [
+          [2, 3],
+          [0, 300],
+          [1, 0],
+          [5, 1],
+        ] as const) {
+          const kept = numbered(next, next + committed)
+          await connection.write(kept, position)
+          held.push(...kept)
+          next += committed
+          const place = connection.place?.()
+          await connection.write(numbered(next, next + taken), position)
+          if (taken > 1) await connection.flush?.()
+          await connection.rewind?.(place)
+          expect(connection.place?.()).toBe(place)
+          expect(fixture.read(0, 1)).toEqual(held)
+        }
+        await connection.close()
+        expect(fixture.read(0, 1)).toEqual(numbered(0, 8))
+      })
+
       test('is cut back to every place that was committed, and goes on there', async () => {
         const first = await connect()
         const places = [first.place?.()]

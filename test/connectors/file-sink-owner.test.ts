@@ -25,6 +25,7 @@ const position = positionAt(1)
 
 type Action =
   | { readonly do: 'write'; readonly outputs: number; readonly pad: number }
+  | { readonly do: 'undo'; readonly outputs: number; readonly pad: number }
   | { readonly do: 'append'; readonly ended: boolean }
   | { readonly do: 'move'; readonly replaced: boolean }
   | { readonly do: 'kill'; readonly back: number; readonly written: number; readonly torn: number }
@@ -37,6 +38,11 @@ const small = fc.integer({ min: 0, max: 4 })
 const writing = fc.record({
   do: fc.constant('write' as const),
   outputs: fc.integer({ min: 1, max: 5 }),
+  pad: fc.constantFrom(0, 7, 400, 1500),
+})
+const undoing = fc.record({
+  do: fc.constant('undo' as const),
+  outputs: fc.integer({ min: 0, max: 5 }),
   pad: fc.constantFrom(0, 7, 400, 1500),
 })
 const killing = fc.record({
@@ -56,7 +62,7 @@ const taking = fc.record({
 })
 const action: fc.Arbitrary<Action> = fc.oneof(
   { arbitrary: writing, weight: 5 },
-  { arbitrary: fc.oneof(appending, killing), weight: 4 },
+  { arbitrary: fc.oneof(appending, killing, undoing), weight: 6 },
   { arbitrary: fc.oneof(moving, losing, closing, renaming, taking), weight: 5 },
 )
 
@@ -144,6 +150,17 @@ class World {
         this.#outputs += step.outputs
         this.#commit()
         return
+      case 'undo': {
+        if (this.#connection === undefined) await this.open()
+        await this.#write(step.outputs, step.pad)
+        const { place } = this.#log.at(-1) as { place: number }
+        await this.#connection?.rewind?.(place)
+        if (this.#connection?.place?.() === place) return
+        // As the runtime does: where it stands is committed, and durable, before it is written to.
+        this.#commit()
+        this.#opened = this.#log.length
+        return
+      }
       case 'append':
         return this.append(step.ended)
       case 'move':
@@ -303,6 +320,7 @@ test(`full files are in order, whatever a kill or a power loss takes back, in ${
   const step = fc.oneof(
     { arbitrary: writing, weight: 5 },
     { arbitrary: killing, weight: 2 },
+    { arbitrary: undoing, weight: 2 },
     { arbitrary: losing, weight: 1 },
     { arbitrary: closing, weight: 1 },
   )

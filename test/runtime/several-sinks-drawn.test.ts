@@ -1,5 +1,8 @@
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import {
+  file,
+  fileSinkPath,
   fixed,
   idempotencyKey,
   open,
@@ -112,6 +115,43 @@ function tape(name: string, bad: number, random: Random, refuses = true): World 
   }
 }
 
+/** Files of lines, put aside when they are full in half of the cases; they fail before they write. */
+function files(name: string, bad: number, random: Random): World {
+  const dir = scratch()
+  const path = join(dir, `${name.replace('/', '-')}.ndjson`)
+  const rotate = random.chance(0.5) ? { rotate: { size: 4096, keep: 1000 } } : {}
+  const inner = file(path, rotate)
+  const connect = async (context: SinkContext) => {
+    const connection = await inner.connect(context)
+    return {
+      rewind: (place: number | undefined) => connection.rewind?.(place),
+      place: () => connection.place?.(),
+      write(outputs: readonly Leg[], position: Position) {
+        const failure = failureOf(outputs, bad, random)
+        if (failure !== undefined) throw failure
+        return connection.write(outputs, position)
+      },
+      flush: () => connection.flush?.(),
+      close: () => connection.close(),
+    }
+  }
+  const linesOf = (shard: number): Leg[] => {
+    const stem = basename(fileSinkPath(path, shard, 2), '.ndjson')
+    const full = readdirSync(dir).filter((one) => one.startsWith(`${stem}.0`))
+    return [...full.toSorted(), `${stem}.ndjson`].flatMap((one) =>
+      readFileSync(join(dir, one), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Leg),
+    )
+  }
+  return {
+    kind: 'rewindable',
+    sink: Object.freeze({ name, kind: 'rewindable', connect }) as never,
+    held: () => [linesOf(0), linesOf(1)],
+  }
+}
+
 /** Keeps each output under its key, once; some are in although the call says that they are not. */
 function bag(name: string, bad: number, random: Random): World {
   const shards: Map<string, Leg>[] = []
@@ -197,7 +237,7 @@ async function draw(seed: string): Promise<Drawn> {
       bad.push(random.below(26))
       const name = `${branch}/${at}`
       if (transactional === branch && at === 1) own.push(await storeOf(seed, bad.at(-1) as number))
-      else own.push((random.chance(0.6) ? tape : bag)(name, bad.at(-1) as number, random))
+      else own.push(random.oneOf([tape, files, files, bag])(name, bad.at(-1) as number, random))
     }
     worlds.push(own)
     bads.push(bad)

@@ -305,7 +305,7 @@ test.each([
     rmSync(dir, { recursive: true })
     cpSync(`${dir}.kept`, dir, { recursive: true })
   }
-  await expect(open(definition, { dir, workers: 0 })).rejects.toThrow(/sink/)
+  await expect(open(definition, { dir, workers: 0, shards: 1, ...small })).rejects.toThrow(/sink/)
   await trustSink(dir, definition)
   await send(5, 7)
   const lines = readFileSync(path, 'utf8').trim().split('\n')

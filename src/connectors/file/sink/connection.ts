@@ -44,6 +44,8 @@ export class FileConnection implements SinkConnection<unknown> {
   #size: number
   /** The place from which on everything is this sink's, as far as it has looked. */
   #own = 0
+  /** Where its own ended when others' bytes were last passed over: up to `#own` all is theirs. */
+  #passed = Infinity
   /** Up to where a failed write may have left bytes behind `#size`; 0: none did. */
   #tornEnd = 0
   #dirty = true
@@ -68,9 +70,13 @@ export class FileConnection implements SinkConnection<unknown> {
   }
 
   rewind(place: number | undefined): void {
-    const file = this.#open()
+    const opened = this.#open()
     const { memo, claims } = this.#context
+    let file = opened
     try {
+      // Cut back again, it has grown since it was opened.
+      file = this.#file = { ...opened, size: fstatSync(opened.fd).size }
+      if (place !== undefined && this.#cutOpen(file, place)) return
       const kept = (memo?.read() ?? []) as readonly KeptFile[]
       if (place === undefined) {
         checkIsText(file.fd, file.size, file.path)
@@ -92,8 +98,10 @@ export class FileConnection implements SinkConnection<unknown> {
       this.#base = (this.#files.at(-1) as KeptFile).base
       if (JSON.stringify(kept) !== JSON.stringify(this.#files)) memo?.keep(this.#files)
       this.#tellMore(file)
-      this.#own = this.place()
-      memo?.announce({ own: this.#own, from: this.#own, to: this.#own, check: 0 })
+      const standing = this.place()
+      // A process that is killed may take commits before this place along: what lies between is its own.
+      if (this.#passed === Infinity || standing !== place) this.#own = this.#passed = standing
+      memo?.announce({ own: this.#own, from: standing, to: standing, check: 0 })
       this.#tornEnd = 0
       this.#dirty = true
     } catch (thrown) {
@@ -101,6 +109,22 @@ export class FileConnection implements SinkConnection<unknown> {
       if (file.newEntries.length > 0 && fstatSync(file.fd).size === 0) unlinkSync(file.path)
       throw sinkError(this.#path, 'cut back', thrown)
     }
+  }
+
+  /**
+   * While it is open, it knows what it has written behind a place, and what others have in front of that,
+   * which stays; false where others may have written among it, or behind.
+   */
+  #cutOpen({ fd, size }: OwnFile, place: number): boolean {
+    const isBehind = size !== this.#size || this.#tornEnd > 0
+    if (isBehind || place < this.#passed || place < this.#base + this.#current.start) return false
+    const standing = Math.max(place, this.#own)
+    if (standing > this.place()) return false
+    ftruncateSync(fd, standing - this.#base)
+    this.#size = standing - this.#base
+    this.#dirty = true
+    this.#context.memo?.announce({ own: this.#own, from: standing, to: standing, check: 0 })
+    return true
   }
 
   place(): number {
@@ -173,6 +197,7 @@ export class FileConnection implements SinkConnection<unknown> {
     if (!endsAt(file.fd, this.#size)) {
       const { size } = fstatSync(file.fd)
       if (size < this.#size) throw behind(file.path, size, this.#size)
+      this.#passed = this.place()
       this.#size = endLastLine(file.fd, size)
       this.#own = this.place()
     }
