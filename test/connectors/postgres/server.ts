@@ -16,7 +16,8 @@ function programs(): string | undefined {
       .toSorted((a, b) => Number(b) - Number(a))
       .map((version) => join(debian, version, 'bin')),
   ]
-  return folders.find((folder) => existsSync(join(folder, 'pg_basebackup')))
+  const needed = ['initdb', 'postgres', 'pg_basebackup']
+  return folders.find((folder) => needed.every((name) => existsSync(join(folder, name))))
 }
 
 const bin = programs()
