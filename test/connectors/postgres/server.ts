@@ -61,11 +61,15 @@ export function serverFolder(): string {
   return folder
 }
 
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGQUIT')
+})
+
 /** A server of a test file's own, on loopback, in a folder that goes with it. */
 export class Server {
   readonly port: number
   readonly folder: string
-  readonly #killAtExit = (): void => void this.#child?.kill('SIGQUIT')
   #child: ChildProcess | undefined
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<Server> {
@@ -94,7 +98,6 @@ export class Server {
   private constructor(port: number, folder: string) {
     this.port = port
     this.folder = folder
-    process.once('exit', this.#killAtExit)
   }
 
   get isRunning(): boolean {
@@ -127,6 +130,8 @@ export class Server {
       stdio: 'ignore',
     })
     this.#child = child
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     for (let tries = 0; ; tries++) {
       try {
         await this.ask('SELECT 1')
@@ -155,7 +160,6 @@ export class Server {
 
   async dispose(): Promise<void> {
     await this.kill()
-    process.off('exit', this.#killAtExit)
     rmSync(this.folder, { recursive: true, force: true })
   }
 

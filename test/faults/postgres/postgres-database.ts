@@ -104,6 +104,15 @@ export class PostgresDatabase implements CaseDatabase {
     })
   }
 
+  /** What semel keeps there of its own, as a text. */
+  async state(): Promise<string> {
+    await this.#settle()
+    return this.#asked(this.#of.name, async (client) => {
+      const { rows } = await client.query('SELECT * FROM semel_commits ORDER BY shard')
+      return JSON.stringify(rows)
+    })
+  }
+
   async outputs(): Promise<Output[]> {
     const { rows } = await this.load()
     return rows.map(({ id, key, part, amount }) => ({ id, key, part, amount }))
