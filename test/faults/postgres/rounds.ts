@@ -50,8 +50,7 @@ export class Rounds {
     this.#held = this.#held.subarray(this.#whole)
     this.#whole = 0
     // The one statement that is a commit, or the end of several.
-    const isCommit =
-      bytes.includes('WITH semel_taken') || (bytes[0] === query && bytes.includes('COMMIT'))
-    return { bytes, isCommit }
+    const isEnd = bytes[0] === query && bytes.includes('COMMIT\0')
+    return { bytes, isCommit: isEnd || bytes.includes('WITH semel_taken') }
   }
 }
