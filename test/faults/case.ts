@@ -55,10 +55,11 @@ export interface CaseOptions {
   readonly build?: Build
   /** What its outputs go to, where it is over a database; one of SQLite unless given. */
   readonly database?: (outputs: string) => CaseDatabase
+  readonly limitMs?: number
 }
 
-/** A child that is not at its end by then hangs. */
-const limitMs = 60_000
+/** A child that is not at its end by then hangs, unless something else is given. */
+const limitMsUsual = 60_000
 const resentMax = 200
 
 /** Runs one case in a directory of its own: kills and restarts, a last run to the end, the verdict. */
@@ -151,6 +152,10 @@ class Running {
     this.#findings.push(...(await this.#backup.tryOut(commits, () => this.#run(job, {}, moment))))
   }
 
+  get #limitMs(): number {
+    return this.#options.limitMs ?? limitMsUsual
+  }
+
   #job(number: number, end: End | undefined): Job {
     const { id, setting } = this.#plan
     return {
@@ -171,6 +176,7 @@ class Running {
     moment: Moment | undefined,
   ): Promise<Ended> {
     const { planted, build } = this.#options
+    const limitMs = this.#limitMs
     const environment = { ...more, ...(planted === undefined ? {} : { SEMEL_PLANTED: planted }) }
     const isReal = Object.keys(environment).length === 0
     return runChild(job, build ?? (isReal ? 'real' : 'faults'), environment, moment, limitMs)
@@ -216,7 +222,7 @@ class Running {
       return
     }
     const how = wasLate
-      ? `was not at its end after ${limitMs} ms (${this.#upstream?.state ?? 'nothing is read'})`
+      ? `was not at its end after ${this.#limitMs} ms (${this.#upstream?.state ?? 'nothing is read'})`
       : `ended with ${signal ?? `code ${code}`}`
     const why = life.broken ?? stderr.trim()
     this.#findings.push({ check: 'ended', text: `life ${number} ${how}: ${why}` })

@@ -61,6 +61,9 @@ export function serverFolder(): string {
   return folder
 }
 
+/** So long a server may recover, on a machine that has other things to do. */
+const startMsMax = 20_000
+
 const running = new Set<ChildProcess>()
 process.once('exit', () => {
   for (const child of running) child.kill('SIGQUIT')
@@ -132,12 +135,13 @@ export class Server {
     this.#child = child
     running.add(child)
     child.once('exit', () => running.delete(child))
-    for (let tries = 0; ; tries++) {
+    const until = performance.now() + startMsMax
+    for (;;) {
       try {
         await this.ask('SELECT 1')
         return
       } catch (thrown) {
-        if (tries === 300 || child.exitCode !== null) throw thrown
+        if (performance.now() > until || child.exitCode !== null) throw thrown
       }
       await new Promise((resolve) => setTimeout(resolve, 20))
     }

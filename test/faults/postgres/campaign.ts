@@ -5,16 +5,16 @@ import { runCase, type CaseResult } from '../case.js'
 import { describeFailure, notesOf, Progress, rowsOf } from '../kills-report.js'
 import { inLanes } from '../lanes.js'
 import type { Plan } from '../plan.js'
-import { allDatabasePoints, allPoints } from '../points.js'
+import { allDatabasePoints } from '../points.js'
 import { Random } from '../random.js'
 import { nameOf } from '../setting.js'
-import { trafficOf } from '../traffic.js'
+import { trafficOf, type Traffic } from '../traffic.js'
 import { runLostCommits } from './lost-commits.js'
 import { Pair } from './pair.js'
 import { pause } from './pause.js'
-import { planPostgresCase } from './plan.js'
+import { postgresPoints, planPostgresCase } from './plan.js'
 import { PostgresDatabase, type Hosting, type PostgresCase } from './postgres-database.js'
-import type { Cut } from './proxy.js'
+import { cuts, type Cut } from './proxy.js'
 
 /** How much of each fault is wanted. */
 export interface PostgresAmounts {
@@ -24,8 +24,12 @@ export interface PostgresAmounts {
   readonly failovers: number
 }
 
+/** A child has servers to wait for, and to look for rows at fault by many round trips. */
+const limitMs = 180_000
 /** Of the cases in which the server fails over, one in so many has a standby that lags. */
 const laggingEvery = 4
+/** From so many kills on each point of a commit and each cut is expected. */
+const killsForEachKind = 300
 /** Of lives, where there is a standby. */
 const failoverShare = 0.6
 
@@ -77,17 +81,30 @@ class PostgresCampaign {
 
   result(): CampaignResult {
     const results = this.#results.map(({ result }) => result)
+    const traffic = trafficOf(results)
     const faults = new Map(this.#results.map(({ fault, result }) => [result, fault]))
-    const cuts = [...this.#cuts].map(([cut, times]) => `${cut} ×${times}`)
+    const made = [...this.#cuts].map(([cut, times]) => `${cut} ×${times}`)
     return {
       rows: rowsOf(results, (result) => faults.get(result) as string),
       notes: [
         `PostgreSQL: ${this.#serverKills} kills of the server, ${this.#failovers} failovers, ${this.#lagging} of them to a standby that may lag`,
-        `connections cut around a commit: ${cuts.join(', ') || 'none'}`,
-        ...notesOf(trafficOf(results), [...allPoints(), ...allDatabasePoints()]),
+        `connections cut around a commit: ${made.join(', ') || 'none'}`,
+        ...notesOf(traffic, postgresPoints),
       ],
-      failures: this.#failures,
+      failures: [...this.#failures, ...this.#shortfalls(traffic)],
     }
+  }
+
+  /** Why a long run is not worth its name; empty where it is. */
+  #shortfalls({ kills, hits }: Traffic): string[] {
+    const { caseId, only } = this.#options
+    if (kills < killsForEachKind || caseId !== undefined || only.length > 0) return []
+    const points = allDatabasePoints().filter(({ name }) => !hits.has(name))
+    const missed = [
+      ...points.map(({ name }) => name),
+      ...cuts.filter((cut) => !this.#cuts.has(cut)),
+    ]
+    return missed.length === 0 ? [] : [`nothing ended at, or was cut: ${missed.join(', ')}`]
   }
 
   async #runKills(server: Server, wanted: number): Promise<void> {
@@ -178,7 +195,7 @@ class PostgresCampaign {
       return made
     }
     let made: PostgresDatabase | undefined
-    const result = await runCase(plan, dir, { seed, database })
+    const result = await runCase(plan, dir, { seed, database, limitMs })
     for (const [cut, times] of made?.cuts ?? []) {
       this.#cuts.set(cut, (this.#cuts.get(cut) ?? 0) + times)
     }

@@ -13,7 +13,7 @@ import { Pair } from './pair.js'
 import { pause } from './pause.js'
 import { PostgresDatabase } from './postgres-database.js'
 
-const limitMs = 60_000
+const limitMs = 180_000
 
 /**
  * A standby that does not have the newest commits takes over: opening is refused, since the directory has
@@ -53,6 +53,7 @@ export async function runLostCommits(plan: Plan, dir: string, seed: string): Pro
 
   try {
     await database.create()
+    await pair.catchUp()
     const staysMs = random.between(100, 800)
     const first = live(0, false, { after: 'opened', ms: staysMs, lines: 0 })
     await pause(random.between(300, 400 + staysMs))

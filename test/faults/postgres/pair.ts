@@ -1,4 +1,5 @@
 import { Server } from '../../connectors/postgres/server.js'
+import { pause } from './pause.js'
 import type { Hosting } from './postgres-database.js'
 
 /** A primary and its standby, which takes over when the primary is killed. */
@@ -35,6 +36,12 @@ export class Pair implements Hosting {
 
   get failovers(): number {
     return this.#failovers
+  }
+
+  /** Until the standby has all that the primary has. */
+  async catchUp(): Promise<void> {
+    const sql = 'SELECT FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()'
+    while ((await this.#primary.ask(sql)).length === 0) await pause(10)
   }
 
   /** From here on the primary has commits that the standby has not. */

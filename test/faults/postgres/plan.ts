@@ -6,6 +6,9 @@ import { isTransactional } from '../setting.js'
 const points = allPoints()
 const database = allDatabasePoints()
 
+/** Those that its cases may end at. */
+export const postgresPoints = [...points, ...database]
+
 /** The case of this number over PostgreSQL; undefined where it is not over a database. */
 export function planPostgresCase(seed: string, id: number): Plan | undefined {
   const plan = planCase(seed, id, points, [], database)

@@ -92,9 +92,7 @@ export class PostgresDatabase implements CaseDatabase {
       const { rows } = await client.query(
         `SELECT ${columns.map((name) => `${name}::float8`).join(', ')}, key FROM outputs ORDER BY shard, at`,
       )
-      const found = await client.query("SELECT to_regclass('semel_commits') AS table")
-      const isOpened = (found.rows[0] as { table: unknown }).table !== null
-      const commits = isOpened
+      const commits = (await hasCommits(client))
         ? await client.query(
             `SELECT shard, lineage, commit_epoch::float8 AS epoch, n::float8, through::float8
                FROM semel_commits WHERE n IS NOT NULL ORDER BY shard`,
@@ -108,6 +106,7 @@ export class PostgresDatabase implements CaseDatabase {
   async state(): Promise<string> {
     await this.#settle()
     return this.#asked(this.#of.name, async (client) => {
+      if (!(await hasCommits(client))) return 'none'
       const { rows } = await client.query('SELECT * FROM semel_commits ORDER BY shard')
       return JSON.stringify(rows)
     })
@@ -171,4 +170,10 @@ export class PostgresDatabase implements CaseDatabase {
     await client.connect()
     return client
   }
+}
+
+/** Nobody has opened the stream before it is there. */
+async function hasCommits(client: Client): Promise<boolean> {
+  const { rows } = await client.query("SELECT to_regclass('semel_commits') AS table")
+  return (rows[0] as { readonly table: unknown }).table !== null
 }
