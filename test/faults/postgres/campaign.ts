@@ -42,6 +42,8 @@ export async function runPostgres(
   options: CampaignOptions,
 ): Promise<CampaignResult> {
   if (!hasServer) throw new Error('PostgreSQL is not installed: apt-get install postgresql')
+  // Its servers end with it, by whichever signal.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   const campaign = new PostgresCampaign(amounts, options)
   await campaign.run()
   return campaign.result()
@@ -147,7 +149,7 @@ class PostgresCampaign {
       this.#plans(seed, () => this.#failovers < wanted),
       async (plan, dir) => {
         cases += 1
-        if (cases % laggingEvery !== 0) return this.#overPair(seed, plan, dir)
+        if (cases % laggingEvery !== 2) return this.#overPair(seed, plan, dir)
         const result = await runLostCommits(plan, dir, seed)
         this.#failovers += 1
         this.#lagging += 1
