@@ -54,12 +54,14 @@ export async function runLostCommits(plan: Plan, dir: string, seed: string): Pro
   try {
     await database.create()
     await pair.catchUp()
+    const isLagging = random.chance(0.7)
     const staysMs = random.between(100, 800)
     const first = live(0, false, { after: 'opened', ms: staysMs, lines: 0 })
     await pause(random.between(300, 400 + staysMs))
-    await pair.loseStandby()
+    if (isLagging) await pair.loseStandby()
     await first
     const had = await database.state()
+    if (!isLagging) await pair.catchUp()
     await pair.failOver()
     const lacksNothing = had === (await database.state())
     const { shards } = inspectDirectory(join(dir, 'data'))
