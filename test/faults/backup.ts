@@ -1,5 +1,5 @@
 import { cpSync, renameSync, rmSync } from 'node:fs'
-import type { KeptCommit } from './database.js'
+import type { KeptCommit } from './kept-rows.js'
 import type { Finding } from './finding.js'
 import type { Ended } from './program.js'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { inspectDirectory, type DirectoryReport } from 'semel/directory'
 import { Backup } from './backup.js'
 import { CommittedReader } from './committed.js'
-import { createDatabase, DatabaseReader } from './database.js'
+import { SqliteDatabase } from './database.js'
 import {
   checkBalanced,
   checkConserved,
@@ -17,6 +17,7 @@ import { judgeBeside, readEffects } from './effects.js'
 import type { Finding } from './finding.js'
 import { outputPath, type Job } from './job.js'
 import { judge } from './judge.js'
+import type { CaseDatabase } from './kept-rows.js'
 import { Ledger, type Life } from './ledger.js'
 import type { End, Plan } from './plan.js'
 import { runChild, type Build, type Ended, type Moment } from './program.js'
@@ -52,10 +53,13 @@ export interface CaseOptions {
   readonly planted?: string
   /** What children run; that with fault points, or the real one, unless given. */
   readonly build?: Build
+  /** What its outputs go to, where it is over a database; one of SQLite unless given. */
+  readonly database?: (outputs: string) => CaseDatabase
+  readonly limitMs?: number
 }
 
-/** A child that is not at its end by then hangs. */
-const limitMs = 60_000
+/** A child that is not at its end by then hangs, unless something else is given. */
+const limitMsUsual = 60_000
 const resentMax = 200
 
 /** Runs one case in a directory of its own: kills and restarts, a last run to the end, the verdict. */
@@ -73,7 +77,7 @@ class Running {
   readonly #ledger = new Ledger()
   readonly #findings: Finding[] = []
   readonly #reader: CommittedReader
-  readonly #database: DatabaseReader | undefined
+  readonly #database: CaseDatabase | undefined
   readonly #backup: Backup
   readonly #given = new Set<string>()
   readonly #writer: SourceWriter
@@ -94,8 +98,7 @@ class Running {
     this.#backup = new Backup(this.#data)
     mkdirSync(dir, { recursive: true })
     if (isTransactional(plan.setting)) {
-      createDatabase(this.#out)
-      this.#database = new DatabaseReader(this.#out)
+      this.#database = options.database?.(this.#out) ?? new SqliteDatabase(this.#out)
     }
     const seed = `${options.seed} case ${plan.id}`
     this.#writer = new SourceWriter(plan.setting, dir, seed)
@@ -106,6 +109,7 @@ class Running {
     const { setting, ends } = this.#plan
     const began = performance.now()
     await this.#upstream?.listen()
+    await this.#database?.create()
     for (const [number, end] of ends.entries()) {
       if (this.#findings.length > 0) break
       await this.#live(number, end)
@@ -113,7 +117,8 @@ class Running {
     }
     if (this.#findings.length === 0) await this.#live(ends.length, undefined)
     this.#upstream?.close()
-    const { acknowledged, unknown, repeated } = this.#judge()
+    const { acknowledged, unknown, repeated } = await this.#judge()
+    await this.#database?.close()
     const isRight = this.#findings.length === 0
     const result = {
       plan: this.#plan,
@@ -147,6 +152,10 @@ class Running {
     this.#findings.push(...(await this.#backup.tryOut(commits, () => this.#run(job, {}, moment))))
   }
 
+  get #limitMs(): number {
+    return this.#options.limitMs ?? limitMsUsual
+  }
+
   #job(number: number, end: End | undefined): Job {
     const { id, setting } = this.#plan
     return {
@@ -167,6 +176,7 @@ class Running {
     moment: Moment | undefined,
   ): Promise<Ended> {
     const { planted, build } = this.#options
+    const limitMs = this.#limitMs
     const environment = { ...more, ...(planted === undefined ? {} : { SEMEL_PLANTED: planted }) }
     const isReal = Object.keys(environment).length === 0
     return runChild(job, build ?? (isReal ? 'real' : 'faults'), environment, moment, limitMs)
@@ -180,16 +190,18 @@ class Running {
     const environment: Record<string, string> =
       point === undefined ? {} : { SEMEL_FAULT_POINT: `${point.name}:${point.passage}` }
     this.#upstream?.put(1 / (this.#plan.ends.length + 1 - number))
+    this.#database?.beginLife()
     const ended = await this.#run(job, environment, end?.moment)
     writeFileSync(join(this.#dir, `life-${number}.txt`), ended.ledger)
     const life = this.#ledger.add(ended.ledger)
     this.#findings.push(...((await this.#upstream?.settle()) ?? []))
+    this.#findings.push(...((await this.#database?.endLife()) ?? []))
     this.#noteEnd(number, end, ended, life)
     if (job.isTruncated && life.words.has('consumed')) {
       const text = `life ${number} read a source that was shorter than what had been read of it`
       this.#findings.push({ check: 'ended', text })
     }
-    if (isKept(setting)) this.#inspect(number, life)
+    if (isKept(setting)) await this.#inspect(number, life)
     for (const shard of life.counters) {
       this.#findings.push(...checkBalanced(shard, `counters in life ${number}`))
     }
@@ -210,14 +222,14 @@ class Running {
       return
     }
     const how = wasLate
-      ? `was not at its end after ${limitMs} ms (${this.#upstream?.state ?? 'nothing is read'})`
+      ? `was not at its end after ${this.#limitMs} ms (${this.#upstream?.state ?? 'nothing is read'})`
       : `ended with ${signal ?? `code ${code}`}`
     const why = life.broken ?? stderr.trim()
     this.#findings.push({ check: 'ended', text: `life ${number} ${how}: ${why}` })
   }
 
   /** Looks at the directory while nothing runs. */
-  #inspect(number: number, life: Life): void {
+  async #inspect(number: number, life: Life): Promise<void> {
     const before = this.#report
     let report: DirectoryReport
     try {
@@ -235,7 +247,7 @@ class Running {
     )
     const copies = this.#ledger.copies.slice(life.first, life.end)
     this.#findings.push(...checkReceipts(copies, report, this.#given))
-    this.#findings.push(...this.#reader.read(report), ...(this.#database?.read() ?? []))
+    this.#findings.push(...this.#reader.read(report), ...((await this.#database?.read()) ?? []))
     if (life.opened === undefined) return
     this.#redelivered += life.opened.inFlight
     this.#parked += life.opened.parked
@@ -248,14 +260,14 @@ class Running {
     }
   }
 
-  #judge(): { acknowledged: number; unknown: number; repeated: number } {
+  async #judge(): Promise<{ acknowledged: number; unknown: number; repeated: number }> {
     const { setting } = this.#plan
     // A case that was broken off has not been drained: what is missing may still be in it.
     if (this.#findings.length > 0) {
       return { acknowledged: this.#ledger.acknowledged(), unknown: 0, repeated: 0 }
     }
     const upstream = this.#upstream?.report
-    const effects = readEffects(this.#out, setting)
+    const effects = (await this.#database?.outputs()) ?? readEffects(this.#out, setting)
     const verdict = judge(setting, this.#ledger, effects, upstream)
     const letters = this.#ledger.lives.at(-1)?.letters ?? []
     const beside = judgeBeside(this.#out, setting, effects, letters)

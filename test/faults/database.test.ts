@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createDatabase, DatabaseReader, idsInDatabase, readOutputs } from './database.js'
+import { idsInDatabase, SqliteDatabase } from './database.js'
 
 const Database = createRequire(import.meta.url)('better-sqlite3') as new (path: string) => {
   exec(sql: string): unknown
@@ -12,15 +12,15 @@ const Database = createRequire(import.meta.url)('better-sqlite3') as new (path: 
 
 let folder: string
 let path: string
-let reader: DatabaseReader
-beforeEach(() => {
+let reader: SqliteDatabase
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'semel-database-'))
   path = join(folder, 'out.db')
-  createDatabase(path)
+  reader = new SqliteDatabase(path)
+  await reader.create()
   change(
     'CREATE TABLE semel_commits (pipeline TEXT, shard INTEGER, epoch INTEGER, lineage TEXT, commit_epoch INTEGER, n INTEGER, through INTEGER)',
   )
-  reader = new DatabaseReader(path)
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
@@ -44,38 +44,41 @@ function row(n: number, id: number): void {
   )
 }
 
-const checks = (): string[] => reader.read().map(({ check, id }) => `${check} ${id ?? ''}`.trim())
+async function checks(): Promise<string[]> {
+  const findings = await reader.read()
+  return findings.map(({ check, id }) => `${check} ${id ?? ''}`.trim())
+}
 
-test('a database that grows by whole commits is in order', () => {
-  expect(checks()).toEqual([])
+test('a database that grows by whole commits is in order', async () => {
+  expect(await checks()).toEqual([])
   commit(1, 7, 8)
-  expect(checks()).toEqual([])
+  expect(await checks()).toEqual([])
   commit(2, 9)
-  expect(checks()).toEqual([])
+  expect(await checks()).toEqual([])
   expect(reader.commits).toEqual([{ shard: 0, lineage: 'A', epoch: 1, n: 2, through: 2 }])
-  expect(readOutputs(path).map(({ id }) => id)).toEqual([7, 8, 9])
+  expect((await reader.outputs()).map(({ id }) => id)).toEqual([7, 8, 9])
   expect(idsInDatabase(path)).toEqual(new Set([7, 8, 9]))
 })
 
-test('the reader sees a message that is there twice', () => {
+test('the reader sees a message that is there twice', async () => {
   commit(1, 7)
   commit(2, 7)
-  expect(checks()).toEqual(['twice 7'])
+  expect(await checks()).toEqual(['twice 7'])
 })
 
-test('the reader sees what is gone, and what has changed', () => {
+test('the reader sees what is gone, and what has changed', async () => {
   commit(1, 7, 8)
-  expect(checks()).toEqual([])
+  expect(await checks()).toEqual([])
   change('UPDATE outputs SET amount = 5 WHERE id = 7')
-  expect(checks()).toEqual(['committed'])
+  expect(await checks()).toEqual(['committed'])
   change('DELETE FROM outputs')
-  expect(checks()).toEqual(['committed'])
+  expect(await checks()).toEqual(['committed'])
 })
 
-test('the reader sees a commit without its rows, and rows without their commit', () => {
+test('the reader sees a commit without its rows, and rows without their commit', async () => {
   commit(1, 7)
   commit(2)
-  expect(checks()).toEqual(['committed'])
+  expect(await checks()).toEqual(['committed'])
   row(3, 9)
-  expect(checks()).toEqual(['committed'])
+  expect(await checks()).toEqual(['committed'])
 })

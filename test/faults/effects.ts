@@ -1,15 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileSinkPath } from 'semel'
-import { idsInDatabase, readOutputs } from './database.js'
+import { idsInDatabase } from './database.js'
 import type { Finding } from './finding.js'
 import type { Letter } from './job.js'
 import type { Output } from './messages.js'
 import { isTransactional, type Setting } from './setting.js'
 
-/** What the sink holds, in the order of each of its files. */
+/** What a sink of files holds, in the order of each of them. */
 export function readEffects(path: string, setting: Setting): Output[] {
-  if (isTransactional(setting)) return readOutputs(path)
   return sinkFiles(path, setting)
     .filter((file) => existsSync(file))
     .flatMap((file) => {

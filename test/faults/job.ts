@@ -21,9 +21,10 @@ export interface Job {
   readonly isLast: boolean
 }
 
-/** Where the outputs go, in the case's directory. */
-export function outputPath(dir: string, { sink }: Setting): string {
-  return join(dir, sink === 'transactional' ? 'out.db' : 'out.ndjson')
+/** Where the outputs go, in the case's directory; of a server the file that has its address. */
+export function outputPath(dir: string, { sink, postgres }: Setting): string {
+  const transactional = postgres === undefined ? 'out.db' : 'out.url'
+  return join(dir, sink === 'transactional' ? transactional : 'out.ndjson')
 }
 
 /** The socket of the sources that the parent has, in the case's directory. */

@@ -1,16 +1,14 @@
 import { join } from 'node:path'
-import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './campaign.js'
-import { runCase, type CaseResult } from './case.js'
-import { allDatabasePoints, allPoints, allUpstreamPoints, type Point } from './points.js'
+import type { Campaign, CampaignOptions, CampaignResult, Caught } from './campaign.js'
+import { runCase } from './case.js'
+import { allDatabasePoints, allPoints, allUpstreamPoints } from './points.js'
 import { KeptCases } from './kept-cases.js'
+import { describeFailure, notesOf, Progress, rowsOf } from './kills-report.js'
 import { planCase, type Plan } from './plan.js'
 import { fitsOf, plant, type PlantedInRuntime } from './planted.js'
 import { inLanes } from './lanes.js'
-import { levelOf, nameOf } from './setting.js'
+import { nameOf } from './setting.js'
 import { shortfalls, trafficOf } from './traffic.js'
-
-/** Findings of one case that are printed. */
-const shownMax = 6
 
 /** Kills children at random moments and at fault points, and judges what is left from the sink. */
 export const killCampaign: Campaign = { option: 'kills', run: runKills }
@@ -113,89 +111,4 @@ export async function plantedRun(
   })
   const seconds = (performance.now() - began) / 1000
   return { bug, check: caught?.check, detail: caught?.text ?? '', cases, kills, seconds }
-}
-
-function rowsOf(results: readonly CaseResult[]): Row[] {
-  return [...grouped(results)].map(([fault, group]) => {
-    const sum = (of: (result: CaseResult) => number): number =>
-      group.reduce((total, result) => total + of(result), 0)
-    const found = (check?: string): number =>
-      sum(({ findings }) => findings.filter((one) => one.check === check).length)
-    const all = sum(({ findings }) => findings.length)
-    const [lost, twice, outOfOrder] = [found('lost'), found('twice'), found('out of order')]
-    return {
-      fault,
-      cases: group.length,
-      acknowledged: sum((result) => result.acknowledged),
-      lost,
-      twice,
-      outOfOrder,
-      other: all - lost - twice - outOfOrder,
-      unknown: sum((result) => result.unknown),
-      repeated: sum((result) => result.repeated),
-      seconds: sum((result) => result.seconds),
-    }
-  })
-}
-
-function grouped(results: readonly CaseResult[]): Map<string, CaseResult[]> {
-  const groups = new Map<string, CaseResult[]>()
-  for (const result of results) {
-    const { setting } = result.plan
-    const name = `kill -9, ${setting.delivery}, ${levelOf(setting)}`
-    groups.set(name, [...(groups.get(name) ?? []), result])
-  }
-  return new Map([...groups].toSorted(([a], [b]) => a.localeCompare(b)))
-}
-
-function notesOf(traffic: ReturnType<typeof trafficOf>, points: readonly Point[]): string[] {
-  const { kills, hits, redelivered, parked, deadLettered, rotations, refused } = traffic
-  const atPoints = [...hits.values()].reduce((sum, count) => sum + count, 0)
-  const missed = points.filter(({ name }) => !hits.has(name)).map(({ name }) => name)
-  return [
-    `${kills} kills met a running child, ${atPoints} of them at ${hits.size} of ${points.length} fault points`,
-    ...(missed.length > 0 ? [`no child ended at ${missed.join(', ')}`] : []),
-    `${redelivered} messages in flight and ${parked} parked at reopenings, ${deadLettered} dead letters, ${rotations} rotations of ack logs, ${refused} older directories refused`,
-    `points: ${[...hits]
-      .toSorted(([a], [b]) => a.localeCompare(b))
-      .map(([name, count]) => `${name} ×${count}`)
-      .join(', ')}`,
-  ]
-}
-
-function describeFailure({ plan, dir, findings }: CaseResult, seed: string): string[] {
-  if (findings.length === 0) return []
-  const shown = findings.slice(0, shownMax).map(({ check, text }) => `  ${check}: ${text}`)
-  const more = findings.length - shown.length
-  return [
-    [
-      `case ${plan.id}: ${nameOf(plan.setting)}`,
-      ...shown,
-      ...(more > 0 ? [`  and ${more} more`] : []),
-      `  its directory: ${dir}`,
-      `  again: npm run faults -- --kills 1 --case ${plan.id} --seed ${seed}`,
-    ].join('\n'),
-  ]
-}
-
-/** One line on a terminal, rewritten. */
-class Progress {
-  readonly #wanted: number
-  readonly #began = performance.now()
-
-  constructor(wanted: number) {
-    this.#wanted = wanted
-  }
-
-  show(results: readonly CaseResult[]): void {
-    if (!process.stderr.isTTY) return
-    const kills = results.reduce((sum, result) => sum + result.kills, 0)
-    const wrong = results.filter(({ findings }) => findings.length > 0).length
-    const seconds = ((performance.now() - this.#began) / 1000).toFixed(0)
-    process.stderr.write(`\r${kills} of ${this.#wanted} kills, ${wrong} cases wrong, ${seconds} s `)
-  }
-
-  end(): void {
-    if (process.stderr.isTTY) process.stderr.write('\n')
-  }
 }

@@ -5,6 +5,8 @@
 //   --deaths N      the same, of what the death of the process leaves
 //   --damage N      so many damaged directories
 //   --failed-syncs N  so many streams with a sync that fails
+//   --connectors postgres  kills over PostgreSQL in the stead of these, on a server of its own; so many as
+//                   --kills (of semel; 1000 unless given), --server-kills (200) and --failovers (50) say
 //   --planted       plants every bug that the faults build has, and those of the runtime (planted.ts),
 //                   and tells which check sees it
 //   --bug NAME      only this one (several times: several)
@@ -24,6 +26,7 @@ import { parseArgs } from 'node:util'
 import type { Campaign, CampaignOptions, CampaignResult, Caught, Row } from './campaign.js'
 import { killCampaign, plantedInRuntimeRun, plantedRun } from './kills.js'
 import { isOverDatabase, plantedInRuntime } from './planted.js'
+import { runPostgres } from './postgres/campaign.js'
 import { plantable, plantedSimulation, simulated } from './simulated.js'
 import { tableOf } from './table.js'
 
@@ -53,6 +56,9 @@ const { values } = parseArgs({
     deaths: { type: 'string' },
     damage: { type: 'string' },
     'failed-syncs': { type: 'string' },
+    connectors: { type: 'string' },
+    'server-kills': { type: 'string', default: '200' },
+    failovers: { type: 'string', default: '50' },
     planted: { type: 'boolean', default: false },
     bug: { type: 'string', multiple: true, default: [] },
     budget: { type: 'string', default: '200' },
@@ -82,7 +88,18 @@ const results: CampaignResult[] = []
 for (const { option, run } of campaigns) {
   const amount = (values as Record<string, unknown>)[option]
   if (typeof amount !== 'string') continue
+  if (option === killCampaign.option && values.connectors !== undefined) continue
   results.push(await run(wholeNumber(option, amount), options))
+}
+if (values.connectors !== undefined) {
+  const { connectors, kills = '1000', 'server-kills': serverKills, failovers } = values
+  if (connectors !== 'postgres') throw new Error(`--connectors: there is no ${connectors}`)
+  const amounts = {
+    kills: wholeNumber('kills', kills),
+    serverKills: wholeNumber('server-kills', serverKills),
+    failovers: wholeNumber('failovers', failovers),
+  }
+  results.push(await runPostgres(amounts, options))
 }
 const planted: Caught[] = []
 const ofRuntime = plantedInRuntime.map(({ name }) => name)

@@ -42,6 +42,8 @@ export interface Setting {
   readonly sinkFails: boolean
   /** Files that are written beside the sink: one of dead letters, one of all outputs, one of a branch's. */
   readonly beside: 0 | 2 | 3
+  /** How rows come to PostgreSQL, where that is the database: by one statement, or by several of a function. */
+  readonly postgres?: 'table' | 'function'
 }
 
 /** @param acknowledge drawn apart, so that the rest of a seed's cases is as it was without it */
@@ -187,6 +189,7 @@ export function nameOf(setting: Setting): string {
     `${shards} shards`,
     workers === 0 ? 'inline' : `${workers} workers`,
     `${sink} sink${setting.sinkFails ? ' that fails' : ''}`,
+    ...(setting.postgres === undefined ? [] : [`PostgreSQL by a ${setting.postgres}`]),
     ...(setting.beside > 0 ? [`${setting.beside} files beside it`] : []),
     operators,
     ...(dedup ? ['ids'] : []),

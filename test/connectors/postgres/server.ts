@@ -1,8 +1,9 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
 import { Client } from 'pg'
 
 /** Where the server's programs are: Debian keeps them apart, by version. */
@@ -15,7 +16,8 @@ function programs(): string | undefined {
       .toSorted((a, b) => Number(b) - Number(a))
       .map((version) => join(debian, version, 'bin')),
   ]
-  return folders.find((folder) => existsSync(join(folder, 'initdb')))
+  const needed = ['initdb', 'postgres', 'pg_basebackup']
+  return folders.find((folder) => needed.every((name) => existsSync(join(folder, name))))
 }
 
 const bin = programs()
@@ -59,6 +61,14 @@ export function serverFolder(): string {
   return folder
 }
 
+/** So long a server may recover, on a machine that has other things to do. */
+const startMsMax = 20_000
+
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGQUIT')
+})
+
 /** A server of a test file's own, on loopback, in a folder that goes with it. */
 export class Server {
   readonly port: number
@@ -76,10 +86,25 @@ export class Server {
     return server
   }
 
+  /** A standby of it, on a port of its own, that takes what it commits; by the name walreceiver. */
+  async standby(settings: Readonly<Record<string, string>> = {}): Promise<Server> {
+    const standby = new Server(await freePort(), serverFolder())
+    await promisify(execFile)(
+      join(bin as string, 'pg_basebackup'),
+      ['-D', standby.data, '-d', this.url, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'],
+      { ...owner(), cwd: standby.folder },
+    )
+    await standby.run(settings)
+    return standby
+  }
+
   private constructor(port: number, folder: string) {
     this.port = port
     this.folder = folder
-    process.once('exit', () => this.#child?.kill('SIGQUIT'))
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined
   }
 
   get data(): string {
@@ -108,12 +133,15 @@ export class Server {
       stdio: 'ignore',
     })
     this.#child = child
-    for (let tries = 0; ; tries++) {
+    running.add(child)
+    child.once('exit', () => running.delete(child))
+    const until = performance.now() + startMsMax
+    for (;;) {
       try {
         await this.ask('SELECT 1')
         return
       } catch (thrown) {
-        if (tries === 300 || child.exitCode !== null) throw thrown
+        if (performance.now() > until || child.exitCode !== null) throw thrown
       }
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
@@ -127,6 +155,11 @@ export class Server {
     const ended = new Promise((resolve) => child.once('close', resolve))
     child.kill('SIGQUIT')
     await ended
+  }
+
+  /** A standby becomes a primary. */
+  async promote(): Promise<void> {
+    await this.ask('SELECT pg_promote()')
   }
 
   async dispose(): Promise<void> {

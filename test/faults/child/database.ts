@@ -12,16 +12,10 @@ import type { Output } from '../messages.js'
 import { Random } from '../random.js'
 import type { Setting } from '../setting.js'
 import { faultPoint } from './points.js'
+import { intoPostgres } from './postgres.js'
+import { columns, type Row } from './row.js'
 
 type Outputs = Parameters<TransactionalConnection<Output>['commit']>[0]
-
-/** What the sink keeps of an output: by which commit it came, and from which message. */
-interface Row extends Output {
-  readonly shard: number
-  readonly epoch: number
-  readonly n: number
-  readonly sequence: number
-}
 
 /** What becomes of a call; `late`: it takes effect when its connection has long been given up. */
 type Fate = 'answered' | 'fails' | 'unanswered' | 'late' | 'again'
@@ -31,7 +25,7 @@ const lateMsMax = 60
 let connections = 0
 
 /**
- * A table of a SQLite database, with fault points around its calls; where the setting says so, some calls
+ * A table of a database, with fault points around its calls; where the setting says so, some calls
  * fail, in each of the ways in which a network makes them fail. The table itself refuses what the message
  * says is refused.
  */
@@ -40,23 +34,10 @@ export function faultyDatabase(
   path: string,
   seed: string,
 ): Sink<Output, 'transactional'> {
-  const inner = sqlite<Row>(path, {
-    table: 'outputs',
-    columns: {
-      shard: 'shard',
-      epoch: 'epoch',
-      n: 'n',
-      sequence: 'sequence',
-      id: ({ id }) => {
-        faultPoint('runtime.sink-in-transaction')
-        return id
-      },
-      key: 'key',
-      part: 'part',
-      amount: 'amount',
-      refused: ({ refused }) => (refused === true ? 1 : null),
-    },
-  })
+  const inner =
+    setting.postgres === undefined
+      ? sqlite<Row>(path, { table: 'outputs', columns })
+      : intoPostgres(path, setting.postgres)
   return Object.freeze({
     name: inner.name,
     kind: 'transactional' as const,
