@@ -94,4 +94,44 @@ describe('a replayable source that is odd', () => {
     expect(safe.at(-1)).toEqual({ partition: 'a', offset: 2 })
     await stream.close()
   })
+
+  it('is told no place of a partition that has gone while another one was waited for', async () => {
+    const stream = await opened(
+      pipelineOf('at-least-once', () => {}),
+      scratch(),
+    )
+    const contexts: ReplayableContext[] = []
+    const waiting = (name: string): ReplayableSource<Row> =>
+      ({
+        name,
+        kind: 'replayable' as const,
+        connect: (context: ReplayableContext) => {
+          contexts.push(context)
+          return {
+            async *read() {
+              while (!context.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 1))
+            },
+            close() {},
+          }
+        },
+      }) as never
+    const readings = [stream.consume(waiting('one')), stream.consume(waiting('two'))]
+    await expect.poll(() => contexts.length).toBe(2)
+    const [one, two] = contexts as [ReplayableContext, ReplayableContext]
+    await one.assigned([{ partition: 'b' }])
+    // The second one's waits until the first has let its b go.
+    const first = two.assigned([
+      { partition: 'a', offset: 3 },
+      { partition: 'b', offset: 1 },
+    ])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await two.revoked(['a'])
+    expect(await two.assigned([{ partition: 'a', offset: 9 }])).toEqual([
+      { partition: 'a', offset: 9 },
+    ])
+    await one.revoked(['b'])
+    expect(await first).toEqual([{ partition: 'b', offset: 1 }])
+    await stream.close({ timeout: 0 }).catch(() => {})
+    await Promise.allSettled(readings)
+  })
 })

@@ -27,6 +27,8 @@ const tellShardsMs = 1000
 /** A partition while a connection has it. */
 export class Assignment implements ReadPartition {
   readonly name: string
+  /** From where on it is read. */
+  readonly from: Offset
   readonly numbers: readonly number[]
   readonly release: () => void
   reached: Offset
@@ -45,6 +47,7 @@ export class Assignment implements ReadPartition {
   constructor(parts: AssignmentParts) {
     const { name, numbers, from, told, targets, shards, ended, release } = parts
     this.name = name
+    this.from = from
     this.numbers = numbers
     this.reached = from
     this.told = told

@@ -62,7 +62,7 @@ export class Assignments {
         this.#checked(partitions),
       )
       const numbers = this.#register(asked)
-      const places = await Promise.all(
+      const held = await Promise.all(
         asked.map((one, at) =>
           this.#hold(
             one,
@@ -70,7 +70,12 @@ export class Assignments {
           ),
         ),
       )
-      return places.filter((place) => place !== undefined)
+      // While others were waited for it may have gone, and come again at a later place.
+      return held.flatMap((one) =>
+        one !== undefined && this.#assigned.get(one.name) === one
+          ? [{ partition: one.name, offset: one.from }]
+          : [],
+      )
     } catch (error) {
       this.#parts.broken(error)
       throw error
@@ -158,7 +163,7 @@ export class Assignments {
   async #hold(
     { partition: name, offset }: AssignedPartition,
     numbers: readonly number[],
-  ): Promise<Place | undefined> {
+  ): Promise<Assignment | undefined> {
     const { targets, ended } = this.#parts
     const waiting = new AbortController()
     this.#waiting.set(name, waiting)
@@ -174,20 +179,18 @@ export class Assignments {
     }
     const from = this.#from(numbers, offset)
     this.#gone.delete(name)
-    this.#assigned.set(
+    const assignment = new Assignment({
       name,
-      new Assignment({
-        name,
-        numbers,
-        from,
-        told: offset,
-        targets,
-        shards: this.#shards,
-        ended,
-        release: claim.release,
-      }),
-    )
-    return { partition: name, offset: from }
+      numbers,
+      from,
+      told: offset,
+      targets,
+      shards: this.#shards,
+      ended,
+      release: claim.release,
+    })
+    this.#assigned.set(name, assignment)
+    return assignment
   }
 
   /** Where all of it is stored, or done by others. */

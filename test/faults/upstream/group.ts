@@ -203,7 +203,8 @@ export class UpstreamGroup {
     if (member.wire.isOver) return
     for (const partition of partitions) {
       partition.give('other')
-      if (waits) this.#take(partition, true)
+      // What is lost nobody waits for: a commit that is under way lands behind that.
+      if (waits) this.#take(partition, !isLost)
     }
     await sleep(random.oneOf([0, 0, 5, 40]))
     for (const partition of partitions) partition.give(undefined)
