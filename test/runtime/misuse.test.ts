@@ -191,7 +191,8 @@ describe('open', () => {
   test('exactly-once refuses a repeatable sink of a definition that another library has made', async () => {
     const key = Symbol.for('semel.pipeline')
     const { [key]: graph } = exactly() as unknown as Record<symbol, object>
-    const made = { ...graph, sink: forEach(() => {}, { name: 'store' }) }
+    const sink = forEach(() => {}, { name: 'store' })
+    const made = { ...graph, sinks: [{ label: '0', takes: 'outputs', sink }] }
     const foreign = { name: 'misused', [key]: made } as unknown as Definition<Order>
     expectError(
       await refusal(open(foreign, kept(scratch()))),
