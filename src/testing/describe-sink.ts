@@ -6,7 +6,7 @@ import {
   type SinkKind,
 } from '../core/sink.js'
 import { testUnless, type Runner, type Skip } from './runner.js'
-import { positionAt } from './origin-of.js'
+import { originOf } from './origin-of.js'
 
 /** A fresh sink, and the ways to look at it and to hurt it. */
 export interface SinkFixture {
@@ -37,7 +37,17 @@ const context = (shard = 0, shards = 1): SinkContext => ({
   durability: 'disk',
 })
 
-const position = positionAt(1)
+/** Each output has a message of its own, and the same one whenever it is written. */
+function writeTo(
+  connection: SinkConnection<unknown>,
+  outputs: readonly unknown[],
+): void | Promise<void> {
+  return connection.write(outputs, {
+    epoch: 1,
+    through: 1,
+    originOf: (at) => originOf((outputs[at] as { id?: number } | null)?.id ?? 1_000_000 + at),
+  })
+}
 const numbered = (from: number, to: number): unknown[] =>
   Array.from({ length: to - from }, (_, i) => ({ id: from + i, text: `“${from + i}”\n` }))
 
@@ -50,7 +60,7 @@ async function writeAll(
   let rest = outputs
   for (let attempts = 0; attempts < 10 && rest.length > 0; attempts++) {
     try {
-      await connection.write(rest, position)
+      await writeTo(connection, rest)
       return refused
     } catch (thrown) {
       if (!(thrown instanceof RejectedOutputs)) continue
@@ -109,7 +119,7 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
         [1, 600],
         [600, 603],
       ] as const) {
-        await connection.write(numbered(from, to), position)
+        await writeTo(connection, numbered(from, to))
       }
       await connection.flush?.()
       await connection.close()
@@ -119,7 +129,7 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
     test('keeps the shards apart', async () => {
       const shards = await Promise.all([0, 1, 2].map((shard) => connect(undefined, shard, 3)))
       for (const [shard, connection] of shards.entries()) {
-        await connection.write(numbered(shard * 10, shard * 10 + 5), position)
+        await writeTo(connection, numbered(shard * 10, shard * 10 + 5))
       }
       for (const connection of shards) await connection.close()
       for (const shard of [0, 1, 2]) {
@@ -129,11 +139,11 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
 
     test('goes on behind its outputs when it is opened again', async () => {
       const first = await connect()
-      await first.write(numbered(0, 3), position)
+      await writeTo(first, numbered(0, 3))
       const place = first.place?.()
       await first.close()
       const second = await connect(place)
-      await second.write(numbered(3, 5), position)
+      await writeTo(second, numbered(3, 5))
       await second.close()
       expect(fixture.read(0, 1)).toEqual(numbered(0, 5))
     })
@@ -141,7 +151,7 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
     test('flushes whatever was written, also nothing', async () => {
       const connection = await connect()
       await connection.flush?.()
-      await connection.write(numbered(0, 3), position)
+      await writeTo(connection, numbered(0, 3))
       await connection.flush?.()
       await connection.flush?.()
       await connection.close()
@@ -152,7 +162,7 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
       const connection = await connect()
       await connection.close()
       await connection.close()
-      const write = async (): Promise<void> => connection.write(numbered(0, 1), position)
+      const write = async (): Promise<void> => writeTo(connection, numbered(0, 1))
       await expect(write()).rejects.toMatchObject({ code: 'SEMEL_CLOSED' })
       expect(fixture.read(0, 1)).toEqual([])
     })
@@ -164,10 +174,10 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
       async () => {
         const { output } = fixture.refused as { output: unknown }
         const connection = await connect()
-        await connection.write(numbered(0, 2), position)
+        await writeTo(connection, numbered(0, 2))
         const outputs = [...numbered(2, 4), output, ...numbered(4, 6), output]
         const thrown = await Promise.resolve()
-          .then(() => connection.write(outputs, position))
+          .then(() => writeTo(connection, outputs))
           .catch((error: unknown) => error)
         expect(thrown).toBeInstanceOf(RejectedOutputs)
         const { rejected, written } = thrown as RejectedOutputs
@@ -202,10 +212,10 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
       'does not repeat outputs when a failed write is made again',
       async () => {
         const connection = await connect()
-        await connection.write(numbered(0, 3), position)
+        await writeTo(connection, numbered(0, 3))
         const place = connection.place?.()
         if (typeof fixture.failNextWrite === 'function') fixture.failNextWrite()
-        const write = async (): Promise<void> => connection.write(numbered(3, 300), position)
+        const write = async (): Promise<void> => writeTo(connection, numbered(3, 300))
         await expect(write()).rejects.toMatchObject({ name: 'SemelError' })
         expect(fixture.read(0, 1)).toEqual(numbered(0, 3))
         expect(connection.place?.()).toBe(place)
@@ -218,9 +228,9 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
     if (under.kind === 'idempotent') {
       test('outputs that are written again change nothing', async () => {
         const connection = await connect()
-        await connection.write(numbered(0, 5), position)
-        await connection.write(numbered(2, 5), position)
-        await connection.write(numbered(2, 7), position)
+        await writeTo(connection, numbered(0, 5))
+        await writeTo(connection, numbered(2, 5))
+        await writeTo(connection, numbered(2, 7))
         await connection.close()
         expect(fixture.read(0, 1)).toEqual(numbered(0, 7))
       })
@@ -238,11 +248,11 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
           [5, 1],
         ] as const) {
           const kept = numbered(next, next + committed)
-          await connection.write(kept, position)
+          await writeTo(connection, kept)
           held.push(...kept)
           next += committed
           const place = connection.place?.()
-          await connection.write(numbered(next, next + taken), position)
+          await writeTo(connection, numbered(next, next + taken))
           if (taken > 1) await connection.flush?.()
           await connection.rewind?.(place)
           expect(connection.place?.()).toBe(place)
@@ -256,7 +266,7 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
         const first = await connect()
         const places = [first.place?.()]
         for (let i = 0; i < 6; i++) {
-          await first.write(numbered(i * 2, i * 2 + 2), position)
+          await writeTo(first, numbered(i * 2, i * 2 + 2))
           places.push(first.place?.())
         }
         await first.close()
@@ -264,7 +274,7 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
           const connection = await connect(places[i])
           expect(connection.place?.()).toBe(places[i])
           expect(fixture.read(0, 1)).toEqual(numbered(0, i * 2))
-          await connection.write(numbered(100, 101), position)
+          await writeTo(connection, numbered(100, 101))
           await connection.close()
           expect(fixture.read(0, 1)).toEqual([...numbered(0, i * 2), ...numbered(100, 101)])
         }
@@ -272,33 +282,33 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
 
       testUnless(runner, can.tear, 'cuts a torn output behind the committed place', async () => {
         const first = await connect()
-        await first.write(numbered(0, 3), position)
+        await writeTo(first, numbered(0, 3))
         const place = first.place?.()
-        await first.write(numbered(3, 5), position)
+        await writeTo(first, numbered(3, 5))
         await first.close()
         if (typeof fixture.tear === 'function') fixture.tear(0, 1)
         const second = await connect(place)
         expect(fixture.read(0, 1)).toEqual(numbered(0, 3))
-        await second.write(numbered(3, 5), position)
+        await writeTo(second, numbered(3, 5))
         await second.close()
         expect(fixture.read(0, 1)).toEqual(numbered(0, 5))
       })
 
       test('keeps what is there when nothing was ever committed', async () => {
         const first = await connect()
-        await first.write(numbered(0, 3), position)
+        await writeTo(first, numbered(0, 3))
         const place = first.place?.()
         await first.close()
         const second = await connect(undefined)
         expect(second.place?.()).toBe(place)
-        await second.write(numbered(3, 4), position)
+        await writeTo(second, numbered(3, 4))
         await second.close()
         expect(fixture.read(0, 1)).toEqual(numbered(0, 4))
       })
 
       test('refuses to go on where less is there than was committed', async () => {
         const first = await connect()
-        await first.write(numbered(0, 3), position)
+        await writeTo(first, numbered(0, 3))
         const place = (first.place?.() ?? 0) + 1
         await first.close()
         await expect(connect(place)).rejects.toMatchObject({ code: 'SEMEL_SINK_BEHIND' })
@@ -320,7 +330,7 @@ export function describeSink(runner: Runner, under: SinkUnderTest): void {
           let written = committed
           for (let batch = random(4); batch > 0; batch--) {
             const to = written + random(5)
-            await connection.write(numbered(written, to), position)
+            await writeTo(connection, numbered(written, to))
             written = to
             if (random(2) === 0) {
               committed = written

@@ -57,7 +57,7 @@ describe('semel run --explain', () => {
       durability: 'process',
       shards: 3,
       workers: 0,
-      sink: { name: 'file(out.ndjson)', kind: 'rewindable', declared: false },
+      sinks: [{ name: 'file(out.ndjson)', kind: 'rewindable', declared: false, takes: 'outputs' }],
       weakest: 'stored',
       notThrough: ['power-loss'],
     })

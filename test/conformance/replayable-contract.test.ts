@@ -109,6 +109,7 @@ describe('a replayable source that is odd', () => {
           contexts.push(context)
           return {
             async *read() {
+              yield* []
               while (!context.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 1))
             },
             close() {},

@@ -164,11 +164,11 @@ export const plantedInHttp: readonly Planted[] = [
     to: 'if (true ||',
   },
   {
-    name: 'key-of-no-lineage',
-    what: 'outputs of two directories have the same keys',
+    name: 'key-that-changes',
+    what: 'a message of a stream that keeps nothing has another key once it has failed',
     by: out,
     file: `${sink}/origin.js`,
-    from: 'origin?.lineage === undefined || origin.partition !== undefined',
-    to: 'origin === undefined',
+    from: 'origin.partition === undefined ? idempotencyKey(origin) : undefined',
+    to: 'idempotencyKey(origin)',
   },
 ]
