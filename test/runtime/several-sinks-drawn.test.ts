@@ -26,7 +26,7 @@ import { expectBalanced, pushAll, scratch } from './verbs.js'
 // what the sinks hold is compared with what a plain model says.
 
 const seeds = Array.from(
-  { length: Number(process.env['SEMEL_SEEDS'] ?? 10) },
+  { length: Number(process.env['SEMEL_SEEDS'] ?? 6) },
   (_, at) => `several ${at}`,
 )
 const lives = 3
