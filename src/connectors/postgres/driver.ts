@@ -1,4 +1,4 @@
-import { SemelError } from '../../core/errors.js'
+import { importPeer } from '../../core/peer.js'
 
 /** What is used of the package `pg`. */
 export interface Driver {
@@ -60,14 +60,6 @@ export interface Client {
  * @throws SemelError `SEMEL_MISSING_PEER` where it is not installed
  */
 export async function loadDriver(specifier = 'pg'): Promise<Driver> {
-  try {
-    return ((await import(specifier)) as { default: Driver }).default
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw thrown
-    throw new SemelError(
-      'SEMEL_MISSING_PEER',
-      'writing to PostgreSQL takes the package pg; install it: npm install pg',
-      { cause: thrown },
-    )
-  }
+  const loaded = await importPeer(specifier, 'writing to PostgreSQL', 'pg')
+  return (loaded as { default: Driver }).default
 }

@@ -1,4 +1,5 @@
 import { SemelError, toError } from '../../core/errors.js'
+import { importPeer } from '../../core/peer.js'
 
 /** What is used of the package `better-sqlite3`. */
 export type Driver = new (
@@ -31,16 +32,8 @@ export interface Statement {
  * @throws SemelError `SEMEL_MISSING_PEER` where it is not installed
  */
 export async function loadDriver(specifier = 'better-sqlite3'): Promise<Driver> {
-  try {
-    return ((await import(specifier)) as { default: Driver }).default
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw thrown
-    throw new SemelError(
-      'SEMEL_MISSING_PEER',
-      'writing to SQLite takes the package better-sqlite3; install it: npm install better-sqlite3',
-      { cause: thrown },
-    )
-  }
+  const loaded = await importPeer(specifier, 'writing to SQLite', 'better-sqlite3')
+  return (loaded as { default: Driver }).default
 }
 
 /** What opening a database threw where the package has no binary that this Node can load; else undefined. */

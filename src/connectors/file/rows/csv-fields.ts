@@ -1,4 +1,4 @@
-import { SemelError } from '../../../core/errors.js'
+import { importPeer } from '../../../core/peer.js'
 
 /** What is used of the package `csv-parse`: its module `csv-parse/sync`. */
 export interface CsvParse {
@@ -13,16 +13,7 @@ export interface CsvParse {
  * @throws SemelError `SEMEL_MISSING_PEER` where it is not installed
  */
 export async function loadCsvParse(specifier = 'csv-parse/sync'): Promise<CsvParse> {
-  try {
-    return (await import(specifier)) as CsvParse
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw thrown
-    throw new SemelError(
-      'SEMEL_MISSING_PEER',
-      'reading CSV takes the package csv-parse; install it: npm install csv-parse',
-      { cause: thrown },
-    )
-  }
+  return (await importPeer(specifier, 'reading CSV', 'csv-parse')) as CsvParse
 }
 
 /** The fields of a record that has quotes in it, or what is wrong with its quotes. */
