@@ -105,6 +105,7 @@ const rooms: Record<
       'letter-requests',
       'shard-event',
       'stored-letters',
+      'traces',
       'verdicts',
     ],
   },
@@ -113,6 +114,7 @@ const rooms: Record<
     face: [
       'ask-held',
       'ask-sinks',
+      'asking',
       'by-products',
       'connection',
       'origins',

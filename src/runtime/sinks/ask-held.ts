@@ -1,28 +1,19 @@
 import { SemelError } from '../../core/errors.js'
 import { shown } from '../../core/options.js'
-import type { CommitId, Held, TransactionalConnection } from '../../core/transactional.js'
-import type { Sink } from '../../core/sink.js'
-import { transactionalSink } from '../../delivery/transactional.js'
+import type { CommitId, Held } from '../../core/transactional.js'
 import type { Graph } from '../../pipeline/graph.js'
-import { checkBegun, checkConnection } from './connection.js'
+import { asking, type AskedShard } from './asking.js'
+import { checkBegun } from './connection.js'
 
 /** So often a sink's epoch is raised at most: each opening has raised it by a few. */
 const beginsMax = 10_000
-
-/** A shard as its sink knows it. */
-export interface AskedShard {
-  readonly shard: number
-  readonly shards: number
-  /** Where relative paths start. */
-  readonly base: string
-}
 
 /**
  * What a transactional sink says that it has of a shard, without raising anything.
  * @throws SemelError `SEMEL_SINK` for what is no answer; what the sink throws
  */
 export function askHeld(graph: Graph, shard: AskedShard): Promise<Held | undefined> {
-  return connected(graph, shard, async (connection, sink) => {
+  return asking(graph, shard, async (connection, sink) => {
     const held: unknown = await connection.last()
     if (held === undefined || isHeld(held)) return held
     throw new SemelError(
@@ -39,7 +30,7 @@ export function raiseAbove(
   lineage: string,
   epoch: number,
 ): Promise<void> {
-  return connected(graph, shard, async (connection, sink) => {
+  return asking(graph, shard, async (connection, sink) => {
     for (let begins = 0; begins < beginsMax; begins++) {
       const begun = checkBegun(await connection.begin(lineage), sink, lineage)
       if (begun.epoch > epoch) return
@@ -49,23 +40,6 @@ export function raiseAbove(
       `the sink ${sink.name} has not given an epoch above ${epoch} for shard ${shard.shard} after ${beginsMax} times; put it back to its newest state`,
     )
   })
-}
-
-async function connected<R>(
-  graph: Graph,
-  { shard, shards, base }: AskedShard,
-  run: (connection: TransactionalConnection<unknown>, sink: Sink<never>) => Promise<R>,
-): Promise<R> {
-  const sink = transactionalSink(graph) as Sink<never>
-  const { name: pipeline } = graph
-  const context = { pipeline, shard, shards, epoch: 0, durability: 'disk', base } as const
-  const answer: unknown = await sink.connect(context)
-  const connection = checkConnection(answer, sink) as TransactionalConnection<unknown>
-  try {
-    return await run(connection, sink)
-  } finally {
-    await Promise.resolve(connection.close()).catch(() => {})
-  }
 }
 
 function isHeld(answer: unknown): answer is Held {

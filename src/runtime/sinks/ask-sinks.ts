@@ -1,10 +1,9 @@
 import { SemelError } from '../../core/errors.js'
-import type { Sink } from '../../core/sink.js'
-import type { TransactionalConnection } from '../../core/transactional.js'
 import { transactionalSink } from '../../delivery/transactional.js'
 import { sleep } from '../../core/waiting/timers.js'
 import type { Graph } from '../../pipeline/graph.js'
-import { checkBegun, checkConnection } from './connection.js'
+import { asking } from './asking.js'
+import { checkBegun } from './connection.js'
 import { sinkFailure } from './sink-failure.js'
 import type { Settings } from '../settings/options.js'
 
@@ -39,29 +38,18 @@ export async function askSinks(
   return answers
 }
 
-async function askOnce(
+function askOnce(
   graph: Graph,
-  settings: Settings,
+  { firstShard, shardsOfAll: shards, durability }: Settings,
   shard: number,
   lineage: string,
   base: string,
 ): Promise<[number, number, number]> {
-  const sink = transactionalSink(graph) as Sink<never>
-  const connected: unknown = await sink.connect({
-    pipeline: graph.name,
-    shard: settings.firstShard + shard,
-    shards: settings.shardsOfAll,
-    epoch: 0,
-    durability: settings.durability,
-    base,
-  })
-  const connection = checkConnection(connected, sink) as TransactionalConnection<unknown>
-  try {
+  const asked = { shard: firstShard + shard, shards, durability, base }
+  return asking(graph, asked, async (connection, sink) => {
     const { epoch, last } = checkBegun(await connection.begin(lineage), sink, lineage)
     return [epoch, last?.epoch ?? 0, last?.n ?? 0]
-  } finally {
-    await Promise.resolve(connection.close()).catch(() => {})
-  }
+  })
 }
 
 /** Nobody listens to a stream's events yet, and an opening that waits should not do so in silence. */

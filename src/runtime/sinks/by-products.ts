@@ -1,11 +1,12 @@
 import type { Sink } from '../../core/sink.js'
 import { describeThrown } from '../../core/thrown.js'
-import { addon, type NativeParked, type NativeSeat } from '../../native/addon.js'
+import type { NativeParked, NativeSeat } from '../../native/addon.js'
 import { actions, type Detail } from '../../native/details.js'
 import { kindTypeMask, outcomes } from '../../native/slots.js'
 import type { Graph } from '../../pipeline/graph.js'
 import { LetterReader } from '../failures/letter-reader.js'
 import type { ShardEvent } from '../failures/shard-event.js'
+import { Traces } from '../failures/traces.js'
 import { shapesOf } from '../message/structures.js'
 import type { Finished } from '../operators/finished.js'
 import type { DeadLetterRecord } from '../../reliability/dead-letter-record.js'
@@ -44,6 +45,7 @@ export class ByProducts {
   readonly #letterBit: number
   readonly #lateBit: number
   readonly #reader: LetterReader
+  readonly #traces: Traces
   /** Those of the commit that is being made. */
   readonly #made = new Map<number, ByProduct>()
 
@@ -56,6 +58,7 @@ export class ByProducts {
     }
     this.#letterBit = bitFor('dead-letters')
     this.#lateBit = bitFor('late')
+    this.#traces = new Traces(parts)
     this.#reader = new LetterReader(accepts, shapesOf(parts.handle).load)
   }
 
@@ -130,16 +133,14 @@ export class ByProducts {
 
   /** Its own copy: sinks may look at it when the ring has gone on. */
   #stored(sequence: number): Pick<NativeParked, 'sequence' | 'timeMs' | 'type' | 'payload'> {
-    const { handle, shard, seat, slots, through } = this.#parts
+    const { slots, through } = this.#parts
     if (sequence > through()) {
       const at = slots.slotOf(sequence)
       const type = slots.kind(at) & kindTypeMask
       const payload = Buffer.from(slots.payload(at))
       return { sequence, timeMs: slots.timeMs(at), type, payload }
     }
-    const entry = addon().nextParked(handle, shard, seat.attempt, sequence - 1)
-    if (entry?.sequence !== sequence) throw new Error(`message ${sequence} is not parked`)
-    const { timeMs, type, payload } = entry
+    const { timeMs, type, payload } = this.#traces.entry(sequence)
     return { sequence, timeMs, type, payload }
   }
 }

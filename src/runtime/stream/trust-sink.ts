@@ -14,7 +14,8 @@ import {
 } from '../../pipeline/graph.js'
 import { readPositions, type Positions } from '../directory/positions.js'
 import { mergeSources, nameOf } from '../directory/sources-of-sink.js'
-import { askHeld, raiseAbove, type AskedShard } from '../sinks/ask-held.js'
+import { askHeld, raiseAbove } from '../sinks/ask-held.js'
+import type { AskedShard } from '../sinks/asking.js'
 
 export interface TrustSinkOptions {
   /** What the pipeline is configured by, as `open` takes it. */
