@@ -4,10 +4,10 @@ import type { SlotReader } from '../operators/slot-reader.js'
 import { ByProducts } from '../sinks/by-products.js'
 import { Origins } from '../sinks/origins.js'
 import type { ShardSinks } from '../sinks/shard-sinks.js'
-import type { Outlet } from '../sinks/outlet.js'
+import { OneSink } from '../sinks/outlet.js'
 import { Route } from '../sinks/routes.js'
 import type { ShardLoopParts } from './shard-loop-parts.js'
-import { SinkSet } from '../sinks/sink-set.js'
+import { SinkSet, type SinkOfSet } from '../sinks/sink-set.js'
 import { TransactionalCommitter } from './transactional-committer.js'
 
 /** The end of a shard's way, whatever its sink can do. */
@@ -45,19 +45,14 @@ export function committerOf(parts: ShardLoopParts, slots: SlotReader, told: Told
 
 function made(
   all: Omit<CommitterParts, 'outlet'>,
-  { link, only, beside }: ShardSinks,
+  { link, beside }: ShardSinks,
   byProducts: ByProducts | undefined,
 ): AnyCommitter {
+  const set = byProducts && new SinkSet(beside, all.seat.sinkPlaces, byProducts)
   if (link !== undefined) {
     const route = byProducts && new Route(link.index, link.sink, byProducts)
-    return new TransactionalCommitter({ ...all, link: link.link, route, beside: outletOf() })
+    return new TransactionalCommitter({ ...all, link: link.link, route, beside: set })
   }
-  const outlet = only ?? outletOf()
-  if (outlet === undefined) throw new Error('a shard has a sink')
-  return new Committer({ ...all, outlet })
-
-  function outletOf(): Outlet | undefined {
-    if (byProducts === undefined || beside.length === 0) return undefined
-    return new SinkSet(beside, all.seat.sinkPlaces, byProducts)
-  }
+  const [only] = beside as [SinkOfSet]
+  return new Committer({ ...all, outlet: set ?? new OneSink(only.connection) })
 }

@@ -6,11 +6,11 @@ import { PositionsWriter } from '../directory/positions.js'
 import { Finished } from '../operators/finished.js'
 import { failuresOf, type CommitterParts } from './committer.js'
 import { isMisfit, isRefusal, rejectionOf, type Rejection } from '../sinks/connection.js'
-import type { Outlet } from '../sinks/outlet.js'
 import { Pause } from './pause.js'
 import type { Route, Given } from '../sinks/routes.js'
 import { sinkFailure } from '../sinks/sink-failure.js'
 import { untilAnswered, type SinkLink } from '../sinks/sink-link.js'
+import type { SinkSet } from '../sinks/sink-set.js'
 
 /** How long to wait for room in the ack log, or among the answers. */
 const roomMs = 1
@@ -25,7 +25,7 @@ export interface TransactionalParts extends Omit<CommitterParts, 'outlet'> {
   /** What the transactional sink is given, where there are others. */
   readonly route: Route | undefined
   /** The others. */
-  readonly beside: Outlet | undefined
+  readonly beside: SinkSet | undefined
 }
 
 /**
@@ -63,7 +63,7 @@ export class TransactionalCommitter {
 
   /** The others are brought to what is committed; the link has begun before there was a loop. */
   async begin(): Promise<void> {
-    await this.#parts.beside?.rewind?.(this.#places)
+    await this.#parts.beside?.rewind(this.#places)
     await this.#commitPlaces()
   }
 
@@ -241,7 +241,7 @@ export class TransactionalCommitter {
     addon().discard(handle, shard, seat.attempt)
     this.#isUnrecorded = true
     this.#places = this.#committed.slice()
-    await Promise.resolve(beside?.undo()).catch(() => {})
+    await beside?.undo().catch(() => {})
   }
 
   #id(epoch: number, n: number): CommitId {

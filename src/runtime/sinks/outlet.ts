@@ -30,8 +30,6 @@ export interface Outlet {
   readonly wasCutBack: boolean
   /** What was written is committed. */
   committed(places: Float64Array): void
-  /** What was written since is not; what can be taken back is. */
-  undo(): void | Promise<void>
 }
 
 /** The only sink of a pipeline: what it is asked goes straight to it. */
@@ -70,9 +68,6 @@ export class OneSink implements Outlet {
   }
 
   committed(): void {}
-
-  /** What it has written of a batch stays, and the rest follows. */
-  undo(): void {}
 }
 
 /** A sink's committed place, as `rewind` takes it. */

@@ -1,9 +1,8 @@
 import type { Sink, SinkConnection, SinkContext } from '../../core/sink.js'
 import type { TransactionalConnection } from '../../core/transactional.js'
 import { transactionalSink } from '../../delivery/transactional.js'
-import { isPlain, type Graph } from '../../pipeline/graph.js'
+import type { Graph } from '../../pipeline/graph.js'
 import { checkConnection, closeConnection } from './connection.js'
-import { OneSink, type Outlet } from './outlet.js'
 import { SinkLink, type SinkLinkParts } from './sink-link.js'
 import { shardMemo, type DirectoryMemo } from './sink-memo.js'
 import type { SinkOfSet } from './sink-set.js'
@@ -12,9 +11,7 @@ import type { SinkOfSet } from './sink-set.js'
 export interface ShardSinks {
   /** To the one that has the last word. */
   readonly link: SinkLinkOf | undefined
-  /** Where there is one sink, and it has not. */
-  readonly only: Outlet | undefined
-  /** The others, where there are several. */
+  /** The others. */
   readonly beside: readonly SinkOfSet[]
   close(): Promise<void>
 }
@@ -79,7 +76,5 @@ export async function connectSinks(
     await close().catch(() => {})
     throw error
   }
-  const [one] = beside
-  const only = isPlain(graph) && one !== undefined ? new OneSink(one.connection) : undefined
-  return { link, only, beside, close }
+  return { link, beside, close }
 }

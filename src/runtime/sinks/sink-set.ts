@@ -91,6 +91,7 @@ export class SinkSet implements Outlet {
     this.wasCutBack = false
   }
 
+  /** What was written since the last commit is not committed; what can be taken back is. */
   async undo(): Promise<void> {
     this.#isUndoing = true
     for (const part of this.#parts) {
