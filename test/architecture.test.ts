@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { rooms } from './rooms.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -42,136 +43,6 @@ const below: Record<string, readonly string[]> = {
     'directory.ts',
     'measure',
   ],
-}
-
-/** The rooms of src/runtime: what each may import of the others, and the files that are its face. */
-const rooms: Record<
-  string,
-  { readonly below: readonly string[]; readonly face: readonly string[] }
-> = {
-  directory: {
-    below: [],
-    face: [
-      'class-directories',
-      'inspect',
-      'own-files',
-      'positions',
-      'repair',
-      'sink-numbers',
-      'sources-of-sink',
-    ],
-  },
-  message: {
-    below: [],
-    face: ['ask', 'decoder', 'frame', 'id-reader', 'keys', 'origin', 'readers', 'structures'],
-  },
-  settings: {
-    below: ['directory'],
-    face: [
-      'config',
-      'config-file',
-      'native-options',
-      'open-options',
-      'options',
-      'prepare',
-      'send-options',
-    ],
-  },
-  operators: {
-    below: ['message'],
-    face: [
-      'chain',
-      'context',
-      'failure',
-      'finished',
-      'given-up',
-      'job',
-      'lane',
-      'limiter',
-      'outage',
-      'program',
-      'routed',
-      'slot-reader',
-    ],
-  },
-  replies: { below: ['operators', 'settings'], face: ['answers', 'reply-reader'] },
-  failures: {
-    below: ['directory', 'message', 'operators', 'replies'],
-    face: [
-      'dead-letters',
-      'failure-desk',
-      'letter-clerk',
-      'letter-reader',
-      'letter-requests',
-      'shard-event',
-      'stored-letters',
-      'traces',
-      'verdicts',
-    ],
-  },
-  sinks: {
-    below: ['failures', 'message', 'operators', 'settings'],
-    face: [
-      'ask-held',
-      'ask-sinks',
-      'asking',
-      'by-products',
-      'connection',
-      'origins',
-      'outlet',
-      'routes',
-      'shard-sinks',
-      'sink-failure',
-      'sink-link',
-      'sink-memo',
-      'sink-set',
-    ],
-  },
-  loop: {
-    below: ['directory', 'failures', 'message', 'operators', 'replies', 'sinks'],
-    face: ['heartbeat', 'rounds', 'shard-loop', 'shard-open'],
-  },
-  outputs: {
-    below: [],
-    face: ['desk', 'outputs-loop', 'outputs-port'],
-  },
-  workers: {
-    below: ['failures', 'loop', 'operators', 'outputs', 'settings'],
-    face: ['import-remedy', 'inline', 'load', 'runner', 'workers'],
-  },
-  door: {
-    below: ['message', 'replies', 'settings'],
-    face: [
-      'check-message',
-      'ingest',
-      'overflow',
-      'partitions',
-      'producers',
-      'send-many',
-      'sender',
-      'staging',
-    ],
-  },
-  sources: {
-    below: ['door', 'settings'],
-    face: ['consume-any', 'consumption', 'reconnecting', 'source-claims', 'source-offsets'],
-  },
-  stream: {
-    below: [
-      'directory',
-      'door',
-      'failures',
-      'loop',
-      'message',
-      'operators',
-      'outputs',
-      'settings',
-      'sinks',
-      'sources',
-      'workers',
-    ],
-    face: ['collect', 'counters', 'guarantee', 'open', 'stage-times', 'stream', 'trust-sink'],
-  },
 }
 
 /** What may be used of others: packages and modules of Node alone are free to all. */
